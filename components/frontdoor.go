@@ -1,0 +1,164 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/cdn/v2"
+	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+const (
+	frontDoorType      = "amora:edge:FrontDoor"
+	frontDoorRouteType = "amora:edge:FrontDoorRoute"
+)
+
+// FrontDoorArgs is what a FrontDoor is made of.
+type FrontDoorArgs struct {
+	Placement
+	Name         string             // of the profile
+	EndpointName pulumi.StringInput // unique in all of Azure
+	Domain       string             // host name of wss:// clients, inside Zone
+	Record       string             // Domain relative to Zone, such as "ws"
+	Zone         *Zone
+}
+
+// FrontDoor is a Front Door Standard profile with the custom domain of the WebSocket endpoint. It carries WebSocket only:
+// at most 3,000 connections at a time, 4 hours each, 5 minutes idle (Microsoft's limits); MQTT over TCP does not pass it.
+type FrontDoor struct {
+	pulumi.ResourceState
+
+	ID              pulumi.StringOutput `pulumi:"id"` // the X-Azure-FDID header of every request that comes from this profile
+	placement       Placement
+	profile         pulumi.StringOutput
+	endpoint        pulumi.StringOutput
+	customDomainID  pulumi.IDOutput
+	customDomainTXT pulumi.Resource
+}
+
+// NewFrontDoor registers the profile, its endpoint, the custom domain with a managed certificate, and the DNS records of both.
+func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ...pulumi.ResourceOption) (*FrontDoor, error) {
+	f := &FrontDoor{placement: args.Placement}
+	if err := ctx.RegisterComponentResourceV2(frontDoorType, name, pulumi.Map{"domain": pulumi.String(args.Domain)}, f, opts...); err != nil {
+		return nil, err
+	}
+	parent := pulumi.Parent(f)
+	profile, err := cdn.NewProfile(ctx, name+"-profile", &cdn.ProfileArgs{
+		ResourceGroupName: args.ResourceGroup,
+		ProfileName:       pulumi.String(args.Name),
+		Location:          pulumi.String("Global"),
+		Sku:               &cdn.SkuArgs{Name: pulumi.String("Standard_AzureFrontDoor")},
+		Tags:              args.tags(),
+	}, parent)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	endpoint, err := cdn.NewAFDEndpoint(ctx, name+"-endpoint", &cdn.AFDEndpointArgs{
+		ResourceGroupName: args.ResourceGroup,
+		ProfileName:       profile.Name,
+		EndpointName:      args.EndpointName.ToStringOutput().ToStringPtrOutput(),
+		Location:          pulumi.String("Global"),
+		EnabledState:      pulumi.String("Enabled"),
+		Tags:              args.tags(),
+	}, parent)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: %w", err)
+	}
+	domain, err := cdn.NewAFDCustomDomain(ctx, name+"-domain", &cdn.AFDCustomDomainArgs{
+		ResourceGroupName: args.ResourceGroup,
+		ProfileName:       profile.Name,
+		CustomDomainName:  pulumi.String("websocket"),
+		HostName:          pulumi.String(args.Domain),
+		TlsSettings: &cdn.AFDDomainHttpsParametersArgs{
+			CertificateType: pulumi.String("ManagedCertificate"), MinimumTlsVersion: cdn.AfdMinimumTlsVersionTLS12,
+		},
+	}, parent)
+	if err != nil {
+		return nil, fmt.Errorf("custom domain: %w", err)
+	}
+	if f.customDomainTXT, err = newRecord(ctx, name+"-validation", args.Zone, "_dnsauth."+args.Record, "TXT", func(r *network.RecordSetArgs) {
+		token := domain.ValidationProperties.ValidationToken()
+		r.TxtRecords = network.TxtRecordArray{&network.TxtRecordArgs{Value: pulumi.StringArray{token}}}
+	}, parent); err != nil {
+		return nil, err
+	}
+	if _, err = newRecord(ctx, name+"-cname", args.Zone, args.Record, "CNAME", func(r *network.RecordSetArgs) {
+		r.CnameRecord = &network.CnameRecordArgs{Cname: endpoint.HostName}
+	}, parent); err != nil {
+		return nil, err
+	}
+	f.ID, f.profile, f.endpoint, f.customDomainID = profile.FrontDoorId, profile.Name, endpoint.Name, domain.ID()
+	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"id": f.ID})
+}
+
+// FrontDoorRouteArgs is what a FrontDoorRoute is made of.
+type FrontDoorRouteArgs struct {
+	FrontDoor  *FrontDoor
+	OriginHost pulumi.StringInput // HTTPS host that serves assets.WebSocketPath and assets.EdgeHealthPath
+}
+
+// FrontDoorRoute leads the WebSocket path of a FrontDoor to an origin. It is apart from the FrontDoor because the origin has
+// to know the profile's id first, to refuse requests that come past it.
+type FrontDoorRoute struct{ pulumi.ResourceState }
+
+// NewFrontDoorRoute registers origin group, origin and route.
+func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArgs, opts ...pulumi.ResourceOption) (*FrontDoorRoute, error) {
+	r := &FrontDoorRoute{}
+	if err := ctx.RegisterComponentResourceV2(frontDoorRouteType, name, pulumi.Map{"originHost": args.OriginHost}, r, opts...); err != nil {
+		return nil, err
+	}
+	f, parent := args.FrontDoor, pulumi.Parent(r)
+	group, err := cdn.NewAFDOriginGroup(ctx, name+"-origins", &cdn.AFDOriginGroupArgs{
+		ResourceGroupName: f.placement.ResourceGroup,
+		ProfileName:       f.profile,
+		OriginGroupName:   pulumi.String("websocket"),
+		HealthProbeSettings: &cdn.HealthProbeParametersArgs{
+			ProbePath: pulumi.String(assets.EdgeHealthPath), ProbeIntervalInSeconds: pulumi.Int(30),
+			ProbeProtocol: cdn.ProbeProtocolHttps, ProbeRequestType: cdn.HealthProbeRequestTypeGET,
+		},
+		LoadBalancingSettings: &cdn.LoadBalancingSettingsParametersArgs{
+			SampleSize: pulumi.Int(4), SuccessfulSamplesRequired: pulumi.Int(3), AdditionalLatencyInMilliseconds: pulumi.Int(50),
+		},
+	}, parent)
+	if err != nil {
+		return nil, fmt.Errorf("origin group: %w", err)
+	}
+	origin, err := cdn.NewAFDOrigin(ctx, name+"-origin", &cdn.AFDOriginArgs{
+		ResourceGroupName: f.placement.ResourceGroup,
+		ProfileName:       f.profile,
+		OriginGroupName:   group.Name,
+		OriginName:        pulumi.String("edge"),
+		HostName:          args.OriginHost,
+		OriginHostHeader:  args.OriginHost.ToStringOutput().ToStringPtrOutput(),
+		HttpsPort:         pulumi.Int(443),
+		Priority:          pulumi.Int(1),
+		Weight:            pulumi.Int(1000),
+		EnabledState:      pulumi.String("Enabled"),
+		// The origin shows the certificate of Container Apps' own domain, which is the host that is asked for.
+		EnforceCertificateNameCheck: pulumi.Bool(true),
+	}, parent)
+	if err != nil {
+		return nil, fmt.Errorf("origin: %w", err)
+	}
+	_, err = cdn.NewRoute(ctx, name+"-route", &cdn.RouteArgs{
+		ResourceGroupName:   f.placement.ResourceGroup,
+		ProfileName:         f.profile,
+		EndpointName:        f.endpoint,
+		RouteName:           pulumi.String("websocket"),
+		OriginGroup:         &cdn.ResourceReferenceArgs{Id: group.ID()},
+		CustomDomains:       cdn.ActivatedResourceReferenceArray{&cdn.ActivatedResourceReferenceArgs{Id: f.customDomainID}},
+		PatternsToMatch:     pulumi.StringArray{pulumi.String(assets.WebSocketPath)},
+		SupportedProtocols:  pulumi.StringArray{pulumi.String("Https")},
+		ForwardingProtocol:  pulumi.String("HttpsOnly"),
+		HttpsRedirect:       pulumi.String("Disabled"),
+		LinkToDefaultDomain: pulumi.String("Disabled"),
+		EnabledState:        pulumi.String("Enabled"),
+		// A route needs an origin in its group, and a custom domain is validated through its TXT record.
+	}, parent, pulumi.DependsOn([]pulumi.Resource{origin, f.customDomainTXT}))
+	if err != nil {
+		return nil, fmt.Errorf("route: %w", err)
+	}
+	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{})
+}

@@ -1,0 +1,91 @@
+package components
+
+import (
+	app "github.com/pulumi/pulumi-azure-native-sdk/app/v2/v20240301"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+const (
+	edgeConfigDir = "/mnt/edge"
+	edgeVCPU      = 1.0
+	// edgeConnections is what one HAProxy replica takes: about 60 KiB each for TLS state and buffers, in 2 GiB of memory.
+	edgeConnections = 20_000
+)
+
+// newEdge makes the app that faces the Internet: TLS on 8883 by itself, WebSocket on 443 behind the environment's own TLS.
+// It holds no state, so a renewed certificate restarts it and no node.
+func (c *containerApps) newEdge() (*app.ContainerApp, error) {
+	config := c.args.FrontDoorID.ToStringOutput().ApplyT(func(id string) (string, error) {
+		return assets.Edge{
+			Nodes: assets.EdgeNodes(), FrontDoorID: id, MaxConnections: edgeConnections, CertificateFile: assets.EdgeCertificateFile,
+		}.Config()
+	}).(pulumi.StringOutput)
+	certificateDir := mount("certificate", "/certs")
+	return app.NewContainerApp(c.ctx, c.name+"-edge", &app.ContainerAppArgs{
+		ResourceGroupName:    c.args.ResourceGroup,
+		ContainerAppName:     pulumi.String("edge"),
+		Location:             pulumi.String(c.args.Location),
+		ManagedEnvironmentId: c.environment.ID(),
+		WorkloadProfileName:  pulumi.String(consumptionProfile),
+		Identity:             c.identities(),
+		Configuration: &app.ConfigurationArgs{
+			ActiveRevisionsMode: pulumi.String("Single"),
+			Ingress: &app.IngressArgs{
+				External: pulumi.Bool(true), Transport: pulumi.String("Http"), TargetPort: pulumi.Int(assets.EdgeWebSocketPort),
+				AllowInsecure: pulumi.Bool(false),
+				AdditionalPortMappings: app.IngressPortMappingArray{&app.IngressPortMappingArgs{
+					External: pulumi.Bool(true), TargetPort: pulumi.Int(assets.EdgeMQTTSPort), ExposedPort: pulumi.Int(assets.EdgeMQTTSPort),
+				}},
+			},
+			Registries: c.registries(),
+			Secrets: app.SecretArray{
+				c.vaultSecret("tls-certificate", c.args.Certificate.SecretURL),
+				file("haproxy-cfg", config),
+			},
+		},
+		Template: &app.TemplateArgs{
+			InitContainers: app.InitContainerArray{&app.InitContainerArgs{
+				Name:         pulumi.String("certificate"),
+				Image:        c.args.Registry.image(opensslImage),
+				Command:      script(assets.CertificateToPEMScript),
+				Resources:    compute(0.25),
+				VolumeMounts: app.VolumeMountArray{mount("vault", "/mnt/tls"), certificateDir},
+			}},
+			Containers: app.ContainerArray{&app.ContainerArgs{
+				Name:      pulumi.String("haproxy"),
+				Image:     c.args.Registry.image(proxyImage),
+				Command:   pulumi.ToStringArray(assets.EdgeCommand()),
+				Resources: compute(edgeVCPU),
+				Probes: app.ContainerAppProbeArray{
+					tcpProbe("Startup", assets.EdgeMQTTSPort, 1, 30),
+					tcpProbe("Liveness", assets.EdgeMQTTSPort, 10, 3),
+					tcpProbe("Readiness", assets.EdgeMQTTSPort, 5, 3),
+				},
+				VolumeMounts: app.VolumeMountArray{mount("config", edgeConfigDir), certificateDir},
+			}},
+			Scale: c.edgeScale(),
+			Volumes: app.VolumeArray{
+				secretVolume("config", mounted{"haproxy-cfg", assets.EdgeConfigFile}),
+				secretVolume("vault", mounted{"tls-certificate", "certificate"}),
+				emptyVolume("certificate"),
+			},
+		},
+		Tags: c.args.tags(),
+	}, c.parent, c.ready)
+}
+
+// edgeScale follows the CPU, which TLS handshakes and messages use: how a connection count treats an additional TCP port is
+// not documented. A replica that is scaled in drops its clients, who reconnect.
+func (c *containerApps) edgeScale() *app.ScaleArgs {
+	return &app.ScaleArgs{
+		MinReplicas: pulumi.Int(c.args.Size.EdgeReplicas[0]), MaxReplicas: pulumi.Int(c.args.Size.EdgeReplicas[1]),
+		Rules: app.ScaleRuleArray{&app.ScaleRuleArgs{
+			Name: pulumi.String("cpu"),
+			Custom: &app.CustomScaleRuleArgs{Type: pulumi.String("cpu"), Metadata: pulumi.StringMap{
+				"type": pulumi.String("Utilization"), "value": pulumi.String("70"),
+			}},
+		}},
+	}
+}

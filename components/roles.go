@@ -1,0 +1,36 @@
+package components
+
+import (
+	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Azure's built-in roles that the platform hands out, each at the scope of one resource.
+const (
+	roleAcrPull                     = "7f951dda-4ed3-4680-a7ca-43fe172d538d" // AcrPull
+	roleRegistryImport              = "577a9874-89fd-4f24-9dbd-b5034d0ad23a" // Container Registry Data Importer and Data Reader
+	roleKeyVaultSecretsUser         = "4633458b-17de-408a-b874-0445c86b69e6" // Key Vault Secrets User
+	roleKeyVaultCertificatesOfficer = "a4417e6f-fecd-4de8-b567-7b0420556985" // Key Vault Certificates Officer
+)
+
+// grant is one role of one managed identity at one resource.
+type grant struct {
+	principal    pulumi.StringOutput // object id of a managed identity
+	role         string              // GUID of a built-in role
+	scope        pulumi.StringInput  // ARM id
+	subscription pulumi.StringInput  // subscription id
+}
+
+// newGrant registers a role assignment. Its name follows from scope, role and principal, so that a new identity gets a new one.
+func newGrant(ctx *pulumi.Context, name string, g grant, parent pulumi.ResourceOption) (*authorization.RoleAssignment, error) {
+	return authorization.NewRoleAssignment(ctx, name, &authorization.RoleAssignmentArgs{
+		RoleAssignmentName: pulumi.All(g.scope.ToStringOutput(), g.principal).ApplyT(func(v []any) string {
+			return guid(v[0].(string), g.role, v[1].(string))
+		}).(pulumi.StringOutput),
+		PrincipalId: g.principal,
+		// Without the type, Azure looks a new identity up in a directory that may not have it yet.
+		PrincipalType:    pulumi.String("ServicePrincipal"),
+		RoleDefinitionId: pulumi.Sprintf("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions/%s", g.subscription, g.role),
+		Scope:            g.scope,
+	}, parent)
+}

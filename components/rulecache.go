@@ -1,0 +1,188 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative/cache"
+	managed "github.com/amora-sync/mqtt-on-azure/internal/azurenative/cache/v20250401"
+)
+
+const ruleCacheType = "amora:broker:RuleCache"
+
+// The two Redis services of Azure.
+const (
+	RedisManaged = "managed" // Azure Managed Redis, the one a new tenant can create
+	RedisClassic = "classic" // Azure Cache for Redis, closed to tenants that had none before 2026-04-01; retires 2028-09-30
+)
+
+// RedisSize is what decides the price of a RuleCache.
+type RedisSize struct {
+	Service          string // RedisManaged or RedisClassic
+	SKU              string // RedisManaged: such as "Balanced_B1"; RedisClassic: "C0" to "C6" of tier Standard
+	HighAvailability bool   // RedisManaged: a replica; Standard classic caches always have one
+}
+
+// RuleCacheArgs is what a RuleCache is made of.
+type RuleCacheArgs struct {
+	Placement
+	Name      pulumi.StringInput // unique in all of Azure
+	NetworkID pulumi.StringInput // ARM id of the virtual network …
+	SubnetID  pulumi.StringInput // … and of its subnet for private endpoints
+	Size      RedisSize
+	Vault     *Vault // takes the access key
+}
+
+// RuleCache is the Redis from which EMQX reads topic rules. It holds a projection of the database's rules and may be lost
+// at any time: the rules job fills it again.
+type RuleCache struct {
+	pulumi.ResourceState
+
+	Host           pulumi.StringOutput `pulumi:"host"`
+	Port           int                 // TLS
+	PasswordURL    pulumi.StringOutput `pulumi:"passwordUrl"` // vault secret
+	privateNetwork pulumi.Resource     // the host resolves in the network once this is there
+}
+
+// redisEndpoint is what the two services have in common.
+type redisEndpoint struct {
+	id             pulumi.StringOutput
+	host, key      pulumi.StringOutput
+	groupID, zone  string // of the private endpoint
+	port           int
+	beforeEndpoint pulumi.Resource // the cluster refuses a private endpoint while this is under way
+}
+
+// NewRuleCache registers the Redis, its private endpoint and DNS zone, and its access key in the vault.
+func NewRuleCache(ctx *pulumi.Context, name string, args *RuleCacheArgs, opts ...pulumi.ResourceOption) (*RuleCache, error) {
+	r := &RuleCache{}
+	if err := ctx.RegisterComponentResourceV2(ruleCacheType, name, pulumi.Map{"service": pulumi.String(args.Size.Service)}, r, opts...); err != nil {
+		return nil, err
+	}
+	parent := pulumi.Parent(r)
+	newRedis := newManagedRedis
+	if args.Size.Service == RedisClassic {
+		newRedis = newClassicRedis
+	}
+	redis, err := newRedis(ctx, name, args, parent)
+	if err != nil {
+		return nil, fmt.Errorf("%s Redis: %w", args.Size.Service, err)
+	}
+	if r.privateNetwork, err = newPrivateEndpoint(ctx, name, args, redis, parent); err != nil {
+		return nil, fmt.Errorf("private endpoint: %w", err)
+	}
+	r.Host, r.Port = redis.host, redis.port
+	if r.PasswordURL, err = newVaultSecret(ctx, name+"-secret", args.Placement, args.Vault, "redis-password", redis.key, parent); err != nil {
+		return nil, err
+	}
+	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{"host": r.Host})
+}
+
+func newManagedRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, parent pulumi.ResourceOption) (*redisEndpoint, error) {
+	availability := "Disabled"
+	if args.Size.HighAvailability {
+		availability = "Enabled"
+	}
+	cluster, err := managed.NewRedisEnterprise(ctx, name+"-redis", &managed.RedisEnterpriseArgs{
+		ResourceGroupName: args.ResourceGroup,
+		ClusterName:       args.Name.ToStringOutput().ToStringPtrOutput(),
+		Location:          pulumi.String(args.Location),
+		Sku:               managed.SkuArgs{Name: pulumi.String(args.Size.SKU)},
+		HighAvailability:  pulumi.String(availability),
+		MinimumTlsVersion: pulumi.String("1.2"),
+		Tags:              args.tags(),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	const port = 10000
+	database, err := managed.NewDatabase(ctx, name+"-database", &managed.DatabaseArgs{
+		ResourceGroupName: args.ResourceGroup,
+		ClusterName:       cluster.Name,
+		DatabaseName:      pulumi.String("default"),
+		ClientProtocol:    pulumi.String("Encrypted"),
+		ClusteringPolicy:  pulumi.String("EnterpriseCluster"), // EMQX speaks to one host, not to shards
+		EvictionPolicy:    pulumi.String("NoEviction"),        // an evicted rule would be a denied client
+		Port:              pulumi.Int(port),
+		// EMQX logs in with a key and can't renew an Entra token.
+		AccessKeysAuthentication: pulumi.String("Enabled"),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	keys := managed.ListDatabaseKeysOutput(ctx, managed.ListDatabaseKeysOutputArgs{
+		ResourceGroupName: args.ResourceGroup, ClusterName: cluster.Name, DatabaseName: database.Name,
+	}, parent.(pulumi.InvokeOption))
+	return &redisEndpoint{
+		id: cluster.ID().ToStringOutput(), host: cluster.HostName, key: keys.PrimaryKey(), port: port,
+		groupID: "redisEnterprise", zone: "privatelink.redis.azure.net", beforeEndpoint: database,
+	}, nil
+}
+
+func newClassicRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, parent pulumi.ResourceOption) (*redisEndpoint, error) {
+	redis, err := cache.NewRedis(ctx, name+"-redis", &cache.RedisArgs{
+		ResourceGroupName:   args.ResourceGroup,
+		Name:                args.Name.ToStringOutput().ToStringPtrOutput(),
+		Location:            pulumi.String(args.Location),
+		Sku:                 cache.SkuArgs{Name: pulumi.String("Standard"), Family: pulumi.String("C"), Capacity: pulumi.Int(int(args.Size.SKU[1] - '0'))},
+		EnableNonSslPort:    pulumi.Bool(false),
+		MinimumTlsVersion:   pulumi.String("1.2"),
+		PublicNetworkAccess: pulumi.String("Disabled"),
+		Tags:                args.tags(),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	keys := cache.ListRedisKeysOutput(ctx, cache.ListRedisKeysOutputArgs{ResourceGroupName: args.ResourceGroup, Name: redis.Name}, parent.(pulumi.InvokeOption))
+	return &redisEndpoint{
+		id: redis.ID().ToStringOutput(), host: redis.HostName, key: keys.PrimaryKey(), port: 6380,
+		groupID: "redisCache", zone: "privatelink.redis.cache.windows.net", beforeEndpoint: redis,
+	}, nil
+}
+
+func newPrivateEndpoint(ctx *pulumi.Context, name string, args *RuleCacheArgs, redis *redisEndpoint, parent pulumi.ResourceOption) (pulumi.Resource, error) {
+	zone, err := network.NewPrivateZone(ctx, name+"-zone", &network.PrivateZoneArgs{
+		ResourceGroupName: args.ResourceGroup,
+		PrivateZoneName:   pulumi.String(redis.zone),
+		Location:          pulumi.String("global"),
+		Tags:              args.tags(),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	link, err := network.NewVirtualNetworkLink(ctx, name+"-zone-link", &network.VirtualNetworkLinkArgs{
+		ResourceGroupName:      args.ResourceGroup,
+		PrivateZoneName:        zone.Name,
+		VirtualNetworkLinkName: pulumi.String("network"),
+		Location:               pulumi.String("global"),
+		RegistrationEnabled:    pulumi.Bool(false),
+		VirtualNetwork:         &network.SubResourceArgs{Id: args.NetworkID.ToStringOutput().ToStringPtrOutput()},
+		Tags:                   args.tags(),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, err := network.NewPrivateEndpoint(ctx, name+"-endpoint", &network.PrivateEndpointArgs{
+		ResourceGroupName:   args.ResourceGroup,
+		PrivateEndpointName: args.Name.ToStringOutput().ToStringPtrOutput(),
+		Location:            pulumi.String(args.Location),
+		Subnet:              &network.SubnetTypeArgs{Id: args.SubnetID.ToStringOutput().ToStringPtrOutput()},
+		PrivateLinkServiceConnections: network.PrivateLinkServiceConnectionArray{&network.PrivateLinkServiceConnectionArgs{
+			Name: pulumi.String("redis"), PrivateLinkServiceId: redis.id, GroupIds: pulumi.StringArray{pulumi.String(redis.groupID)},
+		}},
+		Tags: args.tags(),
+	}, parent, pulumi.DependsOn([]pulumi.Resource{redis.beforeEndpoint}))
+	if err != nil {
+		return nil, err
+	}
+	return network.NewPrivateDnsZoneGroup(ctx, name+"-endpoint-dns", &network.PrivateDnsZoneGroupArgs{
+		ResourceGroupName:       args.ResourceGroup,
+		PrivateEndpointName:     endpoint.Name,
+		PrivateDnsZoneGroupName: pulumi.String("default"),
+		PrivateDnsZoneConfigs: network.PrivateDnsZoneConfigArray{&network.PrivateDnsZoneConfigArgs{
+			Name: pulumi.String("redis"), PrivateDnsZoneId: zone.ID(),
+		}},
+	}, parent, pulumi.DependsOn([]pulumi.Resource{link}))
+}

@@ -1,0 +1,78 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const vaultType = "amora:foundation:Vault"
+
+// Everything that touches Key Vault's management API is in this file: versions before 2026-02-01 end on 2027-02-27, and the
+// azure-native SDK of this program has none newer, so one day it moves to the generic resources.Resource from here.
+
+// VaultArgs is what a Vault is made of.
+type VaultArgs struct {
+	Placement
+	Name            pulumi.StringInput // 3 to 24 letters, digits and hyphens, unique in all of Azure
+	TenantID        pulumi.StringInput
+	PurgeProtection bool // a deleted vault can't be purged before its 90 days are over; never switched off again
+	Guard           Guard
+}
+
+// Vault is the Key Vault of a stack: RBAC only, soft delete always on.
+type Vault struct {
+	pulumi.ResourceState
+
+	ID   pulumi.StringOutput `pulumi:"id"`
+	Name pulumi.StringOutput `pulumi:"name"`
+	URI  pulumi.StringOutput `pulumi:"uri"` // "https://NAME.vault.azure.net/"
+}
+
+// NewVault registers the vault.
+func NewVault(ctx *pulumi.Context, name string, args *VaultArgs, opts ...pulumi.ResourceOption) (*Vault, error) {
+	v := &Vault{}
+	if err := ctx.RegisterComponentResourceV2(vaultType, name, pulumi.Map{"purgeProtection": pulumi.Bool(args.PurgeProtection)}, v, opts...); err != nil {
+		return nil, err
+	}
+	properties := &keyvault.VaultPropertiesArgs{
+		TenantId:                  args.TenantID,
+		Sku:                       &keyvault.SkuArgs{Family: pulumi.String("A"), Name: keyvault.SkuNameStandard},
+		EnableRbacAuthorization:   pulumi.Bool(true),
+		EnableSoftDelete:          pulumi.Bool(true),
+		SoftDeleteRetentionInDays: pulumi.Int(90),
+	}
+	if args.PurgeProtection {
+		properties.EnablePurgeProtection = pulumi.Bool(true) // Azure takes true or nothing, never false
+	}
+	vault, err := keyvault.NewVault(ctx, name+"-vault", &keyvault.VaultArgs{
+		ResourceGroupName: args.ResourceGroup,
+		VaultName:         args.Name,
+		Location:          pulumi.String(args.Location),
+		Properties:        properties,
+		Tags:              args.tags(),
+	}, args.Guard.options(pulumi.Parent(v), "resourceGroupName", "vaultName", "location")...)
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	v.ID = vault.ID().ToStringOutput()
+	v.Name = args.Guard.kept("vault", "name", args.Name, vault.Name)
+	v.URI = pulumi.Sprintf("https://%s.vault.azure.net/", v.Name)
+	return v, ctx.RegisterResourceOutputs(v, pulumi.Map{"id": v.ID, "name": v.Name, "uri": v.URI})
+}
+
+// newVaultSecret puts a value into the vault and gives back the URL under which Azure services read its newest version.
+func newVaultSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+	s, err := keyvault.NewSecret(ctx, name, &keyvault.SecretArgs{
+		ResourceGroupName: place.ResourceGroup,
+		VaultName:         v.Name,
+		SecretName:        pulumi.String(secret),
+		Properties:        &keyvault.SecretPropertiesArgs{Value: pulumi.ToSecret(value).(pulumi.StringOutput)},
+		Tags:              place.tags(),
+	}, parent)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("vault secret %s: %w", secret, err)
+	}
+	return pulumi.Sprintf("%ssecrets/%s", v.URI, s.Name), nil
+}

@@ -1,0 +1,74 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const zoneType = "amora:foundation:Zone"
+
+// ZoneArgs is what a Zone is made of.
+type ZoneArgs struct {
+	Placement
+	Name          string // DNS name, such as "mqtt.amora.example.com"
+	ExistingGroup string // resource group of a zone that is already there and stays the team's; "" makes one
+	Guard         Guard
+}
+
+// Zone is the public DNS zone that holds the clients' names.
+type Zone struct {
+	pulumi.ResourceState
+
+	Name          pulumi.StringOutput      `pulumi:"name"`
+	ResourceGroup pulumi.StringOutput      `pulumi:"resourceGroup"`
+	NameServers   pulumi.StringArrayOutput `pulumi:"nameServers"` // to be entered at the parent zone; empty for an existing zone
+}
+
+// NewZone registers the zone, or stands for one that exists.
+func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.ResourceOption) (*Zone, error) {
+	z := &Zone{}
+	if err := ctx.RegisterComponentResourceV2(zoneType, name, pulumi.Map{"name": pulumi.String(args.Name)}, z, opts...); err != nil {
+		return nil, err
+	}
+	if args.ExistingGroup != "" {
+		z.Name = pulumi.String(args.Name).ToStringOutput()
+		z.ResourceGroup = pulumi.String(args.ExistingGroup).ToStringOutput()
+		z.NameServers = pulumi.StringArray{}.ToStringArrayOutput()
+	} else {
+		zone, err := network.NewZone(ctx, name+"-zone", &network.ZoneArgs{
+			ResourceGroupName: args.ResourceGroup,
+			ZoneName:          pulumi.String(args.Name),
+			Location:          pulumi.String("global"),
+			ZoneType:          network.ZoneTypePublic,
+			Tags:              args.tags(),
+		}, args.Guard.options(pulumi.Parent(z), "resourceGroupName", "zoneName")...)
+		if err != nil {
+			return nil, fmt.Errorf("zone: %w", err)
+		}
+		z.Name = args.Guard.kept("zone", "name", pulumi.String(args.Name), zone.Name)
+		z.ResourceGroup = args.ResourceGroup.ToStringOutput()
+		z.NameServers = zone.NameServers
+	}
+	return z, ctx.RegisterResourceOutputs(z, pulumi.Map{"name": z.Name, "resourceGroup": z.ResourceGroup, "nameServers": z.NameServers})
+}
+
+// recordTTL is short enough that a switch of the broker reaches clients within minutes (seconds).
+const recordTTL = 60
+
+func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind string, fill func(*network.RecordSetArgs), parent pulumi.ResourceOption) (*network.RecordSet, error) {
+	record := &network.RecordSetArgs{
+		ResourceGroupName:     zone.ResourceGroup,
+		ZoneName:              zone.Name,
+		RelativeRecordSetName: pulumi.String(relative),
+		RecordType:            pulumi.String(kind),
+		Ttl:                   pulumi.Float64(recordTTL),
+	}
+	fill(record)
+	set, err := network.NewRecordSet(ctx, name, record, parent)
+	if err != nil {
+		return nil, fmt.Errorf("%s record %s: %w", kind, relative, err)
+	}
+	return set, nil
+}

@@ -1,0 +1,232 @@
+package stacks
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+// What the platform can hold, and what Azure takes.
+const (
+	minNetworkBits = 16 // largest and …
+	maxNetworkBits = 23 // … smallest address space: a /24 for the apps and the same again for the rest
+	maxDomain      = 64 // Front Door and certificates: longest common name (RFC 5280, ub-common-name)
+)
+
+var (
+	nameRule     = regexp.MustCompile(`^[a-z][a-z0-9-]{1,14}[a-z0-9]$`)
+	hostRule     = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$`)
+	imageRule    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$`)
+	certRule     = regexp.MustCompile(`^https://([a-zA-Z0-9-]{3,24})\.vault\.azure\.net/certificates/([a-zA-Z0-9-]+)$`)
+	vaultRule    = regexp.MustCompile(`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/([a-zA-Z0-9-]{3,24})$`)
+	databaseRule = regexp.MustCompile(`^Standard_([BDE])\d+[a-z]*(_v\d+)?$`)
+	managedRule  = regexp.MustCompile(`^Balanced_B(0|1|3|5|10|20|50|100)$`)
+	classicRule  = regexp.MustCompile(`^C[0-6]$`)
+	cronRule     = regexp.MustCompile(`^\S+ \S+ \S+ \S+ \S+$`)
+	timezoneRule = regexp.MustCompile(`^(UTC|[A-Za-z]+/[A-Za-z0-9_+/-]+)$`)
+	groupRule    = regexp.MustCompile(`^[a-zA-Z0-9._()-]{1,90}$`)
+)
+
+// The stateful resources by the names that allowReplace takes.
+var stateful = []string{"database", "network", "resourceGroup", "vault", "zone"}
+
+// databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.
+var databaseTiers = map[string]string{"B": "Burstable", "D": "GeneralPurpose", "E": "MemoryOptimized"}
+
+// fillDependentDefaults fills what follows from other keys.
+func (c *Config) fillDependentDefaults() {
+	if c.DNS.Zone == "" {
+		c.DNS.Zone = c.Domain
+	}
+	if c.Redis.SKU == "" {
+		c.Redis.SKU = map[string]string{"classic": "C1"}[c.Redis.Service]
+		if c.Redis.SKU == "" {
+			c.Redis.SKU = "Balanced_B1"
+		}
+	}
+}
+
+// check adds every rule that the config breaks, alone or together with another key.
+func (c *Config) check(f *Faults) {
+	c.checkPlace(f)
+	c.checkNames(f)
+	c.checkNodes(f)
+	c.checkData(f)
+	c.checkTLS(f)
+	c.checkJWT(f)
+	c.checkEMQX(f)
+}
+
+func (c *Config) checkPlace(f *Faults) {
+	switch c.Broker {
+	case EMQXContainerApps:
+	case HiveMQAKS, VerneMQVMs:
+		f.add("broker", quoted(c.Broker), "is not in this version yet; %s is", EMQXContainerApps)
+	default:
+		f.add("broker", quoted(c.Broker), "must be %s", EMQXContainerApps)
+	}
+	zoned, known := regions[c.Location]
+	if !known {
+		f.add("location", quoted(c.Location), "must be an Azure region in its short form, such as westeurope")
+	}
+	zones := c.Availability.Zones
+	sorted := slices.Compact(slices.Sorted(slices.Values(zones)))
+	switch {
+	case len(sorted) != len(zones) || len(zones) != 1 && len(zones) != 3 || slices.ContainsFunc(zones, func(z int) bool { return z < 1 || z > 3 }):
+		f.add("availability.zones", fmt.Sprint(zones), "must be one zone or all three of [1,2,3]: Container Apps spreads over all zones or none")
+	case known && !zoned && len(zones) > 1:
+		f.add("availability.zones", fmt.Sprint(zones), "%s has no availability zones; give one zone, which then means none", c.Location)
+	}
+	prefix, err := netip.ParsePrefix(c.Network.AddressSpace)
+	if err != nil || !prefix.Addr().Is4() || prefix != prefix.Masked() || !prefix.Addr().IsPrivate() || prefix.Bits() < minNetworkBits || prefix.Bits() > maxNetworkBits {
+		f.add("network.addressSpace", quoted(c.Network.AddressSpace), "must be a private IPv4 block from /%d to /%d, such as 10.20.0.0/16", minNetworkBits, maxNetworkBits)
+	}
+}
+
+func (c *Config) checkNames(f *Faults) {
+	if !nameRule.MatchString(c.Name) || strings.Contains(c.Name, "--") {
+		f.add("name", quoted(c.Name), "must be 3 to 16 lower-case letters, digits and single hyphens, starting with a letter: the vault's name has room for no more")
+	}
+	if !hostRule.MatchString(c.Domain) || len(c.Domain) > maxDomain-len("ws.") {
+		f.add("domain", quoted(c.Domain), "must be a lower-case host name of at most %d characters, such as mqtt.example.com", maxDomain-len("ws."))
+		return
+	}
+	switch {
+	case !hostRule.MatchString(c.DNS.Zone):
+		f.add("dns.zone", quoted(c.DNS.Zone), "must be a lower-case domain name, such as example.com")
+	case c.Domain != c.DNS.Zone && !strings.HasSuffix(c.Domain, "."+c.DNS.Zone):
+		f.add("domain", quoted(c.Domain), "must be %s or inside it, since dns.zone holds its records", c.DNS.Zone)
+	}
+	if c.DNS.ResourceGroup != "" && !groupRule.MatchString(c.DNS.ResourceGroup) {
+		f.add("dns.resourceGroup", quoted(c.DNS.ResourceGroup), "must be the name of a resource group")
+	}
+	for _, name := range c.AllowReplace {
+		if !slices.Contains(stateful, name) {
+			f.add("allowReplace", quoted(name), "must be one of %s", strings.Join(stateful, ", "))
+		}
+	}
+}
+
+func (c *Config) checkNodes(f *Faults) {
+	low, high := c.Capacity.MinNodes, c.Capacity.MaxNodes
+	if low < 2 || low > assets.MaxNodes {
+		f.add("capacity.minNodes", fmt.Sprint(low), "must be 2 to %d", assets.MaxNodes)
+	}
+	if high < low || high > assets.MaxNodes {
+		f.add("capacity.maxNodes", fmt.Sprint(high), "must be capacity.minNodes (%d) to %d", low, assets.MaxNodes)
+	}
+}
+
+func (c *Config) checkData(f *Faults) {
+	size := databaseRule.FindStringSubmatch(c.Database.SKU)
+	if size == nil {
+		f.add("database.sku", quoted(c.Database.SKU), "must be a size of PostgreSQL flexible servers, such as Standard_B1ms or Standard_D4ds_v5")
+	}
+	if !slices.Contains([]int{32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}, c.Database.StorageGB) {
+		f.add("database.storageGb", fmt.Sprint(c.Database.StorageGB), "must be a size of Premium SSD: 32, 64, 128, 256 … 16384 GiB")
+	}
+	if !slices.Contains([]string{"15", "16", "17"}, c.Database.Version) {
+		f.add("database.version", quoted(c.Database.Version), "must be 15, 16 or 17")
+	}
+	if days := c.Availability.BackupRetentionDays; days < 7 || days > 35 {
+		f.add("availability.backupRetentionDays", fmt.Sprint(days), "must be 7 to 35")
+	}
+	if c.Availability.DatabaseHA {
+		if len(c.Availability.Zones) < 2 {
+			f.add("availability.databaseHA", "true", "needs more than one zone in availability.zones for the standby")
+		}
+		if size != nil && size[1] == "B" {
+			f.add("availability.databaseHA", "true", "needs a database.sku that is not burstable: Azure has no high availability for %s", c.Database.SKU)
+		}
+	}
+	switch c.Redis.Service {
+	case "managed":
+		if !managedRule.MatchString(c.Redis.SKU) {
+			f.add("redis.sku", quoted(c.Redis.SKU), "must be a Balanced size of Azure Managed Redis, such as Balanced_B1")
+		}
+	case "classic":
+		if !classicRule.MatchString(c.Redis.SKU) {
+			f.add("redis.sku", quoted(c.Redis.SKU), "must be C0 to C6, a Standard size of Azure Cache for Redis")
+		}
+	default:
+		f.add("redis.service", quoted(c.Redis.Service), "must be managed or classic")
+	}
+}
+
+func (c *Config) checkTLS(f *Faults) {
+	switch c.TLS.Mode {
+	case TLSSelfSigned:
+		if c.TLS.Certificate != "" || c.TLS.VaultID != "" {
+			f.add("tls.mode", quoted(c.TLS.Mode), "must be key-vault when tls.certificate or tls.vaultId is set")
+		}
+	case TLSKeyVault:
+		certificate, vault := certRule.FindStringSubmatch(c.TLS.Certificate), vaultRule.FindStringSubmatch(c.TLS.VaultID)
+		if certificate == nil {
+			f.add("tls.certificate", quoted(c.TLS.Certificate), "must be a Key Vault certificate without version: https://VAULT.vault.azure.net/certificates/NAME")
+		}
+		if vault == nil {
+			f.add("tls.vaultId", quoted(c.TLS.VaultID), "must be the ARM id of the vault that holds tls.certificate: /subscriptions/…/providers/Microsoft.KeyVault/vaults/VAULT")
+		}
+		if certificate != nil && vault != nil && !strings.EqualFold(certificate[1], vault[1]) {
+			f.add("tls.vaultId", quoted(c.TLS.VaultID), "must be the vault %s, which tls.certificate names", certificate[1])
+		}
+	default:
+		f.add("tls.mode", quoted(c.TLS.Mode), "must be self-signed or key-vault")
+	}
+}
+
+func (c *Config) checkJWT(f *Faults) {
+	jwt := c.Security.JWT
+	if jwt == (JWT{}) {
+		return
+	}
+	if u, err := url.Parse(jwt.JWKSURL); err != nil || u.Scheme != "https" || u.Host == "" {
+		f.add("security.jwt.jwksUrl", quoted(jwt.JWKSURL), "must be an https URL")
+	}
+	if jwt.Issuer == "" {
+		f.add("security.jwt.issuer", "(not set)", "must be set: without it any token of the same keys would pass")
+	}
+	if jwt.Audience == "" {
+		f.add("security.jwt.audience", "(not set)", "must be set: without it tokens for other applications would pass")
+	}
+}
+
+func (c *Config) checkEMQX(f *Faults) {
+	if !imageRule.MatchString(c.EMQX.Image) || !strings.ContainsAny(c.EMQX.Image[strings.LastIndex(c.EMQX.Image, "/")+1:], ":@") {
+		f.add("emqx.image", quoted(c.EMQX.Image), "must name registry, image and tag or digest, such as docker.io/emqx/emqx:5.8.9")
+	} else if enterprise := strings.Contains(c.EMQX.Image, "/emqx-enterprise"); enterprise && c.EMQX.Licence == "" {
+		f.add("emqx.licence", "(not set)", "must be set for %s: its licence grants production use of one node only", c.EMQX.Image)
+	} else if !enterprise && c.EMQX.Licence != "" {
+		f.add("emqx.licence", "(secret)", "is for emqx-enterprise images; emqx.image is %s", c.EMQX.Image)
+	}
+	if c.EMQX.Profile != "Consumption" && c.EMQX.Profile != "Dedicated" {
+		f.add("emqx.profile", quoted(c.EMQX.Profile), "must be Consumption or Dedicated")
+	}
+	// The schema container, which runs before the broker, has a quarter of its own.
+	if v := c.EMQX.VCPU; v < 0.5 || v > 3.75 || v*4 != float64(int(v*4)) {
+		f.add("emqx.vcpu", fmt.Sprint(v), "must be 0.5 to 3.75 in steps of 0.25")
+	}
+	if p := c.EMQX.Peak; p != (Peak{}) {
+		if !timezoneRule.MatchString(p.Timezone) {
+			f.add("emqx.peak.timezone", quoted(p.Timezone), "must be an IANA time zone, such as Europe/Berlin")
+		}
+		if !cronRule.MatchString(p.Start) {
+			f.add("emqx.peak.start", quoted(p.Start), "must be a cron expression of five fields, such as \"0 6 * * 1-5\"")
+		}
+		if !cronRule.MatchString(p.End) {
+			f.add("emqx.peak.end", quoted(p.End), "must be a cron expression of five fields, such as \"0 20 * * 1-5\"")
+		}
+	}
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return "(not set)"
+	}
+	return fmt.Sprintf("%q", s)
+}

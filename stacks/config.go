@@ -1,0 +1,122 @@
+// Package stacks turns the config of a stack into a plan, and the plan into resources: Config → Plan → components → exports.
+package stacks
+
+// The brokers. One is deployable in this version.
+const (
+	EMQXContainerApps = "emqx-container-apps"
+	HiveMQAKS         = "hivemq-aks"
+	VerneMQVMs        = "vernemq-vms"
+)
+
+// Where the TLS certificate comes from.
+const (
+	TLSSelfSigned = "self-signed" // made in the stack's vault; clients must trust it by hand
+	TLSKeyVault   = "key-vault"   // the team's own, in a vault of theirs
+)
+
+// Config is the stack config in the namespace amora-sync, with every default filled in.
+type Config struct {
+	Broker       string            `config:"broker"`
+	Name         string            `config:"name"`     // prefix of resource names
+	Location     string            `config:"location"` // Azure region
+	Protect      bool              `config:"protect"`  // stateful resources can't be deleted; the vault can't be purged
+	Domain       string            `config:"domain"`   // host name of mqtts:// clients
+	DNS          DNS               `config:"dns"`
+	Capacity     Capacity          `config:"capacity"`
+	Availability Availability      `config:"availability"`
+	Network      Network           `config:"network"`
+	Database     Database          `config:"database"`
+	Redis        Redis             `config:"redis"`
+	TLS          TLS               `config:"tls"`
+	Security     Security          `config:"security"`
+	EMQX         EMQX              `config:"emqx"`
+	AllowReplace []string          `config:"allowReplace"` // stateful resources whose loss is agreed to
+	Tags         map[string]string `config:"tags"`
+}
+
+// DNS says where the names of clients are kept.
+type DNS struct {
+	Zone          string `config:"zone"`          // default: the domain itself
+	ResourceGroup string `config:"resourceGroup"` // of a zone that exists already; empty makes one
+}
+
+// Capacity is the number of broker nodes.
+type Capacity struct {
+	MinNodes int `config:"minNodes"` // always running
+	MaxNodes int `config:"maxNodes"` // the most there may be; they run in emqx.peak
+}
+
+// Availability is what the stack survives.
+type Availability struct {
+	Zones               []int `config:"zones"`               // one zone, or all three
+	DatabaseHA          bool  `config:"databaseHA"`          // hot standby in another zone; doubles the database's price
+	BackupRetentionDays int   `config:"backupRetentionDays"` // 7 to 35
+}
+
+// Network is the address space of the stack.
+type Network struct {
+	AddressSpace string `config:"addressSpace"` // private IPv4 CIDR block, /16 to /23
+}
+
+// Database is the size of the PostgreSQL server.
+type Database struct {
+	SKU       string `config:"sku"`
+	StorageGB int    `config:"storageGb"` // GiB
+	Version   string `config:"version"`   // PostgreSQL major version
+}
+
+// Redis is the service and size of the topic-rule cache.
+type Redis struct {
+	Service string `config:"service"` // managed or classic
+	SKU     string `config:"sku"`
+}
+
+// TLS is where the certificate comes from.
+type TLS struct {
+	Mode        string `config:"mode"`
+	Certificate string `config:"certificate"` // Key Vault certificate id: https://VAULT.vault.azure.net/certificates/NAME
+	VaultID     string `config:"vaultId"`     // ARM id of that vault
+}
+
+// Security is who may connect.
+type Security struct {
+	JWT JWT `config:"jwt"`
+}
+
+// JWT is the issuer of tokens that clients may send as password. Empty: passwords only.
+type JWT struct {
+	JWKSURL  string `config:"jwksUrl"`
+	Issuer   string `config:"issuer"`
+	Audience string `config:"audience"`
+}
+
+// EMQX is what only this broker knows.
+type EMQX struct {
+	Image   string  `config:"image"`
+	Licence string  `config:"licence"` // secret; emqx-enterprise clusters need one
+	Profile string  `config:"profile"` // Consumption or Dedicated
+	VCPU    float64 `config:"vcpu"`    // of one node, with 2 GiB each
+	Peak    Peak    `config:"peak"`
+}
+
+// Peak is the window in which capacity.maxNodes nodes run. Empty: never.
+type Peak struct {
+	Timezone string `config:"timezone"`
+	Start    string `config:"start"`
+	End      string `config:"end"`
+}
+
+// defaults is a config as it is before anything is set: the sizes of a small production stack.
+func defaults(stack string) Config {
+	return Config{
+		Broker:       EMQXContainerApps,
+		Name:         "amora-" + stack,
+		Capacity:     Capacity{MinNodes: 2, MaxNodes: 10},
+		Availability: Availability{Zones: []int{1}, BackupRetentionDays: 7},
+		Network:      Network{AddressSpace: "10.20.0.0/16"},
+		Database:     Database{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "17"},
+		Redis:        Redis{Service: "managed"},
+		TLS:          TLS{Mode: TLSSelfSigned},
+		EMQX:         EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},
+	}
+}

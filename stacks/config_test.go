@@ -1,0 +1,146 @@
+package stacks
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// valid is the smallest config that has no fault, with changes on top.
+func valid(changes map[string]string) map[string]string {
+	config := map[string]string{
+		"amora-sync:location": "westeurope",
+		"amora-sync:domain":   "mqtt.example.com",
+	}
+	for key, value := range changes {
+		config[namespace+key] = value
+	}
+	return config
+}
+
+func TestTheSmallestConfigGetsEveryDefault(t *testing.T) {
+	c, err := Parse("dev", valid(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Name != "amora-dev" || c.DNS.Zone != "mqtt.example.com" || c.Capacity.MinNodes != 2 || c.Redis.SKU != "Balanced_B1" || c.TLS.Mode != TLSSelfSigned {
+		t.Errorf("defaults are %+v", c)
+	}
+}
+
+func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
+	vault := "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/Microsoft.KeyVault/vaults/"
+	cases := []struct{ name, key, value, fault string }{
+		{"misspelt key", "brocker", "emqx-container-apps", `amora-sync:brocker = "emqx-container-apps": no such key; did you mean "broker"?`},
+		{"misspelt nested key", "capacity", `{"minNode":2}`, `amora-sync:capacity.minNode = 2: no such key; did you mean "minNodes"?`},
+		{"key that resembles none", "quux12345", "1", `amora-sync:quux12345 = 1: no such key`},
+		{"unknown broker", "broker", "mosquitto", `amora-sync:broker = "mosquitto": must be emqx-container-apps`},
+		{"broker to come", "broker", "hivemq-aks", `amora-sync:broker = "hivemq-aks": is not in this version yet`},
+		{"object for a string", "domain", `{"host":"x"}`, `amora-sync:domain = {"host":"x"}: must be a string`},
+		{"string for an object", "capacity", "five", `amora-sync:capacity = "five": must be an object`},
+		{"word for a number", "capacity", `{"minNodes":"many"}`, `amora-sync:capacity.minNodes = "many": must be a whole number`},
+		{"fraction for a whole number", "capacity", `{"minNodes":2.5}`, `amora-sync:capacity.minNodes = 2.5: must be a whole number`},
+		{"word for a boolean", "protect", "yes please", `amora-sync:protect = "yes please": must be true or false`},
+		{"null", "availability", `{"zones":null}`, `amora-sync:availability.zones = null: must be a list of whole numbers`},
+		{"one node", "capacity", `{"minNodes":1}`, `amora-sync:capacity.minNodes = 1: must be 2 to 10`},
+		{"eleven nodes", "capacity", `{"minNodes":11,"maxNodes":11}`, `amora-sync:capacity.minNodes = 11: must be 2 to 10`},
+		{"eleven nodes at the peak", "capacity", `{"maxNodes":11}`, `amora-sync:capacity.maxNodes = 11: must be capacity.minNodes (2) to 10`},
+		{"fewer nodes at the peak than always", "capacity", `{"minNodes":5,"maxNodes":4}`, `amora-sync:capacity.maxNodes = 4: must be capacity.minNodes (5) to 10`},
+		{"misspelt region", "location", "westeurop", `amora-sync:location = "westeurop": must be an Azure region`},
+		{"two zones", "availability", `{"zones":[1,2]}`, `amora-sync:availability.zones = [1 2]: must be one zone or all three`},
+		{"a zone twice", "availability", `{"zones":[1,1,2]}`, `amora-sync:availability.zones = [1 1 2]: must be one zone or all three`},
+		{"zone four", "availability", `{"zones":[4]}`, `amora-sync:availability.zones = [4]: must be one zone or all three`},
+		{"backups kept too long", "availability", `{"backupRetentionDays":36}`, `amora-sync:availability.backupRetentionDays = 36: must be 7 to 35`},
+		{"standby without a second zone", "availability", `{"databaseHA":true}`, `amora-sync:availability.databaseHA = true: needs more than one zone`},
+		{"65-character name", "name", strings.Repeat("a", 65), `must be 3 to 16 lower-case letters`},
+		{"upper-case name", "name", "Amora", `amora-sync:name = "Amora": must be 3 to 16 lower-case letters`},
+		{"domain outside the zone", "dns", `{"zone":"example.org"}`, `amora-sync:domain = "mqtt.example.com": must be example.org or inside it`},
+		{"domain that only ends like the zone", "dns", `{"zone":"tt.example.com"}`, `must be tt.example.com or inside it`},
+		{"not a host name", "domain", "mqtt_example", `amora-sync:domain = "mqtt_example": must be a lower-case host name`},
+		{"domain too long for a certificate", "domain", strings.Repeat("a", 60) + ".com", `must be a lower-case host name of at most 61 characters`},
+		{"public address space", "network", `{"addressSpace":"8.8.0.0/16"}`, `amora-sync:network.addressSpace = "8.8.0.0/16": must be a private IPv4 block`},
+		{"address space too small", "network", `{"addressSpace":"10.0.0.0/24"}`, `must be a private IPv4 block from /16 to /23`},
+		{"address space with host bits", "network", `{"addressSpace":"10.0.1.0/16"}`, `must be a private IPv4 block`},
+		{"100 GB", "database", `{"storageGb":100}`, `amora-sync:database.storageGb = 100: must be a size of Premium SSD`},
+		{"database size of another service", "database", `{"sku":"P2"}`, `amora-sync:database.sku = "P2": must be a size of PostgreSQL`},
+		{"database version that is over", "database", `{"version":"11"}`, `amora-sync:database.version = "11": must be 15, 16 or 17`},
+		{"unknown Redis service", "redis", `{"service":"elasticache"}`, `amora-sync:redis.service = "elasticache": must be managed or classic`},
+		{"classic size for the managed service", "redis", `{"sku":"C1"}`, `amora-sync:redis.sku = "C1": must be a Balanced size`},
+		{"managed size for the classic service", "redis", `{"service":"classic","sku":"Balanced_B1"}`, `must be C0 to C6`},
+		{"certificate without a vault", "tls", `{"mode":"key-vault","certificate":"https://v1v.vault.azure.net/certificates/mqtt"}`, `amora-sync:tls.vaultId = (not set): must be the ARM id`},
+		{"certificate of another vault", "tls", `{"mode":"key-vault","certificate":"https://one.vault.azure.net/certificates/mqtt","vaultId":"` + vault + `two"}`, `must be the vault one`},
+		{"certificate for a self-signed stack", "tls", `{"certificate":"https://one.vault.azure.net/certificates/mqtt"}`, `must be key-vault when`},
+		{"tokens without an audience", "security", `{"jwt":{"jwksUrl":"https://x.example/keys","issuer":"https://x.example"}}`, `amora-sync:security.jwt.audience = (not set): must be set`},
+		{"keys over plain HTTP", "security", `{"jwt":{"jwksUrl":"http://x.example/keys","issuer":"i","audience":"a"}}`, `must be an https URL`},
+		{"image without a tag", "emqx", `{"image":"docker.io/emqx/emqx"}`, `must name registry, image and tag`},
+		{"enterprise without a licence", "emqx", `{"image":"docker.io/emqx/emqx-enterprise:5.10.0"}`, `amora-sync:emqx.licence = (not set): must be set for docker.io/emqx/emqx-enterprise:5.10.0`},
+		{"odd share of a vCPU", "emqx", `{"vcpu":0.6}`, `amora-sync:emqx.vcpu = 0.6: must be 0.5 to 3.75`},
+		{"peak without an end", "emqx", `{"peak":{"timezone":"UTC","start":"0 6 * * *"}}`, `amora-sync:emqx.peak.end = (not set): must be a cron expression`},
+		{"replacement of what is not stateful", "allowReplace", `["broker"]`, `amora-sync:allowReplace = "broker": must be one of database, network`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse("dev", valid(map[string]string{c.key: c.value}))
+			if err == nil {
+				t.Fatalf("accepted; want %s", c.fault)
+			}
+			if !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("the error is\n%v\nwithout\n%s", err, c.fault)
+			}
+		})
+	}
+}
+
+func TestThreeZonesAreRefusedInARegionThatHasNone(t *testing.T) {
+	_, err := Parse("dev", valid(map[string]string{"location": "westus", "availability": `{"zones":[1,2,3]}`}))
+	if err == nil || !strings.Contains(err.Error(), "westus has no availability zones") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestAStandbyOfABurstableDatabaseIsRefused(t *testing.T) {
+	_, err := Parse("dev", valid(map[string]string{"availability": `{"zones":[1,2,3],"databaseHA":true}`, "database": `{"sku":"Standard_B2s"}`}))
+	if err == nil || !strings.Contains(err.Error(), "no high availability for Standard_B2s") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestAllFaultsAreReportedTogether(t *testing.T) {
+	_, err := Parse("dev", map[string]string{
+		"amora-sync:brocker":  "x",
+		"amora-sync:location": "nowhere",
+		"amora-sync:capacity": `{"minNodes":11,"maxNodes":"x"}`,
+		"amora-sync:tls":      `{"mode":"none"}`,
+	})
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("the error is %v", err)
+	}
+	var keys []string
+	for _, f := range faults {
+		keys = append(keys, strings.TrimPrefix(f.Key, namespace))
+	}
+	for _, want := range []string{"brocker", "location", "capacity.minNodes", "capacity.maxNodes", "tls.mode", "domain"} {
+		if !slices.Contains(keys, want) {
+			t.Errorf("no fault of %s among %v", want, keys)
+		}
+	}
+}
+
+func TestALicenceIsNeverShownInAFault(t *testing.T) {
+	for _, emqx := range []string{`{"licence":"hush"}`, `{"licence":{"key":"hush"}}`, `{"license":"hush"}`, `hush`, `["hush"]`} {
+		_, err := Parse("dev", valid(map[string]string{"emqx": emqx}))
+		if err == nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: the error is %v", emqx, err)
+		}
+	}
+}
+
+func TestKeysOfOtherNamespacesAreNotLookedAt(t *testing.T) {
+	config := valid(nil)
+	config["azure-native:location"] = "nowhere"
+	if _, err := Parse("dev", config); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,216 @@
+package stacks
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
+)
+
+var update = flag.Bool("update", false, "write the golden graphs anew; read the difference before committing it")
+
+// stackConfig is the config that the repository ships for a stack.
+func stackConfig(t *testing.T, stack string) map[string]string {
+	t.Helper()
+	project, err := workspace.LoadProject(filepath.Join("..", "Pulumi.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := workspace.LoadProjectStack(nil, project, filepath.Join("..", "Pulumi."+stack+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := file.Config.Decrypt(config.NopDecrypter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := map[string]string{}
+	for key, value := range values {
+		raw[key.String()] = value
+	}
+	return raw
+}
+
+func deployed(t *testing.T, stack string, changes map[string]string) []pulumitest.Resource {
+	t.Helper()
+	raw := stackConfig(t, stack)
+	for key, value := range changes {
+		raw[namespace+key] = value
+	}
+	return pulumitest.Run(t, stack, Program(raw))
+}
+
+func TestTheResourcesOfEachShippedStackAreTheReviewedOnes(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		t.Run(stack, func(t *testing.T) {
+			got := pulumitest.Graph(deployed(t, stack, nil))
+			golden := filepath.Join("testdata", stack+".graph")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("the graph of %s differs from %s; run go test ./stacks -update and read the difference:\n%s", stack, golden, got)
+			}
+		})
+	}
+}
+
+func TestEveryResourceDescendsFromAComponentAndIsNamedAfterIt(t *testing.T) {
+	for _, r := range deployed(t, "prod", nil) {
+		if !r.Custom || r.Type == "pulumi:pulumi:Stack" || strings.HasPrefix(r.Type, "pulumi:providers:") {
+			continue
+		}
+		component := r.Parent[strings.LastIndex(r.Parent, "::")+2:]
+		if !strings.Contains(r.Parent, "::amora:") {
+			t.Errorf("%s has the parent %q, which is no component", r.Name, r.Parent)
+		}
+		if !strings.HasPrefix(r.Name, component+"-") {
+			t.Errorf("%s is not named after its component %s", r.Name, component)
+		}
+	}
+}
+
+func TestNoTwoResourcesShareAURN(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		seen := map[string]bool{}
+		for _, r := range deployed(t, stack, nil) {
+			if seen[r.URN()] {
+				t.Errorf("%s is registered twice", r.URN())
+			}
+			seen[r.URN()] = true
+		}
+	}
+}
+
+// untagged are the types that Azure gives no tags.
+var untagged = []string{"Subnet", "PrivateDnsZoneGroup", "RecordSet", "Configuration", "Database", "RoleAssignment", "AFDOriginGroup", "AFDOrigin", "AFDCustomDomain", "Route"}
+
+func TestEverythingThatTakesTagsCarriesThem(t *testing.T) {
+	for _, r := range deployed(t, "prod", map[string]string{"tags": `{"owner":"iot"}`}) {
+		if !strings.HasPrefix(r.Type, "azure-native:") {
+			continue
+		}
+		kind := r.Type[strings.LastIndex(r.Type, ":")+1:]
+		without := false
+		for _, u := range untagged {
+			without = without || u == kind
+		}
+		tags := r.Inputs["tags"]
+		if without {
+			if !tags.IsNull() {
+				t.Errorf("%s carries tags, and %s takes none", r.Name, kind)
+			}
+			continue
+		}
+		if !tags.IsObject() || tags.ObjectValue()["owner"].StringValue() != "iot" || tags.ObjectValue()["stack"].StringValue() != "prod" {
+			t.Errorf("%s (%s) carries the tags %v", r.Name, r.Type, tags)
+		}
+	}
+}
+
+func TestEveryPasswordIsASecretInput(t *testing.T) {
+	planted := []string{"random-password", "managed-key", "the-licence"}
+	resources := deployed(t, "prod", map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"the-licence"}`})
+	found := map[string]int{}
+	for _, r := range resources {
+		walk(resource.NewObjectProperty(r.Inputs), false, func(v string, secret bool) {
+			for _, p := range planted {
+				if strings.Contains(v, p) {
+					found[p]++
+					if !secret {
+						t.Errorf("%s (%s) has %s in the clear", r.Name, r.Type, p)
+					}
+				}
+			}
+		})
+	}
+	for _, p := range planted {
+		if found[p] == 0 {
+			t.Errorf("%s was seen nowhere: the test looks at nothing", p)
+		}
+	}
+}
+
+// walk visits every string of a value, and whether a secret encloses it.
+func walk(v resource.PropertyValue, secret bool, visit func(string, bool)) {
+	switch {
+	case v.IsSecret():
+		walk(v.SecretValue().Element, true, visit)
+	case v.IsOutput():
+		walk(v.OutputValue().Element, secret || v.OutputValue().Secret, visit)
+	case v.IsString():
+		visit(v.StringValue(), secret)
+	case v.IsArray():
+		for _, e := range v.ArrayValue() {
+			walk(e, secret, visit)
+		}
+	case v.IsObject():
+		for _, e := range v.ObjectValue() {
+			walk(e, secret, visit)
+		}
+	}
+}
+
+func TestABadConfigRegistersNothing(t *testing.T) {
+	raw := stackConfig(t, "dev")
+	raw["amora-sync:capacity"] = `{"minNodes":11}`
+	resources, err := pulumitest.TryRun("dev", Program(raw))
+	if err == nil || !strings.Contains(err.Error(), "must be 2 to 10") {
+		t.Errorf("the error is %v", err)
+	}
+	for _, r := range resources {
+		if r.Type != "pulumi:pulumi:Stack" {
+			t.Errorf("%s was registered", r.URN())
+		}
+	}
+}
+
+func TestOneMoreNodeAddsItsAppAndChangesNothingElse(t *testing.T) {
+	before := map[string]string{}
+	for _, r := range deployed(t, "prod", nil) {
+		before[r.URN()] = resource.NewObjectProperty(r.Inputs).String()
+	}
+	var added []string
+	for _, r := range deployed(t, "prod", map[string]string{"capacity": `{"minNodes":4,"maxNodes":10}`}) {
+		inputs, was := before[r.URN()]
+		switch {
+		case !was:
+			added = append(added, r.Name)
+		case inputs != resource.NewObjectProperty(r.Inputs).String() && r.Custom:
+			t.Errorf("%s changed", r.Name)
+		}
+	}
+	if len(added) != 1 || added[0] != "emqx-emqx-3" {
+		t.Errorf("added: %v", added)
+	}
+}
+
+func TestStatefulResourcesAreProtectedInProductionOnly(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		protected := 0
+		for _, r := range deployed(t, stack, nil) {
+			if r.Protect {
+				protected++
+			}
+			if want := stack == "prod"; r.Name == "database-server" && r.Protect != want {
+				t.Errorf("%s: protection of the database is %v", stack, r.Protect)
+			}
+		}
+		if stack == "dev" && protected > 0 {
+			t.Errorf("dev protects %d resources", protected)
+		}
+	}
+}
