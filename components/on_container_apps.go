@@ -37,10 +37,10 @@ type ContainerAppsSize struct {
 	MinNodes      int // nodes that always run
 	MaxNodes      int // nodes that run in Peak; at most assets.MaxNodes
 	Peak          *PeakHours
-	VCPU          float64 // of one node; it gets 2 GiB of memory per vCPU
-	Dedicated     bool    // nodes on D4 hosts of their own (4 vCPU, 16 GiB, one node each) instead of the Consumption profile
-	ZoneRedundant bool    // replicas of one app are spread over zones; can't be changed later
-	EdgeReplicas  [2]int  // HAProxy: minimum and maximum
+	VCPU          int    // of one node; it gets 2 GiB of memory per vCPU
+	Dedicated     bool   // nodes on D4 hosts of their own (4 vCPU, 16 GiB, one node each) instead of the Consumption profile
+	ZoneRedundant bool   // replicas of one app are spread over zones; can't be changed later
+	EdgeReplicas  [2]int // HAProxy: minimum and maximum
 }
 
 // OnContainerAppsArgs is what an OnContainerApps is made of.
@@ -245,9 +245,10 @@ func secretValue(name, secret string) *app.EnvironmentVarArgs {
 	return &app.EnvironmentVarArgs{Name: pulumi.String(name), SecretRef: pulumi.String(secret)}
 }
 
-// compute is a share of a host: Container Apps takes vCPU in quarters, with 2 GiB of memory each.
-func compute(vcpu float64) *app.ContainerResourcesArgs {
-	return &app.ContainerResourcesArgs{Cpu: pulumi.Float64(vcpu), Memory: pulumi.String(fmt.Sprintf("%gGi", 2*vcpu))}
+// compute is a share of a host, with 2 GiB of memory for each vCPU. Containers without one, which only run briefly, get Container
+// Apps' default of 0.5 vCPU and 1 GiB.
+func compute(vcpu int) *app.ContainerResourcesArgs {
+	return &app.ContainerResourcesArgs{Cpu: pulumi.Float64(vcpu), Memory: pulumi.String(fmt.Sprintf("%dGi", 2*vcpu))}
 }
 
 func script(content string) pulumi.StringArray {

@@ -9,7 +9,7 @@ import (
 
 const (
 	edgeConfigDir = "/mnt/edge"
-	edgeVCPU      = 1.0
+	edgeVCPU      = 1
 	// edgeConnections is what one HAProxy replica takes: about 60 KiB each for TLS state and buffers, in 2 GiB of memory.
 	edgeConnections = 20_000
 )
@@ -50,7 +50,6 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 				Name:         pulumi.String("certificate"),
 				Image:        c.args.Registry.image(opensslImage),
 				Command:      script(assets.CertificateToPEMScript),
-				Resources:    compute(0.25),
 				VolumeMounts: app.VolumeMountArray{mount("vault", "/mnt/tls"), certificateDir},
 			}},
 			Containers: app.ContainerArray{&app.ContainerArgs{

@@ -30,7 +30,6 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 			Image:        c.args.Registry.image(postgresImage),
 			Command:      script(assets.RulesExportScript),
 			Env:          append(c.databaseEnvironment(), secretValue("PGPASSWORD", adminSecret)),
-			Resources:    compute(0.25),
 			VolumeMounts: app.VolumeMountArray{mount("work", "/work")},
 		}},
 		Containers: app.ContainerArray{&app.ContainerArgs{
@@ -42,7 +41,6 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 				value("REDIS_PORT", pulumi.String(strconv.Itoa(c.args.RuleCache.Port))),
 				secretValue("REDISCLI_AUTH", redisSecret),
 			},
-			Resources:    compute(0.25),
 			VolumeMounts: app.VolumeMountArray{mount("work", "/work")},
 		}},
 		Volumes: app.VolumeArray{emptyVolume("work")},
@@ -57,11 +55,10 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 		Secrets:             app.SecretArray{c.vaultSecret(adminSecret, c.args.Database.AdminPasswordURL)},
 	}, &app.JobTemplateArgs{
 		Containers: app.ContainerArray{&app.ContainerArgs{
-			Name:      pulumi.String("psql"),
-			Image:     c.args.Registry.image(postgresImage),
-			Command:   pulumi.ToStringArray([]string{"psql", "--command", `\dt`}),
-			Env:       append(c.databaseEnvironment(), secretValue("PGPASSWORD", adminSecret)),
-			Resources: compute(0.25),
+			Name:    pulumi.String("psql"),
+			Image:   c.args.Registry.image(postgresImage),
+			Command: pulumi.ToStringArray([]string{"psql", "--command", `\dt`}),
+			Env:     append(c.databaseEnvironment(), secretValue("PGPASSWORD", adminSecret)),
 		}},
 	})
 	return rules, admin, err

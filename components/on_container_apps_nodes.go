@@ -139,7 +139,6 @@ func (c *containerApps) schemaContainer() *app.InitContainerArgs {
 		Command: script(assets.SchemaScript),
 		Env: append(c.databaseEnvironment(),
 			secretValue("PGPASSWORD", adminSecret), secretValue("BROKER_PASSWORD", brokerSecret)),
-		Resources:    compute(0.25),
 		VolumeMounts: app.VolumeMountArray{mount("config", assets.ConfigDir)},
 	}
 }

@@ -130,8 +130,8 @@ func (c *Config) checkData(f *Faults) {
 	if !slices.Contains([]int{32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}, c.Database.StorageGB) {
 		f.add("database.storageGb", fmt.Sprint(c.Database.StorageGB), "must be a size of Premium SSD: 32, 64, 128, 256 … 16384 GiB")
 	}
-	if !slices.Contains([]string{"15", "16", "17"}, c.Database.Version) {
-		f.add("database.version", quoted(c.Database.Version), "must be 15, 16 or 17")
+	if !slices.Contains([]string{"14", "15", "16"}, c.Database.Version) {
+		f.add("database.version", quoted(c.Database.Version), "must be 14, 15 or 16")
 	}
 	if days := c.Availability.BackupRetentionDays; days < 7 || days > 35 {
 		f.add("availability.backupRetentionDays", fmt.Sprint(days), "must be 7 to 35")
@@ -207,9 +207,9 @@ func (c *Config) checkEMQX(f *Faults) {
 	if c.EMQX.Profile != "Consumption" && c.EMQX.Profile != "Dedicated" {
 		f.add("emqx.profile", quoted(c.EMQX.Profile), "must be Consumption or Dedicated")
 	}
-	// The schema container, which runs before the broker, has a quarter of its own.
-	if v := c.EMQX.VCPU; v < 0.5 || v > 3.75 || v*4 != float64(int(v*4)) {
-		f.add("emqx.vcpu", fmt.Sprint(v), "must be 0.5 to 3.75 in steps of 0.25")
+	// A Consumption replica has at most 4 vCPU, and the schema container, which runs before the broker, may count as part of it.
+	if v := c.EMQX.VCPU; v < 1 || v > 3 {
+		f.add("emqx.vcpu", fmt.Sprint(v), "must be 1 to 3")
 	}
 	if p := c.EMQX.Peak; p != (Peak{}) {
 		if !timezoneRule.MatchString(p.Timezone) {

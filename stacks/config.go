@@ -92,11 +92,11 @@ type JWT struct {
 
 // EMQX is what only this broker knows.
 type EMQX struct {
-	Image   string  `config:"image"`
-	Licence string  `config:"licence"` // secret; emqx-enterprise clusters need one
-	Profile string  `config:"profile"` // Consumption or Dedicated
-	VCPU    float64 `config:"vcpu"`    // of one node, with 2 GiB each
-	Peak    Peak    `config:"peak"`
+	Image   string `config:"image"`
+	Licence string `config:"licence"` // secret; emqx-enterprise clusters need one
+	Profile string `config:"profile"` // Consumption or Dedicated
+	VCPU    int    `config:"vcpu"`    // of one node, with 2 GiB each
+	Peak    Peak   `config:"peak"`
 }
 
 // Peak is the window in which capacity.maxNodes nodes run. Empty: never.
@@ -114,7 +114,7 @@ func defaults(stack string) Config {
 		Capacity:     Capacity{MinNodes: 2, MaxNodes: 10},
 		Availability: Availability{Zones: []int{1}, BackupRetentionDays: 7},
 		Network:      Network{AddressSpace: "10.20.0.0/16"},
-		Database:     Database{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "17"},
+		Database:     Database{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "16"},
 		Redis:        Redis{Service: "managed"},
 		TLS:          TLS{Mode: TLSSelfSigned},
 		EMQX:         EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},

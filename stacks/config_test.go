@@ -64,7 +64,7 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"address space with host bits", "network", `{"addressSpace":"10.0.1.0/16"}`, `must be a private IPv4 block`},
 		{"100 GB", "database", `{"storageGb":100}`, `amora-sync:database.storageGb = 100: must be a size of Premium SSD`},
 		{"database size of another service", "database", `{"sku":"P2"}`, `amora-sync:database.sku = "P2": must be a size of PostgreSQL`},
-		{"database version that is over", "database", `{"version":"11"}`, `amora-sync:database.version = "11": must be 15, 16 or 17`},
+		{"database version that is over", "database", `{"version":"11"}`, `amora-sync:database.version = "11": must be 14, 15 or 16`},
 		{"unknown Redis service", "redis", `{"service":"elasticache"}`, `amora-sync:redis.service = "elasticache": must be managed or classic`},
 		{"classic size for the managed service", "redis", `{"sku":"C1"}`, `amora-sync:redis.sku = "C1": must be a Balanced size`},
 		{"managed size for the classic service", "redis", `{"service":"classic","sku":"Balanced_B1"}`, `must be C0 to C6`},
@@ -75,7 +75,7 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"keys over plain HTTP", "security", `{"jwt":{"jwksUrl":"http://x.example/keys","issuer":"i","audience":"a"}}`, `must be an https URL`},
 		{"image without a tag", "emqx", `{"image":"docker.io/emqx/emqx"}`, `must name registry, image and tag`},
 		{"enterprise without a licence", "emqx", `{"image":"docker.io/emqx/emqx-enterprise:5.10.0"}`, `amora-sync:emqx.licence = (not set): must be set for docker.io/emqx/emqx-enterprise:5.10.0`},
-		{"odd share of a vCPU", "emqx", `{"vcpu":0.6}`, `amora-sync:emqx.vcpu = 0.6: must be 0.5 to 3.75`},
+		{"more than a replica can have", "emqx", `{"vcpu":4}`, `amora-sync:emqx.vcpu = 4: must be 1 to 3`},
 		{"peak without an end", "emqx", `{"peak":{"timezone":"UTC","start":"0 6 * * *"}}`, `amora-sync:emqx.peak.end = (not set): must be a cron expression`},
 		{"replacement of what is not stateful", "allowReplace", `["broker"]`, `amora-sync:allowReplace = "broker": must be one of database, network`},
 	}

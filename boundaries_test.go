@@ -1,0 +1,109 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/amora-sync/mqtt-on-azure"
+
+// importsBelow lists what the non-test Go files of a folder and its subfolders import, by file.
+func importsBelow(t *testing.T, folder string) map[string][]string {
+	t.Helper()
+	imports := map[string][]string{}
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		nested := path != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "tests" || entry.Name() == "tools")
+		if entry.IsDir() && nested {
+			return filepath.SkipDir
+		}
+		if entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports[path] = append(imports[path], name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(imports) == 0 {
+		t.Fatalf("no Go files below %s", folder)
+	}
+	return imports
+}
+
+func TestTheProgramImportsOnlyTheStandardLibraryPulumiAndItself(t *testing.T) {
+	allowed := []string{
+		"github.com/pulumi/pulumi/sdk/v3/", "github.com/pulumi/pulumi-azure-native-sdk/", "github.com/pulumi/pulumi-random/sdk/v4/", module + "/",
+	}
+	for _, folder := range []string{"main.go", "stacks", "components", "internal/azurenative"} {
+		for file, names := range importsBelow(t, folder) {
+			for _, name := range names {
+				ok := !strings.Contains(strings.Split(name, "/")[0], ".") // the standard library
+				for _, prefix := range allowed {
+					ok = ok || strings.HasPrefix(name, prefix)
+				}
+				if !ok {
+					t.Errorf("%s imports %s", file, name)
+				}
+			}
+		}
+	}
+}
+
+func TestComponentsNeverImportStacksOrTheRehearsal(t *testing.T) {
+	for file, names := range importsBelow(t, "components") {
+		for _, name := range names {
+			if strings.HasPrefix(name, module+"/stacks") || strings.HasPrefix(name, module+"/internal/rehearsal") {
+				t.Errorf("%s imports %s", file, name)
+			}
+		}
+	}
+}
+
+func TestTheAssetsImportOnlyTheStandardLibrary(t *testing.T) {
+	for file, names := range importsBelow(t, "components/assets") {
+		for _, name := range names {
+			if strings.Contains(strings.Split(name, "/")[0], ".") {
+				t.Errorf("%s imports %s", file, name)
+			}
+		}
+	}
+}
+
+func TestNothingImportsTheCommands(t *testing.T) {
+	for file, names := range importsBelow(t, ".") {
+		for _, name := range names {
+			if strings.HasPrefix(name, module+"/cmd") {
+				t.Errorf("%s imports %s", file, name)
+			}
+		}
+	}
+}
+
+func TestTheStandInKnowsNothingOfTheProgram(t *testing.T) {
+	for file, names := range importsBelow(t, "internal/rehearsal") {
+		for _, name := range names {
+			if strings.HasPrefix(name, module+"/components") || strings.HasPrefix(name, module+"/stacks") {
+				t.Errorf("%s imports %s", file, name)
+			}
+		}
+	}
+}
