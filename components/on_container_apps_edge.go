@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	edgeConfigDir = "/mnt/edge"
-	edgeVCPU      = 1
+	edgeVCPU = 1
 	// edgeConnections is what one HAProxy replica takes: about 60 KiB each for TLS state and buffers, in 2 GiB of memory.
 	edgeConnections = 20_000
 )
@@ -62,7 +61,7 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 					tcpProbe("Liveness", assets.EdgeMQTTSPort, 10, 3),
 					tcpProbe("Readiness", assets.EdgeMQTTSPort, 5, 3),
 				},
-				VolumeMounts: app.VolumeMountArray{mount("config", edgeConfigDir), certificateDir},
+				VolumeMounts: app.VolumeMountArray{mount("config", assets.EdgeConfigDir), certificateDir},
 			}},
 			Scale: c.edgeScale(),
 			Volumes: app.VolumeArray{

@@ -109,7 +109,7 @@ func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clust
 			Containers:     app.ContainerArray{c.nodeContainer(i)},
 			Scale:          c.nodeScale(i),
 			Volumes: app.VolumeArray{
-				secretVolume("config", mounted{configSecret, assets.EMQXConfigFile}, mounted{schemaSecret, "schema.sql"}),
+				secretVolume("config", mounted{configSecret, assets.EMQXConfigFile}, mounted{schemaSecret, assets.SchemaFile}),
 				secretVolume("secrets", mounted{brokerSecret, assets.DatabasePasswordFile}, mounted{redisSecret, assets.RedisPasswordFile}),
 			},
 			TerminationGracePeriodSeconds: pulumi.Float64(60),

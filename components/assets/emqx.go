@@ -1,0 +1,176 @@
+package assets
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Where a node finds its files.
+const (
+	ConfigDir            = "/mnt/config"
+	EMQXConfigFile       = "emqx.conf"
+	SecretsDir           = "/mnt/secrets"
+	DatabasePasswordFile = "database-password"
+	RedisPasswordFile    = "redis-password"
+)
+
+// The queries of the broker. They run as the role mqtt_broker; EMQX replaces ${username}.
+const (
+	UserQuery    = "SELECT password_hash, salt, is_superuser FROM mqtt_user WHERE username = ${username} LIMIT 1"
+	RulesCommand = "HGETALL mqtt_acl:${username}"
+)
+
+const systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
+
+// JWT is the issuer whose tokens a client may send as password.
+type JWT struct{ JWKSURL, Issuer, Audience string }
+
+// EMQX is what the broker's configuration depends on.
+type EMQX struct {
+	DatabaseHost, DatabaseName, DatabaseUser string
+	RedisHost                                string
+	RedisPort                                int // TLS
+	JWT                                      *JWT
+}
+
+// The configuration, in the part of EMQX 5.8's schema that is used. JSON is a subset of HOCON.
+type (
+	emqxConfig struct {
+		Listeners      emqxListeners     `json:"listeners"`
+		Dashboard      emqxDashboard     `json:"dashboard"`
+		Authentication []any             `json:"authentication"` // emqxJWT, emqxPostgreSQL: asked in this order
+		Authorization  emqxAuthorization `json:"authorization"`
+		Log            emqxLog           `json:"log"`
+	}
+	emqxListeners struct {
+		TCP map[string]emqxListener `json:"tcp"`
+		WS  map[string]emqxListener `json:"ws"`
+		SSL map[string]emqxListener `json:"ssl"`
+		WSS map[string]emqxListener `json:"wss"`
+	}
+	emqxListener struct {
+		Enable bool   `json:"enable"`
+		Bind   string `json:"bind,omitempty"`
+	}
+	emqxDashboard struct {
+		Listeners emqxDashboardListeners `json:"listeners"`
+	}
+	emqxDashboardListeners struct {
+		HTTP emqxHTTP `json:"http"`
+	}
+	emqxHTTP struct {
+		Bind int `json:"bind"`
+	}
+	emqxJWT struct {
+		Mechanism             string            `json:"mechanism"`
+		From                  string            `json:"from"`
+		UseJWKS               bool              `json:"use_jwks"`
+		Endpoint              string            `json:"endpoint"`
+		RefreshInterval       int               `json:"refresh_interval"` // seconds
+		DisconnectAfterExpire bool              `json:"disconnect_after_expire"`
+		VerifyClaims          map[string]string `json:"verify_claims"`
+		SSL                   emqxTLS           `json:"ssl"`
+	}
+	emqxPostgreSQL struct {
+		Mechanism             string   `json:"mechanism"`
+		Backend               string   `json:"backend"`
+		Server                string   `json:"server"`
+		Database              string   `json:"database"`
+		Username              string   `json:"username"`
+		Password              string   `json:"password"`
+		PasswordHashAlgorithm emqxHash `json:"password_hash_algorithm"`
+		Query                 string   `json:"query"`
+		PoolSize              int      `json:"pool_size"`
+		SSL                   emqxTLS  `json:"ssl"`
+	}
+	emqxHash struct {
+		Name string `json:"name"`
+	}
+	emqxAuthorization struct {
+		NoMatch    string      `json:"no_match"`
+		DenyAction string      `json:"deny_action"`
+		Cache      emqxCache   `json:"cache"`
+		Sources    []emqxRedis `json:"sources"`
+	}
+	emqxCache struct {
+		Enable bool   `json:"enable"`
+		TTL    string `json:"ttl"`
+	}
+	emqxRedis struct {
+		Type      string  `json:"type"`
+		RedisType string  `json:"redis_type"`
+		Server    string  `json:"server"`
+		Username  string  `json:"username"`
+		Password  string  `json:"password"`
+		Cmd       string  `json:"cmd"`
+		SSL       emqxTLS `json:"ssl"`
+	}
+	emqxTLS struct {
+		Enable     bool   `json:"enable"`
+		Verify     string `json:"verify"`
+		CACertFile string `json:"cacertfile"`
+	}
+	emqxLog struct {
+		Console emqxConsole `json:"console"`
+	}
+	emqxConsole struct {
+		Enable    bool   `json:"enable"`
+		Level     string `json:"level"`
+		Formatter string `json:"formatter"`
+	}
+)
+
+// Config is emqx.conf. It holds no secret: passwords are read from files.
+func (e EMQX) Config() (string, error) {
+	if e.DatabaseHost == "" || e.RedisHost == "" || e.RedisPort == 0 {
+		return "", fmt.Errorf("emqx.conf: database and Redis must be known, have %q and %q:%d", e.DatabaseHost, e.RedisHost, e.RedisPort)
+	}
+	verified := emqxTLS{Enable: true, Verify: "verify_peer", CACertFile: systemCertificates}
+	config := emqxConfig{
+		Listeners: emqxListeners{
+			TCP: map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", MQTTPort)}},
+			WS:  map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", WebSocketPort)}},
+			// TLS ends at the edge.
+			SSL: map[string]emqxListener{"default": {}},
+			WSS: map[string]emqxListener{"default": {}},
+		},
+		Dashboard: emqxDashboard{emqxDashboardListeners{emqxHTTP{StatusPort}}},
+		Authorization: emqxAuthorization{
+			NoMatch: "deny", DenyAction: "disconnect",
+			// How long a client that stays connected may go on after its rule was taken away.
+			Cache: emqxCache{Enable: true, TTL: "1m"},
+			Sources: []emqxRedis{{
+				Type: "redis", RedisType: "single", Server: fmt.Sprintf("%s:%d", e.RedisHost, e.RedisPort),
+				Username: "default", Password: "file://" + SecretsDir + "/" + RedisPasswordFile, Cmd: RulesCommand, SSL: verified,
+			}},
+		},
+		Log: emqxLog{emqxConsole{Enable: true, Level: "warning", Formatter: "json"}},
+	}
+	if e.JWT != nil {
+		// First: a password that is no token is passed on to the database, an expired token is refused for good.
+		config.Authentication = append(config.Authentication, emqxJWT{
+			Mechanism: "jwt", From: "password", UseJWKS: true, Endpoint: e.JWT.JWKSURL, RefreshInterval: 300,
+			DisconnectAfterExpire: true, VerifyClaims: map[string]string{"iss": e.JWT.Issuer, "aud": e.JWT.Audience}, SSL: verified,
+		})
+	}
+	config.Authentication = append(config.Authentication, emqxPostgreSQL{
+		Mechanism: "password_based", Backend: "postgresql", Server: e.DatabaseHost + ":5432", Database: e.DatabaseName,
+		Username: e.DatabaseUser, Password: "file://" + SecretsDir + "/" + DatabasePasswordFile,
+		PasswordHashAlgorithm: emqxHash{"bcrypt"}, Query: UserQuery, PoolSize: 8, SSL: verified,
+	})
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(config); err != nil {
+		return "", fmt.Errorf("emqx.conf: %w", err)
+	}
+	return out.String(), nil
+}
+
+// NodeCommand puts the configuration where EMQX writes beside it, which a mounted file does not allow, and starts the node.
+func NodeCommand() []string {
+	return []string{"/bin/sh", "-c",
+		"cp " + ConfigDir + "/" + EMQXConfigFile + " /opt/emqx/etc/emqx.conf && exec /usr/bin/docker-entrypoint.sh /opt/emqx/bin/emqx foreground"}
+}

@@ -1,0 +1,63 @@
+// Package assets renders the configuration of the broker and of the proxy in front of it, and holds the SQL and the scripts
+// that run in Azure. It needs nothing but the standard library, so that it can be tested with the real programs alone.
+package assets
+
+import (
+	"fmt"
+	"strings"
+)
+
+// MaxNodes is the largest cluster. Every configuration lists all of its names, so that one node more changes no other.
+const MaxNodes = 10
+
+// ClusterDomain is where an app's short name is found inside a Container Apps environment. Erlang takes no host without a dot, so
+// the short name alone can't be used. Microsoft does not document the domain; should it go, let a node's command resolve
+// the short names to the addresses of their ingress and use those in place of the hosts.
+const ClusterDomain = "k8se-apps.svc.cluster.local"
+
+// Ports of a node and of the edge.
+const (
+	DistributionPort  = 4370 // Erlang distribution; fixed, without epmd
+	RPCPort           = 5369 // EMQX's gen_rpc
+	MQTTPort          = 1883 // plain, inside the environment only
+	WebSocketPort     = 8083 // plain, inside the environment only
+	StatusPort        = 18083
+	EdgeMQTTSPort     = 8883
+	EdgeWebSocketPort = 8080 // behind the environment's own TLS
+)
+
+// Paths of the edge's HTTP side.
+const (
+	EdgeHealthPath = "/healthz" // 200 when at least one node serves, else 503
+	WebSocketPath  = "/mqtt"
+)
+
+// NodeApp is the name of the app of node i.
+func NodeApp(i int) string { return fmt.Sprintf("emqx-%d", i) }
+
+// NodeHost is the host name under which the environment reaches node i.
+func NodeHost(i int) string { return NodeApp(i) + "." + ClusterDomain }
+
+// ErlangName is the name of node i in the cluster. It has no digit before the "@": EMQX would add it to the distribution port.
+func ErlangName(i int) string { return "emqx@" + NodeHost(i) }
+
+// Seeds is the list of all possible nodes, in HOCON. EMQX tries those that don't answer again every five seconds.
+func Seeds() string {
+	names := make([]string, MaxNodes)
+	for i := range names {
+		names[i] = `"` + ErlangName(i) + `"`
+	}
+	return "[" + strings.Join(names, ",") + "]"
+}
+
+// Variable is one environment variable.
+type Variable struct{ Name, Value string }
+
+// NodeEnvironment is the environment of node i, without its secrets.
+func NodeEnvironment(i int) []Variable {
+	return []Variable{
+		{"EMQX_NODE__NAME", ErlangName(i)},
+		{"EMQX_CLUSTER__DISCOVERY_STRATEGY", "static"},
+		{"EMQX_CLUSTER__STATIC__SEEDS", Seeds()},
+	}
+}
