@@ -68,9 +68,8 @@ type OnContainerApps struct {
 
 	Address      pulumi.StringOutput `pulumi:"address"`      // public IPv4 address that takes MQTT over TLS on 8883
 	EdgeHost     pulumi.StringOutput `pulumi:"edgeHost"`     // HTTPS host that takes MQTT over WebSocket, from Front Door only
-	AdminJobName pulumi.StringOutput `pulumi:"adminJobName"` // job that runs SQL against the user store
+	AdminJobName pulumi.StringOutput `pulumi:"adminJobName"` // job that changes users and rules
 	RulesJobName pulumi.StringOutput `pulumi:"rulesJobName"` // job that projects the rules into Redis
-	AdminImage   pulumi.StringOutput `pulumi:"adminImage"`   // image of the admin job
 }
 
 // containerApps is what the apps and jobs of one OnContainerApps share.
@@ -111,7 +110,7 @@ func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsA
 	}
 	b.Address = pulumi.All(c.environment.StaticIp, edge.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	b.EdgeHost = edge.Configuration.Ingress().Fqdn().Elem()
-	b.AdminJobName, b.RulesJobName, b.AdminImage = admin.Name, rules.Name, args.Registry.image(postgresImage)
+	b.AdminJobName, b.RulesJobName = admin.Name, rules.Name
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{
 		"address": b.Address, "edgeHost": b.EdgeHost, "adminJobName": b.AdminJobName, "rulesJobName": b.RulesJobName,
 	})

@@ -1,9 +1,10 @@
 package components
 
 import (
+	"strconv"
+
 	app "github.com/pulumi/pulumi-azure-native-sdk/app/v2/v20240301"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"strconv"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
@@ -12,7 +13,7 @@ import (
 const rulesSchedule = "*/5 * * * *"
 
 // newJobs makes the job that projects topic rules from the database, where they are kept, into Redis, where EMQX reads them,
-// and the job in which an operator runs SQL: the database is reachable from inside the network only.
+// and the job through which an operator changes users and rules: the database is reachable from inside the network only.
 func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 	rules, err = c.newJob("rules", &app.JobConfigurationArgs{
 		TriggerType: pulumi.String("Schedule"),

@@ -6,7 +6,7 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components"
 )
 
-// export names the outputs of a stack. They are read by people, by scripts/mqtt-user and by other stacks: renaming one breaks them.
+// export names the outputs of a stack. They are read by people, by amora user and by other stacks: renaming one breaks them.
 func export(ctx *pulumi.Context, p Plan, f *foundation, broker *components.OnContainerApps) {
 	// The endpoints are true once something answers there: they wait for the broker's address.
 	ctx.Export("mqttEndpoint", afterwards("mqtts://"+p.Names.Host+":8883", broker.Address))
@@ -20,7 +20,6 @@ func export(ctx *pulumi.Context, p Plan, f *foundation, broker *components.OnCon
 	ctx.Export("databaseHost", f.database.Host)
 	ctx.Export("adminJobName", broker.AdminJobName)
 	ctx.Export("rulesJobName", broker.RulesJobName)
-	ctx.Export("adminImage", broker.AdminImage)
 }
 
 func afterwards(text string, event pulumi.StringOutput) pulumi.StringOutput {

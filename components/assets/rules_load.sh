@@ -3,7 +3,7 @@
 # Redis is a cluster, and refuses transactions over several keys.
 set -eu
 work="${WORK:-/work}"
-redis() { redis-cli ${REDIS_TLS---tls} -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"; }
+redis() { redis-cli --tls -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"; }
 
 redis <"$work/commands" >"$work/answers"
 if grep -q -i -e '^(error)' -e '^ERR' -e '^EXECABORT' -e '^NOAUTH' -e '^WRONG' -e '^CROSSSLOT' -e 'Could not connect' "$work/answers"; then

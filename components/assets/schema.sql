@@ -7,8 +7,8 @@ CREATE EXTENSION IF NOT EXISTS pgcrypto;
 
 CREATE TABLE IF NOT EXISTS mqtt_user (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    username      text NOT NULL UNIQUE CHECK (username <> '' AND length(username) <= 256),
-    password_hash text NOT NULL,                     -- bcrypt, which carries its own salt
+    username      text NOT NULL UNIQUE CHECK (username ~ '^[^[:cntrl:]+#/]{1,256}$'), -- may stand in a topic
+    password_hash text NOT NULL,                     -- bcrypt, with its salt in it, as $2a$: all brokers and pgcrypto take that
     salt          text NOT NULL DEFAULT '',          -- EMQX asks for one
     is_superuser  boolean NOT NULL DEFAULT false,    -- may publish and subscribe to everything
     created       timestamptz NOT NULL DEFAULT now()
@@ -28,7 +28,8 @@ BEGIN
     IF hash !~ '^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$' THEN
         RAISE EXCEPTION 'the password of % must come as a bcrypt hash', name;
     END IF;
-    INSERT INTO mqtt_user (username, password_hash, is_superuser) VALUES (name, hash, superuser)
+    -- The letter after the 2 tells library versions apart, not algorithms.
+    INSERT INTO mqtt_user (username, password_hash, is_superuser) VALUES (name, '$2a' || substr(hash, 4), superuser)
     ON CONFLICT (username) DO UPDATE SET password_hash = excluded.password_hash, is_superuser = excluded.is_superuser;
 END $$;
 

@@ -21,6 +21,9 @@ var (
 	//go:embed rules_load.sh
 	RulesLoadScript string // /work → Redis; REDIS_HOST, REDIS_PORT, REDISCLI_AUTH
 
+	//go:embed admin.sh
+	AdminScript string // one operation on the user store; libpq's variables, OPERATION, MQTT_USERNAME, …
+
 	//go:embed certificate_to_pem.sh
 	CertificateToPEMScript string // /mnt/tls/certificate → EdgeCertificateFile
 )

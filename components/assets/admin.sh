@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs one operation on the user store: OPERATION is add, allow, forbid or remove; what it needs comes in the environment.
+set -eu
+case "$OPERATION" in
+add) sql="SELECT mqtt_put_user(:'username', :'hash')" ;;
+allow) sql="SELECT mqtt_allow(:'username', :'topic', :'action')" ;;
+forbid) sql="SELECT mqtt_forbid(:'username', :'topic')" ;;
+remove) sql="SELECT mqtt_remove_user(:'username')" ;;
+*)
+    echo "admin: no operation $OPERATION" >&2
+    exit 2
+    ;;
+esac
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 >/dev/null <<SQL
+\\getenv username MQTT_USERNAME
+\\getenv hash MQTT_PASSWORD_HASH
+\\getenv topic MQTT_TOPIC
+\\getenv action MQTT_ACTION
+$sql;
+SQL
+echo "admin: $OPERATION $MQTT_USERNAME done"
