@@ -58,7 +58,7 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 		Containers: app.ContainerArray{&app.ContainerArgs{
 			Name:    pulumi.String("psql"),
 			Image:   c.args.Registry.image(postgresImage),
-			Command: pulumi.ToStringArray([]string{"psql", "--command", `\dt`}),
+			Command: script(assets.AdminScript),
 			Env:     append(c.databaseEnvironment(), secretValue("PGPASSWORD", adminSecret)),
 		}},
 	})

@@ -38,8 +38,11 @@ var stateful = []string{"database", "network", "resourceGroup", "vault", "zone"}
 // databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.
 var databaseTiers = map[string]string{"B": "Burstable", "D": "GeneralPurpose", "E": "MemoryOptimized"}
 
-// fillDependentDefaults fills what follows from other keys.
-func (c *Config) fillDependentDefaults() {
+// fillDependentDefaults fills what follows from other keys, or from the stack's name.
+func (c *Config) fillDependentDefaults(stack string) {
+	if c.Name == "" {
+		c.Name = "amora-" + stack
+	}
 	if c.DNS.Zone == "" {
 		c.DNS.Zone = c.Domain
 	}

@@ -107,10 +107,9 @@ type Peak struct {
 }
 
 // defaults is a config as it is before anything is set: the sizes of a small production stack.
-func defaults(stack string) Config {
+func defaults() Config {
 	return Config{
 		Broker:       EMQXContainerApps,
-		Name:         "amora-" + stack,
 		Capacity:     Capacity{MinNodes: 2, MaxNodes: 10},
 		Availability: Availability{Zones: []int{1}, BackupRetentionDays: 7},
 		Network:      Network{AddressSpace: "10.20.0.0/16"},

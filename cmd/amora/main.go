@@ -1,0 +1,56 @@
+// Command amora rehearses deployments of this repository's Pulumi program, and manages the users of a deployed broker.
+//
+// It ends with 0 when all went well, 2 when `rehearse drift` found drift, and 1 otherwise.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal"
+)
+
+const module = "github.com/amora-sync/mqtt-on-azure"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	root := &cobra.Command{
+		Use: "amora", Short: "Rehearse and operate an MQTT broker on Azure",
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.AddCommand(rehearse(), user())
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		if errors.Is(err, rehearsal.ErrDrift) {
+			os.Exit(2)
+		}
+		os.Exit(1)
+	}
+}
+
+// repository finds the folder of this module, from the working folder upwards.
+func repository() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		data, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+		if err == nil && strings.HasPrefix(string(data), "module "+module+"\n") {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", errors.New("amora: run this inside a clone of " + module)
+		}
+		folder = parent
+	}
+}

@@ -1,0 +1,91 @@
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+)
+
+// placeholder stands for every secret of the config: the rehearsal has no key to them.
+const placeholder = "rehearsal-secret"
+
+type blind struct{}
+
+func (blind) DecryptValue(context.Context, string) (string, error) { return placeholder, nil }
+
+func (blind) BatchDecrypt(_ context.Context, ciphertexts []string) ([]string, error) {
+	plain := make([]string, len(ciphertexts))
+	for i := range plain {
+		plain[i] = placeholder
+	}
+	return plain, nil
+}
+
+// prepare writes a copy of the project and of its stack's config, with the edits, into a folder of the rehearsal's own, and gives back
+// the config. The user's files are only read.
+func prepare(root, folder, stack string, edits []string) (map[string]string, error) {
+	project, err := workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(root, "Pulumi."+stack+".yaml")
+	if _, err := os.Stat(file); err != nil {
+		return nil, fmt.Errorf("stack %q: %w", stack, err)
+	}
+	settings, err := workspace.LoadProjectStack(nil, project, file)
+	if err != nil {
+		return nil, err
+	}
+	for _, edit := range edits {
+		if err := set(settings.Config, string(project.Name), edit); err != nil {
+			return nil, err
+		}
+	}
+	values, err := settings.Config.Decrypt(blind{})
+	if err != nil {
+		return nil, err
+	}
+	plain := &workspace.ProjectStack{Config: config.Map{}}
+	raw := map[string]string{}
+	for key, value := range values {
+		raw[key.String()] = value
+		plain.Config[key] = config.NewValue(value)
+		if original := settings.Config[key]; original.Object() {
+			plain.Config[key] = config.NewObjectValue(value)
+		}
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
+	if err := project.Save(filepath.Join(folder, "Pulumi.yaml")); err != nil {
+		return nil, err
+	}
+	return raw, plain.Save(filepath.Join(folder, "Pulumi."+stack+".yaml"))
+}
+
+// set applies KEY=VALUE as `pulumi config set --path` does.
+func set(values config.Map, namespace, edit string) error {
+	name, value, found := strings.Cut(edit, "=")
+	if !found || name == "" {
+		return fmt.Errorf("--set %s: want key=value", edit)
+	}
+	if prefix, rest, other := strings.Cut(name, ":"); other {
+		namespace, name = prefix, rest
+	}
+	key := config.MustMakeKey(namespace, name)
+	if strings.HasPrefix(value, "[") || strings.HasPrefix(value, "{") {
+		if err := values.Set(key, config.NewObjectValue(value), false); err != nil || !strings.ContainsAny(name, ".[") {
+			return err
+		}
+		delete(values, key) // a path: its value is kept as text, which the program reads as JSON
+	}
+	if err := values.Set(key, config.NewValue(value), true); err != nil {
+		return fmt.Errorf("--set %s: %w", edit, err)
+	}
+	return nil
+}

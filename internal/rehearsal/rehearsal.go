@@ -1,0 +1,211 @@
+// Package rehearsal runs the Pulumi program of this repository on the real engine against a stand-in for Azure: real previews,
+// diffs, state, replacements, secrets and destroys, without an account. Every line that it prints itself starts with "rehearsal:".
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
+)
+
+// Options say what is rehearsed, and how.
+type Options struct {
+	Root   string   // folder of Pulumi.yaml
+	State  string   // folder for all that is kept between runs; default Root/.rehearsal
+	Stack  string   // its config is Root/Pulumi.STACK.yaml
+	Set    []string // edits of that config, KEY=VALUE; the file is not touched
+	Faults standin.Faults
+	Force  bool // destroy takes protected resources too
+
+	Out, Err io.Writer
+	Color    bool
+	JSON     bool   // Out gets one JSON document, and progress goes to Err
+	Export   string // file that gets the state after the run; "" for none
+
+	Program   func(config map[string]string) pulumi.RunFunc
+	Externals func(stack string, config map[string]string, subscription string) []string // ARM ids that exist outside the stack
+}
+
+// ErrDrift is what Drift returns when Azure differs from the state.
+var ErrDrift = errors.New("rehearsal: Azure differs from the state")
+
+// passphrase encrypts the secrets of rehearsal states, which protect nothing: it is a constant, and no user's.
+const passphrase = "rehearsal"
+
+// session is one run on one stack.
+type session struct {
+	Options
+	ctx      context.Context
+	stack    auto.Stack
+	world    *standin.World
+	server   *standin.Server
+	progress io.Writer
+}
+
+// run opens a session, does the work, and reports.
+func run(ctx context.Context, o Options, verb string, work func(*session) (Result, error)) (result Result, err error) {
+	s, err := open(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, s.server.Close()) }()
+	result, failure := work(s)
+	result.Verb, result.Stack, result.Calls = verb, o.Stack, s.server.Calls()
+	if o.Export != "" {
+		if err := s.export(); err != nil {
+			return result, errors.Join(failure, err)
+		}
+	}
+	if failure != nil && !errors.Is(failure, ErrDrift) {
+		return result, failure
+	}
+	return result, errors.Join(result.print(s.Options), failure)
+}
+
+func open(ctx context.Context, o Options) (*session, error) {
+	if o.State == "" {
+		o.State = filepath.Join(o.Root, ".rehearsal")
+	}
+	state, err := filepath.Abs(o.State) // the engine takes file:// URLs only with absolute paths
+	if err != nil {
+		return nil, err
+	}
+	o.State = state
+	s := &session{Options: o, ctx: ctx, progress: o.Out}
+	if o.JSON {
+		s.progress = o.Err
+	}
+	home := filepath.Join(o.State, o.Stack)
+	project := filepath.Join(home, "project")
+	config, err := prepare(o.Root, project, o.Stack, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	if s.world, err = standin.Open(filepath.Join(home, "azure.json")); err != nil {
+		return nil, err
+	}
+	s.world.Give(o.Externals(o.Stack, config, standin.SubscriptionID)...)
+	// The engine's own folder is shared by all stacks of a root; only builds write to it.
+	command, err := engine(ctx, o.Root, filepath.Join(o.Root, ".rehearsal"), s.progress)
+	if err != nil {
+		return nil, err
+	}
+	if s.server, err = standin.Serve(s.world, o.Faults); err != nil {
+		return nil, err
+	}
+	backend := filepath.Join(home, "backend")
+	if err := errors.Join(os.MkdirAll(backend, 0o755), unlock(backend)); err != nil {
+		return nil, errors.Join(err, s.server.Close())
+	}
+	s.stack, err = auto.UpsertStackInlineSource(ctx, o.Stack, "amora-sync", o.Program(config),
+		auto.Pulumi(command), auto.WorkDir(project), auto.PulumiHome(filepath.Join(home, "home")), auto.EnvVars(map[string]string{
+			"PULUMI_BACKEND_URL":                            "file://" + filepath.ToSlash(backend),
+			"PULUMI_CONFIG_PASSPHRASE":                      passphrase,
+			"PULUMI_SKIP_UPDATE_CHECK":                      "true",
+			"PULUMI_DEBUG_PROVIDERS":                        s.server.Providers(),
+			"PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true", // one copy of a rehearsal is enough
+		}))
+	if err != nil {
+		return nil, errors.Join(err, s.server.Close())
+	}
+	return s, nil
+}
+
+// unlock removes the locks of engines that are no longer running: a killed run leaves its own behind.
+func unlock(backend string) error {
+	locks, err := filepath.Glob(filepath.Join(backend, ".pulumi", "locks", "*", "*", "*", "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, file := range locks {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		var lock struct{ Pid int }
+		if err := json.Unmarshal(data, &lock); err != nil {
+			return fmt.Errorf("read the lock %s: %w", file, err)
+		}
+		if running(lock.Pid) {
+			return fmt.Errorf("another run, process %d, is under way on this stack", lock.Pid)
+		}
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pulumi runs the CLI for what the Automation API has no call for, with progress shown.
+func (s *session) pulumi(args ...string) error {
+	workspace := s.stack.Workspace()
+	env := []string{"PULUMI_HOME=" + workspace.PulumiHome()}
+	for key, value := range workspace.GetEnvVars() {
+		env = append(env, key+"="+value)
+	}
+	args = append(args, "--stack", s.Stack, "--color", s.color())
+	_, _, _, err := workspace.PulumiCommand().Run(s.ctx, workspace.WorkDir(), nil, []io.Writer{s.progress}, []io.Writer{s.Err}, env, args...)
+	if err != nil {
+		return fmt.Errorf("rehearsal: pulumi %s failed: %w", strings.Join(args[:2], " "), err)
+	}
+	return nil
+}
+
+func (s *session) color() string {
+	if s.Color {
+		return "always"
+	}
+	return "never"
+}
+
+// deployment is the state of the stack.
+func (s *session) deployment() (apitype.DeploymentV3, error) {
+	var deployment apitype.DeploymentV3
+	exported, err := s.stack.Export(s.ctx)
+	if err != nil {
+		return deployment, err
+	}
+	return deployment, json.Unmarshal(exported.Deployment, &deployment)
+}
+
+// export writes the state as `pulumi stack export` does: its secrets stay encrypted.
+func (s *session) export() error {
+	exported, err := s.stack.Export(s.ctx)
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(exported, "", "    ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.Export, data, 0o600)
+}
+
+// left lists what a state holds besides the stack and its provider, protected resources first.
+func left(deployment apitype.DeploymentV3) []string {
+	var protected, others []string
+	for _, r := range deployment.Resources {
+		line := fmt.Sprintf("%s (%s)", r.URN.Name(), r.Type)
+		switch {
+		case r.Protect:
+			protected = append(protected, line)
+		case r.Custom && !strings.HasPrefix(string(r.Type), "pulumi:"):
+			others = append(others, line+", needed by one that is protected")
+		}
+	}
+	slices.Sort(protected)
+	slices.Sort(others)
+	return append(protected, others...)
+}
