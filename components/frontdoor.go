@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/cdn/v2"
 	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
@@ -69,7 +70,8 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 	domain, err := cdn.NewAFDCustomDomain(ctx, name+"-domain", &cdn.AFDCustomDomainArgs{
 		ResourceGroupName: args.ResourceGroup,
 		ProfileName:       profile.Name,
-		CustomDomainName:  pulumi.String("websocket"),
+		// Named by its host: one of another host is made beside it, since Azure deletes none that a route still uses.
+		CustomDomainName: pulumi.String(strings.ReplaceAll(args.Domain, ".", "-")),
 		HostName:          pulumi.String(args.Domain),
 		TlsSettings: &cdn.AFDDomainHttpsParametersArgs{
 			CertificateType: pulumi.String("ManagedCertificate"), MinimumTlsVersion: cdn.AfdMinimumTlsVersionTLS12,

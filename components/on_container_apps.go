@@ -86,8 +86,7 @@ type containerApps struct {
 // NewOnContainerApps registers the environment, the node apps, the edge app, and the two jobs.
 func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsArgs, opts ...pulumi.ResourceOption) (*OnContainerApps, error) {
 	b := &OnContainerApps{}
-	inputs := pulumi.Map{"image": pulumi.String(args.Image), "minNodes": pulumi.Int(args.Size.MinNodes), "maxNodes": pulumi.Int(args.Size.MaxNodes)}
-	if err := ctx.RegisterComponentResourceV2(onContainerAppsType, name, inputs, b, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(onContainerAppsType, name, pulumi.Map{"image": pulumi.String(args.Image)}, b, opts...); err != nil {
 		return nil, err
 	}
 	c := &containerApps{ctx: ctx, name: name, args: args, parent: pulumi.Parent(b)}

@@ -1,7 +1,9 @@
 #!/bin/bash
-# Makes a self-signed certificate in the vault where there is none. DOMAINS holds the host names, the first one as subject.
+# Makes a self-signed certificate in the vault where there is none for these host names. DOMAINS holds them, the subject first.
 set -euo pipefail
-if az keyvault certificate show --vault-name "$VAULT_NAME" --name "$CERTIFICATE_NAME" --output none 2>/dev/null; then
+present=$(az keyvault certificate show --vault-name "$VAULT_NAME" --name "$CERTIFICATE_NAME" --output tsv \
+    --query "policy.x509CertificateProperties.subjectAlternativeNames.dnsNames" 2>/dev/null | xargs) || true
+if [ "$present" = "$DOMAINS" ]; then
     echo "$CERTIFICATE_NAME is there"
     exit 0
 fi

@@ -9,12 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/blang/semver"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
-	"golang.org/x/mod/modfile"
 )
 
 // oldestCLI is the first Pulumi CLI whose engine knows all that the program uses.
@@ -50,22 +50,19 @@ func engine(ctx context.Context, root, state string, progress io.Writer) (auto.P
 
 const cliModule = "github.com/pulumi/pulumi/pkg/v3"
 
+var pinned = regexp.MustCompile(regexp.QuoteMeta(cliModule) + ` (v\S+)`)
+
 // pinnedVersion reads the CLI's version from the module file that pins it.
 func pinnedVersion(file string) (string, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}
-	parsed, err := modfile.Parse(file, data, nil)
-	if err != nil {
-		return "", err
+	found := pinned.FindSubmatch(data)
+	if found == nil {
+		return "", fmt.Errorf("%s does not require %s", file, cliModule)
 	}
-	for _, require := range parsed.Require {
-		if require.Mod.Path == cliModule {
-			return require.Mod.Version, nil
-		}
-	}
-	return "", fmt.Errorf("%s does not require %s", file, cliModule)
+	return string(found[1]), nil
 }
 
 // buildCLI compiles the CLI under a temporary name, so that an interrupted build leaves nothing that looks whole.

@@ -36,6 +36,8 @@ type Options struct {
 
 	Program   func(config map[string]string) pulumi.RunFunc
 	Externals func(stack string, config map[string]string, subscription string) []string // ARM ids that exist outside the stack
+
+	command auto.PulumiCommand // the engine, where it is at hand; nil finds or builds it
 }
 
 // ErrDrift is what Drift returns when Azure differs from the state.
@@ -56,6 +58,11 @@ type session struct {
 
 // run opens a session, does the work, and reports.
 func run(ctx context.Context, o Options, verb string, work func(*session) (Result, error)) (result Result, err error) {
+	if o.Export != "" {
+		if o.Export, err = filepath.Abs(o.Export); err != nil {
+			return Result{}, err
+		}
+	}
 	s, err := open(ctx, o)
 	if err != nil {
 		return Result{}, err
@@ -64,7 +71,8 @@ func run(ctx context.Context, o Options, verb string, work func(*session) (Resul
 	result, failure := work(s)
 	result.Verb, result.Stack, result.Calls = verb, o.Stack, s.server.Calls()
 	if o.Export != "" {
-		if err := s.export(); err != nil {
+		// Not by the Automation API, whose export decrypts every secret.
+		if err := s.pulumi("stack", "export", "--file", o.Export); err != nil {
 			return result, errors.Join(failure, err)
 		}
 	}
@@ -78,11 +86,10 @@ func open(ctx context.Context, o Options) (*session, error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
 	}
-	state, err := filepath.Abs(o.State) // the engine takes file:// URLs only with absolute paths
-	if err != nil {
+	var err error
+	if o.State, err = filepath.Abs(o.State); err != nil { // the engine takes file:// URLs only with absolute paths
 		return nil, err
 	}
-	o.State = state
 	s := &session{Options: o, ctx: ctx, progress: o.Out}
 	if o.JSON {
 		s.progress = o.Err
@@ -98,9 +105,11 @@ func open(ctx context.Context, o Options) (*session, error) {
 	}
 	s.world.Give(o.Externals(o.Stack, config, standin.SubscriptionID)...)
 	// The engine's own folder is shared by all stacks of a root; only builds write to it.
-	command, err := engine(ctx, o.Root, filepath.Join(o.Root, ".rehearsal"), s.progress)
-	if err != nil {
-		return nil, err
+	command := o.command
+	if command == nil {
+		if command, err = engine(ctx, o.Root, filepath.Join(o.Root, ".rehearsal"), s.progress); err != nil {
+			return nil, err
+		}
 	}
 	if s.server, err = standin.Serve(s.world, o.Faults); err != nil {
 		return nil, err
@@ -116,6 +125,8 @@ func open(ctx context.Context, o Options) (*session, error) {
 			"PULUMI_SKIP_UPDATE_CHECK":                      "true",
 			"PULUMI_DEBUG_PROVIDERS":                        s.server.Providers(),
 			"PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true", // one copy of a rehearsal is enough
+			// The engine would fetch the real plugins of what the state holds, though it never starts them.
+			"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 		}))
 	if err != nil {
 		return nil, errors.Join(err, s.server.Close())
@@ -178,19 +189,6 @@ func (s *session) deployment() (apitype.DeploymentV3, error) {
 		return deployment, err
 	}
 	return deployment, json.Unmarshal(exported.Deployment, &deployment)
-}
-
-// export writes the state as `pulumi stack export` does: its secrets stay encrypted.
-func (s *session) export() error {
-	exported, err := s.stack.Export(s.ctx)
-	if err != nil {
-		return err
-	}
-	data, err := json.MarshalIndent(exported, "", "    ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(s.Export, data, 0o600)
 }
 
 // left lists what a state holds besides the stack and its provider, protected resources first.

@@ -27,9 +27,9 @@ func Preview(ctx context.Context, o Options) (Result, error) {
 // Up deploys. After a failure, another Up goes on where this one stopped.
 func Up(ctx context.Context, o Options) (Result, error) {
 	return run(ctx, o, "up", func(s *session) (Result, error) {
-		up, err := s.stack.Up(ctx, optup.ProgressStreams(s.progress), optup.ErrorProgressStreams(s.Err), optup.Color(s.color()), optup.SuppressOutputs())
+		up, err := s.up()
 		if err != nil {
-			return Result{}, failed("up", err)
+			return Result{}, err
 		}
 		deployment, err := s.deployment()
 		if err != nil {
@@ -38,6 +38,12 @@ func Up(ctx context.Context, o Options) (Result, error) {
 		path := criticalPath(deployment, standin.Latency)
 		return Result{Changes: changes(up.Summary), Outputs: shownOutputs(up.Outputs), Critical: &path}, nil
 	})
+}
+
+func (s *session) up() (auto.UpResult, error) {
+	// The outputs are printed with the report.
+	up, err := s.stack.Up(s.ctx, optup.ProgressStreams(s.progress), optup.ErrorProgressStreams(s.Err), optup.Color(s.color()), optup.SuppressOutputs())
+	return up, failed("up", err)
 }
 
 // Refresh takes what Azure holds into the state.

@@ -1,0 +1,38 @@
+# make rehearse [STACK=prod] [SET="capacity.minNodes=5 emqx.vcpu=2"]   deploy against a stand-in for Azure
+# make test                                                             every test; installs the real parts where it can
+# make bench [COLD=1]                                                   the figures of docs/figures.md
+
+# As Pulumi builds the program: otherwise the Azure SDK is compiled twice.
+export GOFLAGS = -trimpath -buildvcs=false
+STACK ?= dev
+AMORA = .rehearsal/bin/amora
+
+.PHONY: rehearse test lint realparts bench clean
+
+# -v names each package as it compiles: the first build takes minutes.
+rehearse:
+	go build -v -o $(AMORA) ./cmd/amora
+	$(AMORA) rehearse up --stack $(STACK) $(addprefix --set ,$(SET))
+
+test: realparts lint
+	go test -race -timeout 20m ./...
+	go test -timeout 20m -run TestADeploymentThatFailsAtAnyCallConverges ./internal/rehearsal
+	cd tests/realparts && go test -race -timeout 10m ./...
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	go vet ./...
+	cd tests/realparts && go vet ./...
+	cd tools && go build -o ../.rehearsal/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	.rehearsal/bin/staticcheck ./...
+	cd tests/realparts && ../../.rehearsal/bin/staticcheck ./...
+
+# Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang. Without them their tests skip, and say so.
+realparts:
+	@tests/realparts/install.sh
+
+bench:
+	go run ./internal/bench $(if $(COLD),-cold)
+
+clean:
+	rm -rf .rehearsal

@@ -1,0 +1,96 @@
+package rehearsal
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMoreNodesAddAppsAndTouchNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "prod")
+	s.must(Up)
+	s.Set = []string{"capacity.minNodes=5"}
+	more := s.must(Up)
+	if more.Calls != 2 || more.Changes["create"] != 2 {
+		t.Errorf("two more nodes took %d calls: %v", more.Calls, more.Changes)
+	}
+	s.Set = nil
+	if fewer := s.must(Up); fewer.Calls != 2 || fewer.Changes["delete"] != 2 {
+		t.Errorf("two nodes fewer took %d calls: %v", fewer.Calls, fewer.Changes)
+	}
+}
+
+func TestABiggerDatabaseIsChangedInPlace(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "prod")
+	s.must(Up)
+	before := s.idOf("database-server")
+	s.Set = []string{"database.sku=Standard_D8ds_v5", "database.storageGb=256"}
+	result := s.must(Up)
+	if result.Calls != 1 || result.Changes["replace"] != 0 || s.idOf("database-server") != before {
+		t.Errorf("%d calls, %v", result.Calls, result.Changes)
+	}
+}
+
+func TestAnEditThatWouldReplaceSomethingStatefulIsRefused(t *testing.T) {
+	for _, c := range []struct{ name, stack, edit, refusal string }{
+		{"region", "dev", "location=northeurope", `resourceGroup: location is "westeurope" and the stack config asks for "northeurope"`},
+		{"name", "dev", "name=other", `resourceGroup: name is "amora-dev" and the stack config asks for "other"`},
+		{"domain", "dev", "domain=mqtt.example.org", `zone: name is "mqtt.dev.amora.example.com" and the stack config asks for "mqtt.example.org"`},
+		{"region of a protected stack", "prod", "location=northeurope", `resourceGroup: location is "westeurope"`},
+		{"zone of a protected stack", "prod", "domain=mqtt.example.org", `zone: name is "mqtt.amora.example.com"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, c.stack)
+			s.must(Up)
+			before := s.worldIDs()
+			s.Set = []string{c.edit}
+			for name, run := range map[string]verb{"preview": Preview, "up": Up} {
+				said := s.mustNot(run)
+				if !strings.Contains(said, c.refusal) || !strings.Contains(said, "amora-sync:allowReplace") {
+					t.Errorf("%s said\n%s", name, said)
+				}
+			}
+			for _, want := range []string{"database-server", "vault-vault", "zone-zone", "base-group"} {
+				id := strings.ToLower(s.idOf(want))
+				if !strings.Contains(strings.Join(before, "\n"), id) || !strings.Contains(strings.Join(s.worldIDs(), "\n"), id) {
+					t.Errorf("%s is another one or gone", want)
+				}
+			}
+		})
+	}
+}
+
+func TestAReplacementThatIsAgreedToHappens(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		t.Run(stack, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, stack)
+			s.must(Up)
+			database := s.idOf("database-server")
+			s.Set = []string{"domain=mqtt.example.org", `allowReplace=["zone"]`}
+			s.must(Up)
+			if id := s.idOf("zone-zone"); !strings.HasSuffix(id, "/mqtt.example.org") {
+				t.Errorf("the zone is %s", id)
+			}
+			if s.idOf("database-server") != database {
+				t.Error("the database went with the zone")
+			}
+		})
+	}
+}
+
+func TestABadConfigDeploysNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "dev", "capacity.minNodes=11", "location=nowhere", "brocker=emqx")
+	said := s.mustNot(Up)
+	for _, want := range []string{"capacity.minNodes = 11", `location = "nowhere"`, `did you mean "broker"?`} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no word of %s in\n%s", want, said)
+		}
+	}
+	if len(s.world()) > 0 || len(s.azureIDs()) > 0 {
+		t.Errorf("deployed: %v", s.worldIDs())
+	}
+}

@@ -1,0 +1,162 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/blang/semver"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
+	"github.com/amora-sync/mqtt-on-azure/stacks"
+)
+
+const root = "../.."
+
+// sharedEngine is found or built once for all tests.
+var sharedEngine = sync.OnceValues(func() (auto.PulumiCommand, error) {
+	state, err := filepath.Abs(filepath.Join(root, ".rehearsal"))
+	if err != nil {
+		return nil, err
+	}
+	return engine(context.Background(), root, state, os.Stderr)
+})
+
+// stage is a shipped stack with a state of its own.
+type stage struct {
+	t *testing.T
+	Options
+	said *strings.Builder // what the engine and the rehearsal printed
+}
+
+func newStage(t *testing.T, stack string, edits ...string) *stage {
+	t.Helper()
+	command, err := sharedEngine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &strings.Builder{}
+	return &stage{t: t, said: said, Options: Options{
+		Root: root, State: t.TempDir(), Stack: stack, Set: edits, Out: said, Err: io.Discard,
+		Program: stacks.Program, Externals: stacks.Externals, command: command,
+	}}
+}
+
+type verb func(context.Context, Options) (Result, error)
+
+// must runs a verb that has to succeed.
+func (s *stage) must(run verb) Result {
+	s.t.Helper()
+	s.said.Reset()
+	result, err := run(s.t.Context(), s.Options)
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, s.said)
+	}
+	return result
+}
+
+// mustNot runs a verb that has to fail, and gives back all that was printed.
+func (s *stage) mustNot(run verb) string {
+	s.t.Helper()
+	s.said.Reset()
+	_, err := run(s.t.Context(), s.Options)
+	if err == nil {
+		s.t.Fatalf("it did not fail:\n%s", s.said)
+	}
+	return s.said.String() + err.Error()
+}
+
+// world is what the stand-in's Azure holds.
+func (s *stage) world() []standin.Resource {
+	s.t.Helper()
+	world, err := standin.Open(filepath.Join(s.State, s.Stack, "azure.json"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return world.Resources()
+}
+
+// edit changes a resource by hand.
+func (s *stage) edit(suffix string, change func(map[string]any)) {
+	s.t.Helper()
+	world, err := standin.Open(filepath.Join(s.State, s.Stack, "azure.json"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range world.Resources() {
+		if strings.HasSuffix(r.ID, suffix) {
+			if err := world.Edit(r.ID, change); err != nil {
+				s.t.Fatal(err)
+			}
+			return
+		}
+	}
+	s.t.Fatalf("nothing in the world ends in %s", suffix)
+}
+
+// state is what the engine knows, read from its file.
+func (s *stage) state() apitype.DeploymentV3 {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.State, s.Stack, "backend", ".pulumi", "stacks", "amora-sync", s.Stack+".json"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var file struct {
+		Checkpoint struct{ Latest apitype.DeploymentV3 }
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		s.t.Fatal(err)
+	}
+	return file.Checkpoint.Latest
+}
+
+// azureIDs lists the ids of the azure-native resources in the state, sorted as Azure compares them.
+func (s *stage) azureIDs() []string {
+	var ids []string
+	for _, r := range s.state().Resources {
+		if r.Custom && strings.HasPrefix(string(r.Type), "azure-native:") {
+			ids = append(ids, strings.ToLower(string(r.ID)))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// worldIDs lists the ids of what the stand-in's Azure holds.
+func (s *stage) worldIDs() []string {
+	var ids []string
+	for _, r := range s.world() {
+		ids = append(ids, strings.ToLower(r.ID))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// brisk answers the calls of the Automation API that only report, so that a test pays for the engine alone.
+type brisk struct{ auto.PulumiCommand }
+
+func (b brisk) Version() semver.Version { return b.PulumiCommand.Version() }
+
+func (b brisk) Run(ctx context.Context, dir string, in io.Reader, out, errs []io.Writer, env []string, args ...string) (string, string, int, error) {
+	if len(args) > 1 && args[0] == "stack" {
+		switch args[1] {
+		case "output":
+			return "{}", "", 0, nil
+		case "history":
+			return "[]", "", 0, nil
+		case "select":
+			return "", "", 0, nil
+		}
+	}
+	// The state is saved once, at the end: a failed call ends the run, not the engine.
+	env = append(env, "PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true", "GOGC=off")
+	return b.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
+}

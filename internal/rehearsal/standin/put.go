@@ -1,0 +1,161 @@
+package standin
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// put creates or updates a resource from the engine's inputs, or refuses as Azure does.
+func (w *World) put(k *kind, r *Resource, inputs resource.PropertyMap, create bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old := w.find(r.ID)
+	if create && old != nil {
+		return fmt.Errorf("cannot create already existing resource '%s'", r.ID)
+	}
+	// The rules see the values themselves; what is kept afterwards are no secrets.
+	r.Inputs = plainMap(inputs)
+	if err := w.admit(k, r, old); err != nil {
+		return err
+	}
+	r.Inputs = storable(resource.NewObjectProperty(inputs), false).(map[string]any)
+	for _, path := range k.writeOnly {
+		change(r.Inputs, path, func(any) any { return hidden })
+	}
+	r.Outputs = k.outputs(w, r)
+	return w.commit(func() { w.state.Resources[fold(r.ID)] = r })
+}
+
+// admit holds the rules that are the same for every type, then the type's own.
+func (w *World) admit(k *kind, r, old *Resource) error {
+	if err := w.placed(k, r); err != nil {
+		return err
+	}
+	if old == nil {
+		if err := w.nameIsFree(k, r); err != nil {
+			return err
+		}
+	}
+	for _, id := range armIDs(r.Inputs) {
+		if err := w.referable(r, id); err != nil {
+			return err
+		}
+	}
+	if k.admit != nil {
+		return k.admit(w, r, old)
+	}
+	return nil
+}
+
+// placed refuses a resource whose group or parent is not there.
+func (w *World) placed(k *kind, r *Resource) error {
+	if group := groupOf(r.ID); k.inGroup() && !w.exists(group) {
+		return refusal("ResourceGroupNotFound", "Resource group '%s' could not be found.", lastSegment(group))
+	}
+	if parent := parentID(r.ID); k.inGroup() && parent != "" && !w.exists(parent) {
+		_, child, _ := strings.Cut(k.arm, "/")
+		return refusal("ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type '%s', because the parent resource '%s' could not be found.", child, parent)
+	}
+	return nil
+}
+
+func (w *World) nameIsFree(k *kind, r *Resource) error {
+	for id, softDeleted := range w.names() {
+		elsewhere := k.global && strings.EqualFold(lastSegment(id), r.name()) && strings.EqualFold(typeOf(id), k.arm)
+		if elsewhere || fold(id) == fold(r.ID) {
+			if k.taken != nil {
+				return k.taken(r.name(), softDeleted)
+			}
+			return refusal("Conflict", "The name '%s' is already in use.", r.name())
+		}
+	}
+	return nil
+}
+
+// names gives every id that a name is taken by, and whether it is soft-deleted.
+func (w *World) names() map[string]bool {
+	names := maps.Clone(w.given)
+	for id := range names {
+		names[id] = false
+	}
+	for id := range w.state.Resources {
+		names[id] = false
+	}
+	for id := range w.state.SoftDeleted {
+		names[id] = true
+	}
+	return names
+}
+
+// referable refuses an id in the inputs that leads nowhere.
+func (w *World) referable(r *Resource, id string) error {
+	if within(id, r.ID) || w.exists(id) {
+		return nil
+	}
+	if strings.EqualFold(typeOf(id), "Microsoft.Authorization/roleDefinitions") {
+		if builtinRoles[strings.ToLower(lastSegment(id))] != "" {
+			return nil
+		}
+		return refusal("RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", lastSegment(id))
+	}
+	return refusal("InvalidResourceReference", "Resource %s referenced by resource %s was not found. "+
+		"Please make sure that the referenced resource exists, and that both resources are in the same region.", id, r.ID)
+}
+
+// remove deletes a resource and all that is in it, or refuses as Azure does.
+func (w *World) remove(id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.find(id)
+	if r == nil {
+		return nil
+	}
+	k, err := kindOf(r.Type)
+	if err != nil {
+		return err
+	}
+	if err := w.locked(r); err != nil {
+		return err
+	}
+	if k.release != nil {
+		if err := k.release(w, r); err != nil {
+			return err
+		}
+	}
+	return w.commit(func() {
+		for _, gone := range w.all() {
+			if within(gone.ID, r.ID) {
+				w.drop(gone)
+			}
+		}
+		for key := range w.state.SoftDeleted {
+			// What was deleted inside a vault goes where the vault goes.
+			if key != fold(r.ID) && within(key, r.ID) && parentID(key) != "" {
+				delete(w.state.SoftDeleted, key)
+			}
+		}
+	})
+}
+
+func (w *World) drop(r *Resource) {
+	delete(w.state.Resources, fold(r.ID))
+	if k := kinds[unversioned(r.Type)]; k.keepName {
+		w.state.SoftDeleted[fold(r.ID)] = r.ID
+	}
+}
+
+// locked refuses a deletion under a management lock, or with one inside.
+func (w *World) locked(r *Resource) error {
+	for _, lock := range slices.Concat(w.each("authorization:ManagementLockByScope"), w.each("authorization:ManagementLockAtResourceGroupLevel")) {
+		scope := lock.ID[:strings.LastIndex(fold(lock.ID), "/providers/")]
+		if lock != r && (within(r.ID, scope) || within(scope, r.ID)) {
+			return refusal("ScopeLocked", "The scope '%s' cannot perform delete operation because following scope(s) are locked: '%s'. "+
+				"Please remove the lock and try again.", r.ID, scope)
+		}
+	}
+	return nil
+}
