@@ -1,0 +1,130 @@
+package realparts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+// Passwords that a careless script would trip over.
+const (
+	adminPassword  = `adm'in "$x" \n`
+	brokerPassword = `bro'ker "$HOME" \ ;--`
+)
+
+// database is a running PostgreSQL with an empty database "mqtt".
+type database struct {
+	port   int
+	folder string
+	server *process
+}
+
+// newDatabase starts a server of its own. PostgreSQL refuses to run as root, so root runs it as its package's user.
+func newDatabase(t *testing.T) *database {
+	t.Helper()
+	need(t, "psql")
+	binaries, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(binaries) == 0 {
+		need(t, "initdb")
+		binaries = []string{"initdb"}
+	}
+	bin := filepath.Dir(binaries[len(binaries)-1])
+	folder, err := os.MkdirTemp("", "pg") // short: it holds a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	credential := unprivileged(t, folder)
+	as := func(name string, args ...string) *exec.Cmd {
+		command := exec.Command(filepath.Join(bin, name), args...)
+		command.Dir, command.SysProcAttr = folder, &syscall.SysProcAttr{Credential: credential}
+		return command
+	}
+	password := write(t, filepath.Join(folder, "password"), adminPassword+"\n")
+	if credential != nil {
+		if err := os.Chown(password, int(credential.Uid), int(credential.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data := filepath.Join(folder, "data")
+	if said, err := as("initdb", "-D", data, "-U", "mqttadmin", "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale", "C.UTF-8", "-N").CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, said)
+	}
+	d := &database{port: freePort(t), folder: folder}
+	d.server = start(t, as("postgres", "-D", data, "-p", strconv.Itoa(d.port), "-k", folder, "-h", "127.0.0.1", "-c", "fsync=off"))
+	within(t, 15*time.Second, "PostgreSQL answers", func() bool {
+		_, err := sh(t, []string{"sh"}, "psql -d postgres -c 'SELECT 1'", d.environment()...)
+		return err == nil
+	})
+	mustSh(t, `psql -d postgres -c 'CREATE DATABASE mqtt'`, d.environment()...)
+	return d
+}
+
+// unprivileged gives the folder to the user postgres when the test runs as root.
+func unprivileged(t *testing.T, folder string) *syscall.Credential {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return nil
+	}
+	owner, err := user.Lookup("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err := strconv.Atoi(owner.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gid, err := strconv.Atoi(owner.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(folder, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
+
+// environment is how the deployed containers find the database.
+func (d *database) environment(more ...string) []string {
+	return append([]string{
+		"PGHOST=127.0.0.1", fmt.Sprintf("PGPORT=%d", d.port), "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword, "PGDATABASE=mqtt", "PGSSLMODE=disable",
+	}, more...)
+}
+
+// applySchema does what the init container of a node does.
+func (d *database) applySchema(t *testing.T, more ...string) (string, error) {
+	t.Helper()
+	schema := write(t, filepath.Join(t.TempDir(), assets.SchemaFile), assets.Schema)
+	return sh(t, []string{"sh"}, assets.SchemaScript, d.environment(append([]string{"SCHEMA=" + schema, "BROKER_PASSWORD=" + brokerPassword}, more...)...)...)
+}
+
+func (d *database) connect(t *testing.T, role, password string) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d dbname=mqtt user=%s sslmode=disable", d.port, role))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Password = password
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(t.Context()) })
+	return conn
+}
+
+// admin runs one operation as the admin job does.
+func (d *database) admin(t *testing.T, operation, username string, more ...string) (string, error) {
+	t.Helper()
+	return sh(t, []string{"sh"}, assets.AdminScript, d.environment(append(more, "OPERATION="+operation, "MQTT_USERNAME="+username)...)...)
+}

@@ -1,0 +1,213 @@
+package realparts
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+// hostile names and topics are ordinary text to a correct script.
+var (
+	hostileName  = `'; DROP TABLE mqtt_user; -- "$HOME" \ ü`
+	hostileTopic = "a b/'; DELETE FROM mqtt_acl; --/\"$(id)\"/\\`x`/ü/#"
+)
+
+func hash(t *testing.T, password string) string {
+	t.Helper()
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(h)
+}
+
+func deployedDatabase(t *testing.T) *database {
+	t.Helper()
+	d := newDatabase(t)
+	if said, err := d.applySchema(t); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return d
+}
+
+// deployedQuery is the query that the deployed broker configuration runs, with the placeholder as PostgreSQL takes it.
+func deployedQuery(t *testing.T) string {
+	t.Helper()
+	config, err := assets.EMQX{DatabaseHost: "h", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", RedisHost: "r", RedisPort: 1}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded struct{ Authentication []struct{ Query string } }
+	if err := json.Unmarshal([]byte(config), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(decoded.Authentication[0].Query, "${username}", "$1")
+}
+
+func TestTheSchemaAppliesTwiceAndFourTimesAtOnceAndKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	if said, err := d.admin(t, "add", "sensor", "MQTT_PASSWORD_HASH="+hash(t, "secret12")); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if said, err := d.applySchema(t); err != nil {
+		t.Errorf("the second time: %v\n%s", err, said)
+	}
+	var together sync.WaitGroup
+	for range 4 {
+		together.Go(func() {
+			if said, err := d.applySchema(t); err != nil {
+				t.Errorf("at once: %v\n%s", err, said)
+			}
+		})
+	}
+	together.Wait()
+	var users int
+	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user").Scan(&users); err != nil || users != 1 {
+		t.Errorf("%d users are left: %v", users, err)
+	}
+}
+
+func TestANewPasswordOfTheBrokersRoleTakesEffect(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	d.connect(t, "mqtt_broker", brokerPassword)
+	if said, err := d.applySchema(t, "BROKER_PASSWORD=another one"); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	d.connect(t, "mqtt_broker", "another one")
+}
+
+func TestTheSchemaScriptGivesUpOnAServerThatStaysAway(t *testing.T) {
+	t.Parallel()
+	need(t, "psql")
+	d := &database{port: freePort(t)}
+	if said, err := d.applySchema(t, "TRIES=2", "WAIT=0"); err == nil || !strings.Contains(said, "no answer from 127.0.0.1") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+func TestTheBrokersQueryFindsAUserWithThePasswordThatWasGiven(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	for _, name := range []string{"sensor-1", hostileName} {
+		if said, err := d.admin(t, "add", name, "MQTT_PASSWORD_HASH="+hash(t, "secret12")); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, said)
+		}
+		broker := d.connect(t, "mqtt_broker", brokerPassword)
+		var stored, salt string
+		var superuser bool
+		if err := broker.QueryRow(t.Context(), deployedQuery(t), name).Scan(&stored, &salt, &superuser); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if salt != "" || superuser || !strings.HasPrefix(stored, "$2a$") {
+			t.Errorf("%s: salt %q, superuser %v, hash %s", name, salt, superuser, stored[:4])
+		}
+		if bcrypt.CompareHashAndPassword([]byte(stored), []byte("secret12")) != nil || bcrypt.CompareHashAndPassword([]byte(stored), []byte("secret13")) == nil {
+			t.Errorf("%s: the hash is not of the password", name)
+		}
+	}
+	err := d.connect(t, "mqtt_broker", brokerPassword).QueryRow(t.Context(), deployedQuery(t), "nobody").Scan(nil, nil, nil)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		t.Errorf("an unknown user: %v", err)
+	}
+}
+
+func TestPgcryptoChecksTheSameHashAsTheBroker(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	for _, letter := range []string{"a", "b", "y"} { // of different bcrypt libraries
+		given := "$2" + letter + hash(t, "secret12")[3:]
+		if said, err := d.admin(t, "add", "user-"+letter, "MQTT_PASSWORD_HASH="+given); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		var right, wrong bool
+		query := `SELECT password_hash = crypt('secret12', password_hash), password_hash = crypt('secret13', password_hash) FROM mqtt_user WHERE username = $1`
+		if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), query, "user-"+letter).Scan(&right, &wrong); err != nil {
+			t.Fatal(err)
+		}
+		if !right || wrong {
+			t.Errorf("$2%s$: right %v, wrong %v", letter, right, wrong)
+		}
+	}
+}
+
+func TestTheBrokersRoleMayReadUsersAndRulesAndNothingElse(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	owner := d.connect(t, "mqttadmin", adminPassword)
+	if _, err := owner.Exec(t.Context(), "CREATE TABLE other (x int)"); err != nil {
+		t.Fatal(err)
+	}
+	broker := d.connect(t, "mqtt_broker", brokerPassword)
+	for _, allowed := range []string{"SELECT * FROM mqtt_user", "SELECT * FROM mqtt_acl"} {
+		if _, err := broker.Exec(t.Context(), allowed); err != nil {
+			t.Errorf("%s: %v", allowed, err)
+		}
+	}
+	for _, denied := range []string{
+		"INSERT INTO mqtt_user (username, password_hash) VALUES ('x', 'y')", "UPDATE mqtt_user SET is_superuser = true", "DELETE FROM mqtt_user",
+		"INSERT INTO mqtt_acl VALUES ('x', 'y', 'all')", "SELECT * FROM other", "CREATE TABLE mine (x int)", "SELECT mqtt_remove_user('x')",
+	} {
+		if _, err := broker.Exec(t.Context(), denied); err == nil {
+			t.Errorf("%s was allowed", denied)
+		}
+	}
+}
+
+func TestWhatIsNoUserOrRuleIsRefused(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	good := hash(t, "secret12")
+	if said, err := d.admin(t, "add", "sensor", "MQTT_PASSWORD_HASH="+good); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for _, c := range []struct {
+		operation, username string
+		more                []string
+		said                string
+	}{
+		{"add", "plain", []string{"MQTT_PASSWORD_HASH=secret12"}, "must come as a bcrypt hash"},
+		{"add", "", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
+		{"add", "a/b", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
+		{"add", "+", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
+		{"add", "#", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
+		{"add", "new\nline", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
+		{"allow", "nobody", []string{"MQTT_TOPIC=t", "MQTT_ACTION=all"}, "there is no user nobody"},
+		{"allow", "sensor", []string{"MQTT_TOPIC=t", "MQTT_ACTION=everything"}, "mqtt_acl_action_check"},
+		{"allow", "sensor", []string{"MQTT_TOPIC=", "MQTT_ACTION=all"}, "mqtt_acl_topic_check"},
+		{"forbid", "sensor", []string{"MQTT_TOPIC=never"}, "sensor has no rule for never"},
+		{"remove", "nobody", nil, "there is no user nobody"},
+		{"promote", "sensor", nil, "no operation promote"},
+	} {
+		if said, err := d.admin(t, c.operation, c.username, c.more...); err == nil || !strings.Contains(said, c.said) {
+			t.Errorf("%s %q: %v\n%s\nwithout %q", c.operation, c.username, err, said, c.said)
+		}
+	}
+}
+
+func TestARemovedUserTakesTheRulesAlong(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	for _, step := range [][]string{
+		{"add", hostileName, "MQTT_PASSWORD_HASH=" + hash(t, "secret12")},
+		{"allow", hostileName, "MQTT_TOPIC=" + hostileTopic, "MQTT_ACTION=publish"},
+		{"allow", hostileName, "MQTT_TOPIC=" + hostileTopic, "MQTT_ACTION=all"}, // changes the rule
+		{"remove", hostileName},
+	} {
+		if said, err := d.admin(t, step[0], step[1], step[2:]...); err != nil {
+			t.Fatalf("%s: %v\n%s", step[0], err, said)
+		}
+	}
+	var rules int
+	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_acl").Scan(&rules); err != nil || rules != 0 {
+		t.Errorf("%d rules are left: %v", rules, err)
+	}
+}
