@@ -137,6 +137,15 @@ func TestALicenceIsNeverShownInAFault(t *testing.T) {
 	}
 }
 
+func TestValuesThatTheCommandLineStoredAsStringsAreTaken(t *testing.T) {
+	c, err := Parse("dev", valid(map[string]string{
+		"availability": `{"zones":"[1,2,3]","databaseHA":"true"}`, "capacity": `{"minNodes":"4"}`, "database": `{"version":15}`,
+	}))
+	if err != nil || len(c.Availability.Zones) != 3 || !c.Availability.DatabaseHA || c.Capacity.MinNodes != 4 || c.Database.Version != "15" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestKeysOfOtherNamespacesAreNotLookedAt(t *testing.T) {
 	config := valid(nil)
 	config["azure-native:location"] = "nowhere"

@@ -101,7 +101,7 @@ func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faul
 		}
 		faults.add(key, shown(key, raw), "must be a string")
 	default:
-		decoder := json.NewDecoder(bytes.NewReader(unquoteNumber(raw, to.Kind())))
+		decoder := json.NewDecoder(bytes.NewReader(unquoted(raw)))
 		value := reflect.New(to.Type())
 		if decoder.Decode(value.Interface()) != nil || bytes.Equal(raw, []byte("null")) {
 			faults.add(key, shown(key, raw), "must be %s", kindName(to.Type()))
@@ -111,10 +111,10 @@ func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faul
 	}
 }
 
-// unquoteNumber lets "5" and "true" pass for 5 and true: `pulumi config set` without --path stores plain strings.
-func unquoteNumber(raw json.RawMessage, kind reflect.Kind) []byte {
+// unquoted lets "5", "true" and "[1]" pass for 5, true and [1]: `pulumi config set` stores most values as strings.
+func unquoted(raw json.RawMessage) []byte {
 	var text string
-	if kind == reflect.Slice || kind == reflect.Map || json.Unmarshal(raw, &text) != nil {
+	if json.Unmarshal(raw, &text) != nil {
 		return raw
 	}
 	return []byte(text)

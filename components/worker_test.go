@@ -1,0 +1,167 @@
+package components
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
+)
+
+func TestAGUIDFollowsFromItsPartsAlone(t *testing.T) {
+	first := guid("scope", "role", "principal")
+	if first != guid("scope", "role", "principal") {
+		t.Error("the same parts gave two names")
+	}
+	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(first) {
+		t.Errorf("%s is no GUID of version 5", first)
+	}
+	seen := map[string]bool{first: true}
+	for _, other := range [][]string{{"scope", "role", "other"}, {"scope", "roleprincipal"}, {"scoperole", "principal"}} {
+		if seen[guid(other...)] {
+			t.Errorf("%v has the name of others", other)
+		}
+		seen[guid(other...)] = true
+	}
+	// RFC 9562, appendix A.4: "www.example.com" in the DNS namespace.
+	if got := guid("www.example.com"); got != "2ed6657d-e927-568b-95e1-2665a8aea6a2" {
+		t.Errorf("www.example.com is %s", got)
+	}
+}
+
+func TestAnImageIsMirroredUnderItsNameWithoutTheHost(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a", 64)
+	for source, want := range map[string]string{
+		"docker.io/emqx/emqx:5.8.9":           "emqx/emqx:5.8.9",
+		"docker.io/library/redis:7-alpine":    "library/redis:7-alpine",
+		"localhost:5000/a/b:1":                "a/b:1",
+		"emqx/emqx:5.8.9":                     "emqx/emqx:5.8.9",
+		"docker.io/emqx/emqx:5.8.9@" + digest: "emqx/emqx:5.8.9",
+		"docker.io/emqx/emqx@" + digest:       "emqx/emqx:sha256-" + strings.Repeat("a", 64),
+	} {
+		if got := mirrorTarget(source); got != want {
+			t.Errorf("%s becomes %s, want %s", source, got, want)
+		}
+	}
+}
+
+func TestNoImageIsMirroredTwice(t *testing.T) {
+	if got := mirrorPairs([]string{"docker.io/b:1", "docker.io/a:1", "docker.io/b:1"}); got != "docker.io/a:1=a:1 docker.io/b:1=b:1" {
+		t.Errorf("the pairs are %s", got)
+	}
+}
+
+func TestNamesAreComparedAsAzureDoes(t *testing.T) {
+	for _, same := range [][2]string{{"westeurope", "West Europe"}, {"amora-dev", "Amora-Dev"}} {
+		if !sameName(same[0], same[1]) {
+			t.Errorf("%v differ", same)
+		}
+	}
+	if sameName("westeurope", "northeurope") {
+		t.Error("two regions are the same")
+	}
+}
+
+func TestEveryClosedTierEndsWithADenyAndNothingIsOpenToTheInternetButMQTTS(t *testing.T) {
+	for _, tier := range tiers(&NetworkArgs{AppsSubnet: "10.0.0.0/24", DatabaseSubnet: "10.0.1.0/28", EndpointsSubnet: "10.0.1.32/27"}) {
+		for i, flow := range tier.inbound {
+			if flow.why == "" {
+				t.Errorf("%s/%s has no reason", tier.name, flow.name)
+			}
+			if flow.from == "Internet" && (tier.name != "apps" || flow.name != "mqtts") {
+				t.Errorf("%s/%s is open to the Internet", tier.name, flow.name)
+			}
+			if flow.name == denyNetwork && i != len(tier.inbound)-1 {
+				t.Errorf("%s has flows after the last word", tier.name)
+			}
+		}
+		if last := tier.inbound[len(tier.inbound)-1].name; tier.name != "apps" && last != denyNetwork {
+			t.Errorf("%s ends with %s", tier.name, last)
+		}
+	}
+}
+
+// place is where test components go.
+func place() Placement {
+	return Placement{ResourceGroup: pulumi.String("group"), Location: "westeurope", Tags: map[string]string{"a": "b"}}
+}
+
+func TestAVaultOfADevelopmentStackLeavesPurgeProtectionUnset(t *testing.T) {
+	for _, protection := range []bool{true, false} {
+		resources := pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
+			_, err := NewVault(ctx, "vault", &VaultArgs{
+				Placement: place(), Name: pulumi.String("kv"), TenantID: pulumi.String("t"), PurgeProtection: protection,
+			})
+			return err
+		})
+		for _, r := range resources {
+			if r.Name != "vault-vault" {
+				continue
+			}
+			properties := r.Inputs["properties"].ObjectValue()
+			// Azure takes true or nothing: false is an error once it was true.
+			if properties.HasValue("enablePurgeProtection") != protection || !properties["enableRbacAuthorization"].BoolValue() {
+				t.Errorf("protection %v: %v", protection, properties)
+			}
+		}
+	}
+}
+
+func TestAnExistingZoneIsUsedAndNotMade(t *testing.T) {
+	resources := pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
+		zone, err := NewZone(ctx, "zone", &ZoneArgs{Placement: place(), Name: "example.com", ExistingGroup: "dns"})
+		if err != nil {
+			return err
+		}
+		_, err = NewEndpoint(ctx, "endpoint", &EndpointArgs{Zone: zone, Record: "mqtt", Address: pulumi.String("203.0.113.7")})
+		return err
+	})
+	records := 0
+	for _, r := range resources {
+		switch r.Type {
+		case "azure-native:network:Zone":
+			t.Error("the zone was made")
+		case "azure-native:network:RecordSet":
+			records++
+			if r.Inputs["resourceGroupName"].StringValue() != "dns" || r.Inputs["zoneName"].StringValue() != "example.com" {
+				t.Errorf("the record goes to %v", r.Inputs)
+			}
+		}
+	}
+	if records != 1 {
+		t.Errorf("%d records", records)
+	}
+}
+
+func TestAClassicCacheSpeaksTLSOnItsOwnPortAndIsPrivate(t *testing.T) {
+	resources := pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
+		vault, err := NewVault(ctx, "vault", &VaultArgs{Placement: place(), Name: pulumi.String("kv"), TenantID: pulumi.String("t")})
+		if err != nil {
+			return err
+		}
+		rules, err := NewRuleCache(ctx, "rules", &RuleCacheArgs{
+			Placement: place(), Name: pulumi.String("cache"), NetworkID: pulumi.String("/vnet"), SubnetID: pulumi.String("/subnet"),
+			Size: RedisSize{Service: RedisClassic, SKU: "C3"}, Vault: vault,
+		})
+		if err == nil && rules.Port != 6380 {
+			t.Errorf("the port is %d", rules.Port)
+		}
+		return err
+	})
+	found := map[string]bool{}
+	for _, r := range resources {
+		switch r.Type {
+		case "azure-native:cache:Redis":
+			sku := r.Inputs["sku"].ObjectValue()
+			found["redis"] = sku["capacity"].NumberValue() == 3 && !r.Inputs["enableNonSslPort"].BoolValue() &&
+				r.Inputs["publicNetworkAccess"].StringValue() == "Disabled" && r.Inputs["minimumTlsVersion"].StringValue() == "1.2"
+		case "azure-native:network:PrivateZone":
+			found["zone"] = r.Inputs["privateZoneName"].StringValue() == "privatelink.redis.cache.windows.net"
+		}
+	}
+	if !found["redis"] || !found["zone"] {
+		t.Errorf("as they should be: %v", found)
+	}
+}

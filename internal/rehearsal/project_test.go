@@ -1,0 +1,71 @@
+package rehearsal
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// project writes a small project and prepares it with edits.
+func project(t *testing.T, stack string, edits ...string) (map[string]string, error) {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range map[string]string{"Pulumi.yaml": "name: amora-sync\nruntime: go\n", "Pulumi.dev.yaml": stack} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := prepare(root, filepath.Join(t.TempDir(), "copy"), "dev", edits)
+	if data, readErr := os.ReadFile(filepath.Join(root, "Pulumi.dev.yaml")); readErr != nil || string(data) != stack {
+		t.Errorf("the user's file is %q: %v", data, readErr)
+	}
+	return config, err
+}
+
+func TestAnEditReachesTheConfigAndNotTheFile(t *testing.T) {
+	for _, c := range []struct{ edit, key, want string }{
+		{"capacity.minNodes=5", "amora-sync:capacity", `"minNodes":5`},
+		{"protect=true", "amora-sync:protect", "true"},
+		{"availability.zones=[1,2,3]", "amora-sync:availability", `[1,2,3]`},
+		{`redis={"service":"classic"}`, "amora-sync:redis", `{"service":"classic"}`},
+		{"azure-native:location=eastus", "azure-native:location", "eastus"},
+	} {
+		config, err := project(t, "config:\n  amora-sync:capacity:\n    minNodes: 2\n", c.edit)
+		if err != nil || !strings.Contains(config[c.key], c.want) {
+			t.Errorf("%s: %s is %q, %v", c.edit, c.key, config[c.key], err)
+		}
+	}
+}
+
+func TestAnEditWithoutAValueIsRefused(t *testing.T) {
+	for _, edit := range []string{"capacity.minNodes", "=5"} {
+		if _, err := project(t, "config: {}\n", edit); err == nil || !strings.Contains(err.Error(), "want key=value") {
+			t.Errorf("%s: %v", edit, err)
+		}
+	}
+}
+
+func TestASecretOfTheUserIsReplacedByAPlaceholder(t *testing.T) {
+	config, err := project(t, "encryptionsalt: v1:x\nconfig:\n  amora-sync:emqx:\n    image: i\n    licence:\n      secure: v1:abc:def\n")
+	if err != nil || !strings.Contains(config["amora-sync:emqx"], placeholder) {
+		t.Errorf("emqx is %q, %v", config["amora-sync:emqx"], err)
+	}
+}
+
+func TestAStackWithoutAFileIsNamed(t *testing.T) {
+	_, err := prepare(root, t.TempDir(), "nowhere", nil)
+	if err == nil || !strings.Contains(err.Error(), `stack "nowhere"`) {
+		t.Error(err)
+	}
+}
+
+func TestTheEnginesVersionIsReadFromTheModuleThatPinsIt(t *testing.T) {
+	version, err := pinnedVersion(filepath.Join(root, "tools", "pulumi", "go.mod"))
+	if err != nil || !strings.HasPrefix(version, "v3.") {
+		t.Errorf("%q, %v", version, err)
+	}
+	if _, err := pinnedVersion(filepath.Join(root, "go.mod")); err == nil {
+		t.Error("a module file without the engine gave a version")
+	}
+}
