@@ -17,7 +17,7 @@ rehearse:
 test: realparts lint
 	go test -race -timeout 20m ./...
 	go test -timeout 20m -run TestADeploymentThatFailsAtAnyCallConverges ./internal/rehearsal
-	cd tests/realparts && go test -race -timeout 10m ./...
+	cd tests/realparts && go test -race -timeout 10m -parallel 8 ./... # they mostly wait
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

@@ -86,9 +86,12 @@ func open(ctx context.Context, o Options) (*session, error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
 	}
-	var err error
-	if o.State, err = filepath.Abs(o.State); err != nil { // the engine takes file:// URLs only with absolute paths
-		return nil, err
+	// The engine works in a folder of its own.
+	for _, path := range []*string{&o.Root, &o.State} {
+		var err error
+		if *path, err = filepath.Abs(*path); err != nil {
+			return nil, err
+		}
 	}
 	s := &session{Options: o, ctx: ctx, progress: o.Out}
 	if o.JSON {
@@ -111,12 +114,12 @@ func open(ctx context.Context, o Options) (*session, error) {
 			return nil, err
 		}
 	}
-	if s.server, err = standin.Serve(s.world, o.Faults); err != nil {
-		return nil, err
-	}
 	backend := filepath.Join(home, "backend")
 	if err := errors.Join(os.MkdirAll(backend, 0o755), unlock(backend)); err != nil {
-		return nil, errors.Join(err, s.server.Close())
+		return nil, err
+	}
+	if s.server, err = standin.Serve(s.world, o.Faults); err != nil {
+		return nil, err
 	}
 	s.stack, err = auto.UpsertStackInlineSource(ctx, o.Stack, "amora-sync", o.Program(config),
 		auto.Pulumi(command), auto.WorkDir(project), auto.PulumiHome(filepath.Join(home, "home")), auto.EnvVars(map[string]string{
@@ -128,10 +131,35 @@ func open(ctx context.Context, o Options) (*session, error) {
 			// The engine would fetch the real plugins of what the state holds, though it never starts them.
 			"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 		}))
+	if err == nil && s.world.Killed() {
+		err = s.forgetPending()
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.server.Close())
 	}
 	return s, nil
+}
+
+// forgetPending takes the operations off the state that a killed run was in the middle of. An owner has to look in Azure how each of
+// them ended; here the stand-in knows, and takes the creation of what is there for an update.
+func (s *session) forgetPending() error {
+	exported, err := s.stack.Export(s.ctx)
+	if err != nil {
+		return err
+	}
+	var deployment map[string]json.RawMessage
+	if err := json.Unmarshal(exported.Deployment, &deployment); err != nil {
+		return err
+	}
+	if deployment["pending_operations"] == nil {
+		return nil
+	}
+	say(s.progress, "the last run was killed in the middle of its work; going on with what it left")
+	delete(deployment, "pending_operations")
+	if exported.Deployment, err = json.Marshal(deployment); err != nil {
+		return err
+	}
+	return s.stack.Import(s.ctx, exported)
 }
 
 // unlock removes the locks of engines that are no longer running: a killed run leaves its own behind.

@@ -298,7 +298,7 @@ func (w *World) readable(app *Resource, url, identity string) error {
 		return fmt.Errorf("the identity is not assigned to %s", app.name())
 	}
 	if !allowed {
-		return fmt.Errorf("forbidden: the caller has none of the roles %s on %s", strings.Join(rolesToReadSecrets, ", "), vault)
+		return fmt.Errorf("status Forbidden: the caller has none of the roles %s on %s", strings.Join(rolesToReadSecrets, ", "), vault)
 	}
 	if !found {
 		return fmt.Errorf("SecretNotFound: A secret with (name/id) %s was not found in this key vault", lastSegment(url))

@@ -14,7 +14,7 @@ func (w *World) put(k *kind, r *Resource, inputs resource.PropertyMap, create bo
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old := w.find(r.ID)
-	if create && old != nil {
+	if create && old != nil && !w.adopting {
 		return fmt.Errorf("cannot create already existing resource '%s'", r.ID)
 	}
 	// The rules see the values themselves; what is kept afterwards are no secrets.

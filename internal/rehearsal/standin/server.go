@@ -47,6 +47,9 @@ type listener struct {
 // Serve listens on two loopback ports, one for each plugin. Several servers can run at the same time, each with a World of its own.
 func Serve(w *World, f Faults) (*Server, error) {
 	s := &Server{world: w, faults: f}
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
 	for _, p := range []struct {
 		name     string
 		provider plugin.Provider
@@ -113,7 +116,7 @@ func (s *Server) Close() error {
 		errs = append(errs, <-l.handle.Done)
 	}
 	s.plugins = nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.world.end())...)
 }
 
 // mutate numbers a mutating call and runs it, unless a fault comes in between. It reports whether the answer is lost.

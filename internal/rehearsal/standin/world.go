@@ -17,15 +17,17 @@ import (
 type World struct {
 	path string
 
-	mu    sync.Mutex
-	state worldState
-	given map[string]bool
+	mu       sync.Mutex
+	state    worldState
+	given    map[string]bool
+	adopting bool // the last server was killed
 }
 
 // worldState is the file. Keys are ids in lower case.
 type worldState struct {
 	Resources   map[string]*Resource
 	SoftDeleted map[string]string // ids of what is deleted and keeps its name, to the id in the case it was made with
+	Serving     bool              // a server is at work, or was killed at it
 }
 
 // Resource is one Azure resource. Values that the program marked as secret, and those that Azure never gives back, are held as
@@ -115,9 +117,32 @@ func (w *World) Edit(id string, change func(props map[string]any)) error {
 	return w.commit(func() { w.state.Resources[fold(id)] = edited })
 }
 
+// begin notes that a server is at work. A note that is there already was left by one that was killed: what it made last, no engine was
+// told of. The real provider would refuse to create it again, and its owner would have to import it; here the next server takes such
+// a creation for an update.
+func (w *World) begin() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.adopting = w.state.Serving
+	return w.commit(func() { w.state.Serving = true })
+}
+
+// Killed says whether the server before the present one was killed at work.
+func (w *World) Killed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.adopting
+}
+
+func (w *World) end() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.commit(func() { w.state.Serving = false })
+}
+
 // commit makes a change and saves it, or undoes it when it can't be saved. The caller holds the lock.
 func (w *World) commit(change func()) error {
-	before := worldState{maps.Clone(w.state.Resources), maps.Clone(w.state.SoftDeleted)}
+	before := worldState{maps.Clone(w.state.Resources), maps.Clone(w.state.SoftDeleted), w.state.Serving}
 	change()
 	if err := w.save(); err != nil {
 		w.state = before
