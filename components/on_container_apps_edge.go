@@ -32,7 +32,7 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 		Configuration: &app.ConfigurationArgs{
 			ActiveRevisionsMode: pulumi.String("Single"),
 			Ingress: &app.IngressArgs{
-				External: pulumi.Bool(true), Transport: pulumi.String("Http"), TargetPort: pulumi.Int(assets.EdgeWebSocketPort),
+				External: pulumi.Bool(true), Transport: pulumi.String("http"), TargetPort: pulumi.Int(assets.EdgeWebSocketPort),
 				AllowInsecure: pulumi.Bool(false),
 				AdditionalPortMappings: app.IngressPortMappingArray{&app.IngressPortMappingArgs{
 					External: pulumi.Bool(true), TargetPort: pulumi.Int(assets.EdgeMQTTSPort), ExposedPort: pulumi.Int(assets.EdgeMQTTSPort),

@@ -125,7 +125,7 @@ func nodeIngress() *app.IngressArgs {
 		ports = append(ports, &app.IngressPortMappingArgs{External: pulumi.Bool(false), TargetPort: pulumi.Int(port), ExposedPort: pulumi.Int(port)})
 	}
 	return &app.IngressArgs{
-		External: pulumi.Bool(false), Transport: pulumi.String("Tcp"),
+		External: pulumi.Bool(false), Transport: pulumi.String("tcp"),
 		TargetPort: pulumi.Int(assets.DistributionPort), ExposedPort: pulumi.Int(assets.DistributionPort),
 		AdditionalPortMappings: ports,
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
 )
 
@@ -211,6 +212,94 @@ func TestStatefulResourcesAreProtectedInProductionOnly(t *testing.T) {
 		}
 		if stack == "dev" && protected > 0 {
 			t.Errorf("dev protects %d resources", protected)
+		}
+	}
+}
+
+// containerApp is what a test reads of a Container App's inputs.
+type containerApp struct {
+	environment map[string]string // of the first container
+	targets     map[int]bool      // ports that it takes, and whether from outside the environment
+}
+
+func appsOf(t *testing.T, stack string) map[string]containerApp {
+	t.Helper()
+	apps := map[string]containerApp{}
+	for _, r := range deployed(t, stack, nil) {
+		if !strings.HasSuffix(r.Type, ":ContainerApp") {
+			continue
+		}
+		app := containerApp{map[string]string{}, map[int]bool{}}
+		template := bare(r.Inputs["template"]).ObjectValue()
+		if list := bare(template["containers"]).ArrayValue()[0].ObjectValue()["env"]; list.IsArray() { // the edge has none
+			for _, v := range list.ArrayValue() {
+				if value := v.ObjectValue()["value"]; value.IsString() {
+					app.environment[v.ObjectValue()["name"].StringValue()] = value.StringValue()
+				}
+			}
+		}
+		ingress := bare(bare(r.Inputs["configuration"]).ObjectValue()["ingress"]).ObjectValue()
+		app.targets[int(ingress["targetPort"].NumberValue())] = ingress["external"].BoolValue()
+		for _, p := range ingress["additionalPortMappings"].ArrayValue() {
+			app.targets[int(p.ObjectValue()["targetPort"].NumberValue())] = p.ObjectValue()["external"].BoolValue()
+		}
+		apps[r.Inputs["containerAppName"].StringValue()] = app
+	}
+	return apps
+}
+
+// bare takes a value out of its wrappers.
+func bare(v resource.PropertyValue) resource.PropertyValue {
+	for {
+		switch {
+		case v.IsSecret():
+			v = v.SecretValue().Element
+		case v.IsOutput():
+			v = v.OutputValue().Element
+		default:
+			return v
+		}
+	}
+}
+
+func TestTheNodeAppsOfAStackFormOneCluster(t *testing.T) {
+	for stack, nodes := range map[string]int{"dev": 2, "prod": 3} {
+		seeds, names := map[string]bool{}, map[string]bool{}
+		for name, app := range appsOf(t, stack) {
+			if name == "edge" {
+				continue
+			}
+			list := app.environment["EMQX_CLUSTER__STATIC__SEEDS"]
+			seeds[list], names[app.environment["EMQX_NODE__NAME"]] = true, true
+			if !strings.Contains(list, `"`+app.environment["EMQX_NODE__NAME"]+`"`) {
+				t.Errorf("%s: node %s is not among its own seeds", stack, name)
+			}
+		}
+		if len(seeds) != 1 || len(names) != nodes {
+			t.Errorf("%s has %d seed lists for the nodes %v", stack, len(seeds), names)
+		}
+	}
+}
+
+func TestOnlyTheEdgeTakesConnectionsFromOutsideAndTheNodesTakeWhatItForwards(t *testing.T) {
+	for name, app := range appsOf(t, "prod") {
+		if name == "edge" {
+			if !app.targets[assets.EdgeMQTTSPort] || !app.targets[assets.EdgeWebSocketPort] || len(app.targets) != 2 {
+				t.Errorf("the edge takes %v", app.targets)
+			}
+			continue
+		}
+		for port, external := range app.targets {
+			if external {
+				t.Errorf("%s takes %d from outside", name, port)
+			}
+		}
+		for _, n := range assets.EdgeNodes() {
+			for _, port := range []int{n.MQTT, n.WebSocket, n.Status} {
+				if _, open := app.targets[port]; n.Name == name && !open {
+					t.Errorf("the edge forwards to port %d of %s, which is closed", port, name)
+				}
+			}
 		}
 	}
 }
