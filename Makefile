@@ -7,17 +7,22 @@ export GOFLAGS = -trimpath -buildvcs=false
 STACK ?= dev
 AMORA = .rehearsal/bin/amora
 
-.PHONY: rehearse test lint realparts bench clean
+.PHONY: rehearse test test-program test-realparts lint install bench clean
 
 # -v names each package as it compiles: the first build takes minutes.
 rehearse:
 	go build -v -o $(AMORA) ./cmd/amora
 	$(AMORA) rehearse up --stack $(STACK) $(addprefix --set ,$(SET))
 
-test: realparts lint
+test: install lint
+	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts
+
+test-program:
 	go test -race -timeout 20m ./...
 	go test -timeout 20m -run TestADeploymentThatFailsAtAnyCallConverges ./internal/rehearsal
-	cd tests/realparts && go test -race -timeout 10m -parallel 8 ./... # they mostly wait
+
+test-realparts: # they mostly wait
+	cd tests/realparts && go test -race -timeout 10m -parallel 8 ./...
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -28,7 +33,7 @@ lint:
 	cd tests/realparts && ../../.rehearsal/bin/staticcheck ./...
 
 # Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang. Without them their tests skip, and say so.
-realparts:
+install:
 	@tests/realparts/install.sh
 
 bench:

@@ -7,8 +7,7 @@ import (
 
 func TestMoreNodesAddAppsAndTouchNothingElse(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "prod")
-	s.must(Up)
+	s := deployedStage(t, "prod")
 	s.Set = []string{"capacity.minNodes=5"}
 	more := s.must(Up)
 	if more.Calls != 2 || more.Changes["create"] != 2 {
@@ -22,8 +21,7 @@ func TestMoreNodesAddAppsAndTouchNothingElse(t *testing.T) {
 
 func TestABiggerDatabaseIsChangedInPlace(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "prod")
-	s.must(Up)
+	s := deployedStage(t, "prod")
 	before := s.idOf("database-server")
 	s.Set = []string{"database.sku=Standard_D8ds_v5", "database.storageGb=256"}
 	result := s.must(Up)
@@ -42,8 +40,7 @@ func TestAnEditThatWouldReplaceSomethingStatefulIsRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, c.stack)
-			s.must(Up)
+			s := deployedStage(t, c.stack)
 			before := s.worldIDs()
 			s.Set = []string{c.edit}
 			for name, run := range map[string]verb{"preview": Preview, "up": Up} {
@@ -66,8 +63,7 @@ func TestAReplacementThatIsAgreedToHappens(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		t.Run(stack, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, stack)
-			s.must(Up)
+			s := deployedStage(t, stack)
 			database := s.idOf("database-server")
 			s.Set = []string{"domain=mqtt.example.org", `allowReplace=["zone"]`}
 			s.must(Up)

@@ -50,6 +50,50 @@ func newStage(t *testing.T, stack string, edits ...string) *stage {
 	}}
 }
 
+// deployed holds a folder for each shipped stack in which it is up, made once for all tests.
+var deployed = map[string]func() (string, error){"dev": deployOnce("dev"), "prod": deployOnce("prod")}
+
+func deployOnce(stack string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		command, err := sharedEngine()
+		if err != nil {
+			return "", err
+		}
+		state, err := os.MkdirTemp("", "rehearsal") // removed by TestMain
+		if err != nil {
+			return "", err
+		}
+		foldersLock.Lock()
+		folders = append(folders, state)
+		foldersLock.Unlock()
+		_, err = Up(context.Background(), Options{
+			Root: root, State: state, Stack: stack, Out: io.Discard, Err: io.Discard,
+			Program: stacks.Program, Externals: stacks.Externals, command: command,
+		})
+		return state, err
+	})
+}
+
+// folders outlive the tests that made them.
+var (
+	foldersLock sync.Mutex
+	folders     []string
+)
+
+// deployedStage is a shipped stack that is up.
+func deployedStage(t *testing.T, stack string) *stage {
+	t.Helper()
+	state, err := deployed[stack]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStage(t, stack)
+	if err := os.CopyFS(filepath.Join(s.State, stack), os.DirFS(filepath.Join(state, stack))); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 type verb func(context.Context, Options) (Result, error)
 
 // must runs a verb that has to succeed.

@@ -29,7 +29,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, folder := range folders {
+		os.RemoveAll(folder)
+	}
+	os.Exit(code)
 }
 
 func TestARunThatWasKilledIsTakenUpAgain(t *testing.T) {

@@ -46,8 +46,7 @@ func TestAStackComesUpOnceAndStaysAsItIs(t *testing.T) {
 
 func TestDestroyOfAnUnprotectedStackLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "dev")
-	s.must(Up)
+	s := deployedStage(t, "dev")
 	gone := s.must(Destroy)
 	if len(gone.Left) > 0 || len(s.worldIDs()) > 0 || len(s.state().Resources) > 0 {
 		t.Errorf("left: %v in the result, %v in Azure, %d in the state", gone.Left, s.worldIDs(), len(s.state().Resources))
@@ -58,8 +57,7 @@ func TestDestroyOfAnUnprotectedStackLeavesNothing(t *testing.T) {
 
 func TestDestroyOfAProtectedStackLeavesWhatIsProtectedUntilForced(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "prod")
-	s.must(Up)
+	s := deployedStage(t, "prod")
 	var protected []string
 	for _, r := range s.state().Resources {
 		if r.Protect {
@@ -94,8 +92,7 @@ func TestDestroyOfAProtectedStackLeavesWhatIsProtectedUntilForced(t *testing.T) 
 
 func TestWhatIsChangedByHandIsFoundAndRepaired(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "dev")
-	s.must(Up)
+	s := deployedStage(t, "dev")
 	s.edit("/flexibleServers/"+lastSegment(s.idOf("database-server")), func(p map[string]any) {
 		p["sku"] = map[string]any{"name": "Standard_D2ds_v5", "tier": "GeneralPurpose"}
 	})
@@ -133,9 +130,9 @@ func TestAThrottledDeploymentSucceeds(t *testing.T) {
 
 func TestNoSecretIsInTheClearInTheStateOrInWhatIsPrinted(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, "dev")
+	s := deployedStage(t, "dev")
 	s.Export = filepath.Join(s.State, "export.json")
-	s.must(Up)
+	s.must(Preview)
 	data, err := os.ReadFile(s.Export)
 	if err != nil {
 		t.Fatal(err)
@@ -185,9 +182,9 @@ func TestTheStacksHoldAgainstAzuresPublishedTypes(t *testing.T) {
 	for _, stack := range []string{"dev", "prod"} {
 		t.Run(stack, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, stack)
+			s := deployedStage(t, stack)
 			s.Export = filepath.Join(s.State, "export.json")
-			s.must(Up)
+			s.must(Preview)
 			output, err := exec.Command(azcheck, s.Export).CombinedOutput()
 			if err != nil && len(output) == 0 {
 				t.Fatal(err)
