@@ -56,7 +56,7 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 		return nil, err
 	}
 	parent := pulumi.Parent(d)
-	zone, link, err := newDatabaseZone(ctx, name, args, parent)
+	zone, link, err := newPrivateZone(ctx, name, privateZone{args.Placement, args.ZoneName, args.NetworkID}, args.Guard, parent)
 	if err != nil {
 		return nil, fmt.Errorf("private DNS zone: %w", err)
 	}
@@ -105,28 +105,6 @@ func newPassword(ctx *pulumi.Context, name string, guard Guard, parent pulumi.Re
 		return pulumi.StringOutput{}, fmt.Errorf("password %s: %w", name, err)
 	}
 	return pulumi.ToSecret(password.Result).(pulumi.StringOutput), nil
-}
-
-func newDatabaseZone(ctx *pulumi.Context, name string, args *DatabaseArgs, parent pulumi.ResourceOption) (*network.PrivateZone, pulumi.Resource, error) {
-	zone, err := network.NewPrivateZone(ctx, name+"-zone", &network.PrivateZoneArgs{
-		ResourceGroupName: args.ResourceGroup,
-		PrivateZoneName:   pulumi.String(args.ZoneName),
-		Location:          pulumi.String("global"),
-		Tags:              args.tags(),
-	}, args.Guard.options(parent, "resourceGroupName", "privateZoneName")...)
-	if err != nil {
-		return nil, nil, err
-	}
-	link, err := network.NewVirtualNetworkLink(ctx, name+"-zone-link", &network.VirtualNetworkLinkArgs{
-		ResourceGroupName:      args.ResourceGroup,
-		PrivateZoneName:        zone.Name,
-		VirtualNetworkLinkName: pulumi.String("network"),
-		Location:               pulumi.String("global"),
-		RegistrationEnabled:    pulumi.Bool(false),
-		VirtualNetwork:         &network.SubResourceArgs{Id: args.NetworkID.ToStringOutput().ToStringPtrOutput()},
-		Tags:                   args.tags(),
-	}, args.Guard.options(parent, "resourceGroupName", "privateZoneName", "virtualNetwork")...)
-	return zone, link, err
 }
 
 func serverArgs(args *DatabaseArgs, zone *network.PrivateZone, password pulumi.StringInput) *postgresql.ServerArgs {

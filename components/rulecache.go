@@ -143,24 +143,8 @@ func newClassicRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, pare
 }
 
 func newPrivateEndpoint(ctx *pulumi.Context, name string, args *RuleCacheArgs, redis *redisEndpoint, parent pulumi.ResourceOption) (pulumi.Resource, error) {
-	zone, err := network.NewPrivateZone(ctx, name+"-zone", &network.PrivateZoneArgs{
-		ResourceGroupName: args.ResourceGroup,
-		PrivateZoneName:   pulumi.String(redis.zone),
-		Location:          pulumi.String("global"),
-		Tags:              args.tags(),
-	}, parent)
-	if err != nil {
-		return nil, err
-	}
-	link, err := network.NewVirtualNetworkLink(ctx, name+"-zone-link", &network.VirtualNetworkLinkArgs{
-		ResourceGroupName:      args.ResourceGroup,
-		PrivateZoneName:        zone.Name,
-		VirtualNetworkLinkName: pulumi.String("network"),
-		Location:               pulumi.String("global"),
-		RegistrationEnabled:    pulumi.Bool(false),
-		VirtualNetwork:         &network.SubResourceArgs{Id: args.NetworkID.ToStringOutput().ToStringPtrOutput()},
-		Tags:                   args.tags(),
-	}, parent)
+	// The cache may be lost at any time, and its zone with it.
+	zone, link, err := newPrivateZone(ctx, name, privateZone{args.Placement, redis.zone, args.NetworkID}, Guard{AllowReplace: true}, parent)
 	if err != nil {
 		return nil, err
 	}

@@ -72,3 +72,33 @@ func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind stri
 	}
 	return set, nil
 }
+
+// privateZone is a private DNS zone that one virtual network resolves.
+type privateZone struct {
+	Placement
+	name      string
+	networkID pulumi.StringInput
+}
+
+// newPrivateZone registers the zone and its link to the network. Names in it resolve once the link is there.
+func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard, parent pulumi.ResourceOption) (*network.PrivateZone, *network.VirtualNetworkLink, error) {
+	zone, err := network.NewPrivateZone(ctx, name+"-zone", &network.PrivateZoneArgs{
+		ResourceGroupName: z.ResourceGroup,
+		PrivateZoneName:   pulumi.String(z.name),
+		Location:          pulumi.String("global"),
+		Tags:              z.tags(),
+	}, guard.options(parent, "resourceGroupName", "privateZoneName")...)
+	if err != nil {
+		return nil, nil, err
+	}
+	link, err := network.NewVirtualNetworkLink(ctx, name+"-zone-link", &network.VirtualNetworkLinkArgs{
+		ResourceGroupName:      z.ResourceGroup,
+		PrivateZoneName:        zone.Name,
+		VirtualNetworkLinkName: pulumi.String("network"),
+		Location:               pulumi.String("global"),
+		RegistrationEnabled:    pulumi.Bool(false),
+		VirtualNetwork:         &network.SubResourceArgs{Id: z.networkID.ToStringOutput().ToStringPtrOutput()},
+		Tags:                   z.tags(),
+	}, guard.options(parent, "resourceGroupName", "privateZoneName", "virtualNetwork")...)
+	return zone, link, err
+}
