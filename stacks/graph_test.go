@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
@@ -301,5 +303,24 @@ func TestOnlyTheEdgeTakesConnectionsFromOutsideAndTheNodesTakeWhatItForwards(t *
 				}
 			}
 		}
+	}
+}
+
+func TestTheProgramTakesItsConfigFromTheEngine(t *testing.T) {
+	config, err := json.Marshal(stackConfig(t, "dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(pulumi.EnvConfig, string(config))
+	if got, want := pulumitest.Graph(pulumitest.Run(t, "dev", Deploy)), pulumitest.Graph(deployed(t, "dev", nil)); got != want {
+		t.Errorf("it deploys\n%s", got)
+	}
+	t.Setenv(pulumi.EnvConfig, "{}")
+	if _, err := pulumitest.TryRun("dev", Deploy); err == nil || !strings.Contains(err.Error(), "amora-sync:location = (not set)") {
+		t.Errorf("without a config it says %v", err)
+	}
+	t.Setenv(pulumi.EnvConfig, "")
+	if _, err := pulumitest.TryRun("dev", Deploy); err == nil || !strings.Contains(err.Error(), pulumi.EnvConfig) {
+		t.Errorf("without an engine it says %v", err)
 	}
 }

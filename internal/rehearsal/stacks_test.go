@@ -203,3 +203,21 @@ func TestTheStacksHoldAgainstAzuresPublishedTypes(t *testing.T) {
 		})
 	}
 }
+
+func TestForAProgramTheResultIsOneJSONDocumentAndProgressGoesElsewhere(t *testing.T) {
+	t.Parallel()
+	s := deployedStage(t, "dev")
+	var progress strings.Builder
+	s.JSON, s.Err = true, &progress
+	s.must(Up)
+	var result Result
+	if err := json.Unmarshal([]byte(s.said.String()), &result); err != nil {
+		t.Fatalf("%v in\n%s", err, s.said)
+	}
+	if result.Verb != "up" || result.Outputs["mqttEndpoint"] != endpoints["dev"]["mqttEndpoint"] || result.Critical.Total == 0 {
+		t.Errorf("the result is %+v", result)
+	}
+	if !strings.Contains(progress.String(), "Updating (dev)") {
+		t.Errorf("the progress is\n%s", &progress)
+	}
+}
