@@ -46,7 +46,9 @@ func NewBase(ctx *pulumi.Context, name string, args *BaseArgs, opts ...pulumi.Re
 	}
 	suffix, err := random.NewRandomString(ctx, name+"-suffix", &random.RandomStringArgs{
 		Length: pulumi.Int(6), Upper: pulumi.Bool(false), Special: pulumi.Bool(false),
-	}, args.Guard.options(parent)...)
+		// A group that is replaced needs new names: its deleted vault keeps the old one for 90 days.
+		Keepers: pulumi.StringMap{"name": pulumi.String(args.Name), "location": pulumi.String(args.Location)},
+	}, args.Guard.options(parent, "keepers")...)
 	if err != nil {
 		return nil, fmt.Errorf("suffix: %w", err)
 	}

@@ -88,9 +88,9 @@ func NewPlan(stack string, c Config) Plan {
 	return plan
 }
 
-// guard is how a stateful resource of the plan is kept.
+// guard is how a stateful resource of the plan is kept. With the resource group goes everything that is in it.
 func (p Plan) guard(resource string) components.Guard {
-	allowed := slices.Contains(p.AllowReplace, resource)
+	allowed := slices.Contains(p.AllowReplace, resource) || slices.Contains(p.AllowReplace, "resourceGroup")
 	return components.Guard{Protect: p.Protect && !allowed, AllowReplace: allowed}
 }
 

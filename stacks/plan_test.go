@@ -85,3 +85,12 @@ func TestAReplacementThatIsAgreedToTakesTheGuardOfThatResourceOnly(t *testing.T)
 		t.Errorf("the vault's guard is %+v", g)
 	}
 }
+
+func TestWhoAgreesToLoseTheResourceGroupAgreesToLoseWhatIsInIt(t *testing.T) {
+	p := plan(t, map[string]string{"protect": "true", "allowReplace": `["resourceGroup"]`})
+	for _, resource := range stateful {
+		if g := p.guard(resource); g.Protect || !g.AllowReplace {
+			t.Errorf("the guard of the %s is %+v", resource, g)
+		}
+	}
+}

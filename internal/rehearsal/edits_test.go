@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,6 +73,36 @@ func TestAReplacementThatIsAgreedToHappens(t *testing.T) {
 			}
 			if s.idOf("database-server") != database {
 				t.Error("the database went with the zone")
+			}
+		})
+	}
+}
+
+func TestAStackThatMayLoseEverythingMovesToAnotherRegion(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		t.Run(stack, func(t *testing.T) {
+			t.Parallel()
+			s := deployedStage(t, stack)
+			agreed := `allowReplace=["resourceGroup"]`
+			if stack == "prod" {
+				s.Set = []string{"location=northeurope", agreed}
+				if said := s.mustNot(Up); !strings.Contains(said, "pulumi state unprotect") {
+					t.Errorf("a protected stack was replaced at once, or not for its protection:\n%s", said)
+				}
+				s.Set = []string{agreed} // lifts the protection, and changes nothing else
+				if lifted := s.must(Up); lifted.Calls != 0 {
+					t.Errorf("lifting the protection made %d calls", lifted.Calls)
+				}
+			}
+			s.Set = []string{"location=northeurope", agreed}
+			s.must(Up)
+			if !slices.Equal(s.azureIDs(), s.worldIDs()) {
+				t.Errorf("the state and Azure differ:\n%v\n%v", s.azureIDs(), s.worldIDs())
+			}
+			for _, r := range s.world() {
+				if location, has := r.Outputs["location"].(string); has && !strings.EqualFold(location, "global") && location != "northeurope" {
+					t.Errorf("%s is in %s", r.ID, location)
+				}
 			}
 		})
 	}
