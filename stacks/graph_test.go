@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -218,6 +219,42 @@ func TestStatefulResourcesAreProtectedInProductionOnly(t *testing.T) {
 	}
 }
 
+func TestEveryPasswordReachesItsContainerAsAReferenceToASecret(t *testing.T) {
+	secret := regexp.MustCompile(`PASSWORD|COOKIE|AUTH|LICENSE`)
+	looked := 0
+	for _, r := range deployed(t, "prod", map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"x"}`}) {
+		template := bare(r.Inputs["template"])
+		if !template.IsObject() {
+			continue
+		}
+		for _, kind := range []resource.PropertyKey{"containers", "initContainers"} {
+			for _, container := range elements(template.ObjectValue()[kind]) {
+				for _, v := range elements(container.ObjectValue()["env"]) {
+					variable := v.ObjectValue()
+					if !secret.MatchString(variable["name"].StringValue()) {
+						continue
+					}
+					looked++
+					if variable["secretRef"].IsNull() || !variable["value"].IsNull() {
+						t.Errorf("%s: %s is %v", r.Name, variable["name"].StringValue(), variable)
+					}
+				}
+			}
+		}
+	}
+	if looked < 3*5+3 { // three nodes with five each, two jobs with three
+		t.Errorf("only %d variables were looked at", looked)
+	}
+}
+
+// elements are those of a list, or none.
+func elements(v resource.PropertyValue) []resource.PropertyValue {
+	if v = bare(v); v.IsArray() {
+		return v.ArrayValue()
+	}
+	return nil
+}
+
 // containerApp is what a test reads of a Container App's inputs.
 type containerApp struct {
 	environment map[string]string // of the first container
@@ -233,11 +270,9 @@ func appsOf(t *testing.T, stack string) map[string]containerApp {
 		}
 		app := containerApp{map[string]string{}, map[int]bool{}}
 		template := bare(r.Inputs["template"]).ObjectValue()
-		if list := bare(template["containers"]).ArrayValue()[0].ObjectValue()["env"]; list.IsArray() { // the edge has none
-			for _, v := range list.ArrayValue() {
-				if value := v.ObjectValue()["value"]; value.IsString() {
-					app.environment[v.ObjectValue()["name"].StringValue()] = value.StringValue()
-				}
+		for _, v := range elements(elements(template["containers"])[0].ObjectValue()["env"]) {
+			if value := v.ObjectValue()["value"]; value.IsString() {
+				app.environment[v.ObjectValue()["name"].StringValue()] = value.StringValue()
 			}
 		}
 		ingress := bare(bare(r.Inputs["configuration"]).ObjectValue()["ingress"]).ObjectValue()
