@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +26,8 @@ func main() {
 	cold := flag.Bool("cold", false, "measure builds and `make rehearse` with empty caches too")
 	flag.Parse()
 	if err := bench(context.Background(), *cold); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err) // Pulumi's SDK silences the package log
+		os.Exit(1)
 	}
 }
 

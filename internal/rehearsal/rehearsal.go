@@ -82,6 +82,7 @@ func run(ctx context.Context, o Options, verb string, work func(*session) (Resul
 	return result, errors.Join(result.print(s.Options), failure)
 }
 
+// open prepares everything that a run needs: the config, the world, the engine, and the stand-in that the engine attaches to.
 func open(ctx context.Context, o Options) (*session, error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
@@ -97,33 +98,42 @@ func open(ctx context.Context, o Options) (*session, error) {
 	if o.JSON {
 		s.progress = o.Err
 	}
-	home := filepath.Join(o.State, o.Stack)
-	project := filepath.Join(home, "project")
-	config, err := prepare(o.Root, project, o.Stack, o.Set)
+	config, err := prepare(o.Root, s.folder("project"), o.Stack, o.Set)
 	if err != nil {
 		return nil, err
 	}
-	if s.world, err = standin.Open(filepath.Join(home, "azure.json")); err != nil {
+	if s.world, err = standin.Open(s.folder("azure.json")); err != nil {
 		return nil, err
 	}
 	s.world.Give(o.Externals(o.Stack, config, standin.SubscriptionID)...)
-	// The engine's own folder is shared by all stacks of a root; only builds write to it.
-	command := o.command
-	if command == nil {
-		if command, err = engine(ctx, o.Root, filepath.Join(o.Root, ".rehearsal"), s.progress); err != nil {
+	if s.command == nil {
+		// Shared by all stacks, wherever their state is: only builds write to it.
+		if s.command, err = engine(ctx, o.Root, filepath.Join(o.Root, ".rehearsal"), s.progress); err != nil {
 			return nil, err
 		}
 	}
-	backend := filepath.Join(home, "backend")
-	if err := errors.Join(os.MkdirAll(backend, 0o755), unlock(backend)); err != nil {
+	if err := errors.Join(os.MkdirAll(s.folder("backend"), 0o755), unlock(s.folder("backend"))); err != nil {
 		return nil, err
 	}
 	if s.server, err = standin.Serve(s.world, o.Faults); err != nil {
 		return nil, err
 	}
-	s.stack, err = auto.UpsertStackInlineSource(ctx, o.Stack, "amora-sync", o.Program(config),
-		auto.Pulumi(command), auto.WorkDir(project), auto.PulumiHome(filepath.Join(home, "home")), auto.EnvVars(map[string]string{
-			"PULUMI_BACKEND_URL":                            "file://" + filepath.ToSlash(backend),
+	if err := s.attach(o.Program(config)); err != nil {
+		return nil, errors.Join(err, s.server.Close())
+	}
+	return s, nil
+}
+
+// folder is a place for what is kept of the stack.
+func (s *session) folder(name string) string { return filepath.Join(s.State, s.Stack, name) }
+
+// attach makes or selects the stack in an engine that has nothing to do with the user's own, and that reaches no provider but the
+// stand-in.
+func (s *session) attach(program pulumi.RunFunc) error {
+	var err error
+	s.stack, err = auto.UpsertStackInlineSource(s.ctx, s.Stack, "amora-sync", program,
+		auto.Pulumi(s.command), auto.WorkDir(s.folder("project")), auto.PulumiHome(s.folder("home")), auto.EnvVars(map[string]string{
+			"PULUMI_BACKEND_URL":                            "file://" + filepath.ToSlash(s.folder("backend")),
 			"PULUMI_CONFIG_PASSPHRASE":                      passphrase,
 			"PULUMI_SKIP_UPDATE_CHECK":                      "true",
 			"PULUMI_DEBUG_PROVIDERS":                        s.server.Providers(),
@@ -134,10 +144,7 @@ func open(ctx context.Context, o Options) (*session, error) {
 	if err == nil && s.world.Killed() {
 		err = s.forgetPending()
 	}
-	if err != nil {
-		return nil, errors.Join(err, s.server.Close())
-	}
-	return s, nil
+	return err
 }
 
 // forgetPending takes the operations off the state that a killed run was in the middle of. An owner has to look in Azure how each of
