@@ -130,11 +130,11 @@ type Failure struct {
 
 // Error says what to do; the engine's own words were printed as they came.
 func (f *Failure) Error() string {
+	if f.Verb == "preview" || f.Verb == "drift" {
+		return fmt.Sprintf("rehearsal: %s failed (see above)", f.Verb)
+	}
 	return fmt.Sprintf("rehearsal: %s failed (see above); what was done is kept, and the next run goes on from there", f.Verb)
 }
 
-// Details is everything that the engine printed.
-func (f *Failure) Details() string { return f.cause.Error() }
-
-// Unwrap gives the engine's error.
+// Unwrap gives the engine's error, with everything that it printed.
 func (f *Failure) Unwrap() error { return f.cause }
