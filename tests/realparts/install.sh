@@ -4,7 +4,8 @@ set -eu
 cd "$(dirname "$0")"
 missing() {
     while read -r package; do
-        dpkg -s "$package" >/dev/null 2>&1 || printf '%s ' "$package"
+        # A package that was removed is still known, by its configuration.
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || printf '%s ' "$package"
     done <packages.txt
 }
 command -v apt-get >/dev/null || {
