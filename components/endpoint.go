@@ -1,6 +1,8 @@
 package components
 
 import (
+	"fmt"
+
 	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -9,15 +11,17 @@ const endpointType = "amora:edge:Endpoint"
 
 // EndpointArgs is what an Endpoint is made of.
 type EndpointArgs struct {
-	Zone    *Zone
-	Record  string             // relative to the zone; "@" is the zone itself
-	Address pulumi.StringInput // public IPv4 address
+	Zone            *Zone
+	Record          string             // of MQTT clients, relative to the zone; "@" is the zone itself
+	Address         pulumi.StringInput // public IPv4 address
+	WebSocketRecord string             // of WebSocket clients
+	WebSocketHost   pulumi.StringInput // host name that serves them
 }
 
-// Endpoint is the name under which clients reach the broker. It moves last when the broker is switched.
+// Endpoint is the two names under which clients reach the broker. They move last when the broker is switched.
 type Endpoint struct{ pulumi.ResourceState }
 
-// NewEndpoint registers the name.
+// NewEndpoint registers the names.
 func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...pulumi.ResourceOption) (*Endpoint, error) {
 	e := &Endpoint{}
 	if err := ctx.RegisterComponentResourceV2(endpointType, name, pulumi.Map{"address": args.Address}, e, opts...); err != nil {
@@ -28,5 +32,15 @@ func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...p
 	}, pulumi.Parent(e)); err != nil {
 		return nil, err
 	}
+	if _, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME", func(r *network.RecordSetArgs) {
+		r.CnameRecord = &network.CnameRecordArgs{Cname: args.WebSocketHost.ToStringOutput().ToStringPtrOutput()}
+	}, pulumi.Parent(e), pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}})); err != nil {
+		return nil, err
+	}
 	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{})
+}
+
+// formerWebSocketRecord is what earlier versions called the record of WebSocket clients: it belonged to Front Door.
+func formerWebSocketRecord(ctx *pulumi.Context) pulumi.URN {
+	return pulumi.URN(fmt.Sprintf("urn:pulumi:%s::%s::%s$azure-native:network:RecordSet::front-door-cname", ctx.Stack(), ctx.Project(), frontDoorType))
 }

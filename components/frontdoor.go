@@ -31,7 +31,8 @@ type FrontDoorArgs struct {
 type FrontDoor struct {
 	pulumi.ResourceState
 
-	ID              pulumi.StringOutput `pulumi:"id"` // the X-Azure-FDID header of every request that comes from this profile
+	Host            pulumi.StringOutput `pulumi:"host"` // of the endpoint; what the domain leads to
+	ID              pulumi.StringOutput `pulumi:"id"`   // the X-Azure-FDID header of every request that comes from this profile
 	placement       Placement
 	profile         pulumi.StringOutput
 	endpoint        pulumi.StringOutput
@@ -39,7 +40,8 @@ type FrontDoor struct {
 	customDomainTXT pulumi.Resource
 }
 
-// NewFrontDoor registers the profile, its endpoint, the custom domain with a managed certificate, and the DNS records of both.
+// NewFrontDoor registers the profile, its endpoint, the custom domain with a managed certificate, and the DNS record
+// that proves it.
 func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ...pulumi.ResourceOption) (*FrontDoor, error) {
 	f := &FrontDoor{placement: args.Placement}
 	if err := ctx.RegisterComponentResourceV2(frontDoorType, name, pulumi.Map{"domain": pulumi.String(args.Domain)}, f, opts...); err != nil {
@@ -86,13 +88,8 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 	}, parent); err != nil {
 		return nil, err
 	}
-	if _, err = newRecord(ctx, name+"-cname", args.Zone, args.Record, "CNAME", func(r *network.RecordSetArgs) {
-		r.CnameRecord = &network.CnameRecordArgs{Cname: endpoint.HostName}
-	}, parent); err != nil {
-		return nil, err
-	}
-	f.ID, f.profile, f.endpoint, f.customDomainID = profile.FrontDoorId, profile.Name, endpoint.Name, domain.ID()
-	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"id": f.ID})
+	f.Host, f.ID, f.profile, f.endpoint, f.customDomainID = endpoint.HostName, profile.FrontDoorId, profile.Name, endpoint.Name, domain.ID()
+	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"host": f.Host, "id": f.ID})
 }
 
 // FrontDoorRouteArgs is what a FrontDoorRoute is made of.

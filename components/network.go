@@ -14,20 +14,26 @@ type NetworkArgs struct {
 	Placement
 	Name            string
 	AddressSpace    string
-	AppsSubnet      string // Container Apps environment: /27 or larger, nothing else in it
 	DatabaseSubnet  string // PostgreSQL: /28 or larger, nothing else in it
 	EndpointsSubnet string // private endpoints
+	AppsSubnet      string // of the broker on Container Apps …
+	ClusterSubnet   string // … and of the one on AKS: whichever is deployed makes its own, and both may use what is private here
 	Guard           Guard
 }
 
-// Network is the virtual network of a stack, with one subnet and one network security group per tier.
+// Network is the virtual network of a stack, with one subnet and one network security group per tier. The brokers bring the
+// subnets that only they need.
 type Network struct {
 	pulumi.ResourceState
 
-	ID                pulumi.IDOutput `pulumi:"id"`
-	AppsSubnetID      pulumi.IDOutput `pulumi:"appsSubnetId"`
-	DatabaseSubnetID  pulumi.IDOutput `pulumi:"databaseSubnetId"`
-	EndpointsSubnetID pulumi.IDOutput `pulumi:"endpointsSubnetId"`
+	ID                pulumi.IDOutput     `pulumi:"id"`
+	Name              pulumi.StringOutput `pulumi:"name"`
+	DatabaseSubnetID  pulumi.IDOutput     `pulumi:"databaseSubnetId"`
+	EndpointsSubnetID pulumi.IDOutput     `pulumi:"endpointsSubnetId"`
+
+	component string // logical name
+	args      *NetworkArgs
+	last      pulumi.Resource // the newest subnet
 }
 
 // tier is one subnet and the flows that may enter it.
@@ -35,11 +41,13 @@ type tier struct {
 	name, cidr, delegation string
 	policies               string // privateEndpointNetworkPolicies: a private endpoint honours its NSG only when enabled
 	inbound                []flow
+	natGateway             pulumi.IDOutput // what leaves the tier goes through it; the zero value stands for none
+	formerlyShared         bool            // earlier versions had it in the Network
 }
 
-// NewNetwork registers the virtual network, its subnets and their security groups.
+// NewNetwork registers the virtual network, the subnets of database and private endpoints, and their security groups.
 func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pulumi.ResourceOption) (*Network, error) {
-	n := &Network{}
+	n := &Network{component: name, args: args}
 	if err := ctx.RegisterComponentResourceV2(networkType, name, pulumi.Map{"addressSpace": pulumi.String(args.AddressSpace)}, n, opts...); err != nil {
 		return nil, err
 	}
@@ -55,51 +63,66 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 	if err != nil {
 		return nil, fmt.Errorf("virtual network: %w", err)
 	}
-	n.ID = vnet.ID()
-
-	var previous pulumi.Resource
-	ids := make([]pulumi.IDOutput, 0, 3)
-	for _, t := range tiers(args) {
-		subnet, err := newTier(ctx, name, args, vnet, t, previous, parent)
-		if err != nil {
-			return nil, fmt.Errorf("subnet %s: %w", t.name, err)
-		}
-		previous, ids = subnet, append(ids, subnet.ID())
+	n.ID, n.Name = vnet.ID(), vnet.Name
+	if n.DatabaseSubnetID, err = n.newTier(ctx, name+"-database", name+"-database-nsg", databaseTier(args), args.Guard, parent); err != nil {
+		return nil, err
 	}
-	n.AppsSubnetID, n.DatabaseSubnetID, n.EndpointsSubnetID = ids[0], ids[1], ids[2]
+	if n.EndpointsSubnetID, err = n.newTier(ctx, name+"-endpoints", name+"-endpoints-nsg", endpointsTier(args), args.Guard, parent); err != nil {
+		return nil, err
+	}
 	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{
-		"id": n.ID, "appsSubnetId": n.AppsSubnetID, "databaseSubnetId": n.DatabaseSubnetID, "endpointsSubnetId": n.EndpointsSubnetID,
+		"id": n.ID, "name": n.Name, "databaseSubnetId": n.DatabaseSubnetID, "endpointsSubnetId": n.EndpointsSubnetID,
 	})
 }
 
-func newTier(ctx *pulumi.Context, name string, args *NetworkArgs, vnet *network.VirtualNetwork, t tier, after pulumi.Resource, parent pulumi.ResourceOption) (*network.Subnet, error) {
-	nsg, err := network.NewNetworkSecurityGroup(ctx, name+"-"+t.name+"-nsg", &network.NetworkSecurityGroupArgs{
-		ResourceGroupName:        args.ResourceGroup,
-		NetworkSecurityGroupName: pulumi.String(args.Name + "-" + t.name),
-		Location:                 pulumi.String(args.Location),
-		SecurityRules:            securityRules(t.inbound),
-		Tags:                     args.tags(),
-	}, args.Guard.options(parent, "resourceGroupName", "networkSecurityGroupName", "location")...)
-	if err != nil {
-		return nil, err
+// newBrokerTier registers a subnet that goes when its broker goes: nothing in it is stateful.
+func (n *Network) newBrokerTier(ctx *pulumi.Context, component string, t tier, parent pulumi.ResourceOption) (pulumi.IDOutput, error) {
+	return n.newTier(ctx, component+"-subnet", component+"-nsg", t, Guard{AllowReplace: n.args.Guard.AllowReplace}, parent)
+}
+
+// newTier registers a subnet and its security group.
+func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tier, guard Guard, parent pulumi.ResourceOption) (pulumi.IDOutput, error) {
+	formerly := func(suffix string) pulumi.ResourceOption {
+		if !t.formerlyShared {
+			return pulumi.Aliases(nil)
+		}
+		return pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(n.component + "-" + t.name + suffix), Parent: n}})
 	}
-	subnet := &network.SubnetArgs{
-		ResourceGroupName:              args.ResourceGroup,
-		VirtualNetworkName:             vnet.Name,
+	nsg, err := network.NewNetworkSecurityGroup(ctx, nsgName, &network.NetworkSecurityGroupArgs{
+		ResourceGroupName:        n.args.ResourceGroup,
+		NetworkSecurityGroupName: pulumi.String(n.args.Name + "-" + t.name),
+		Location:                 pulumi.String(n.args.Location),
+		SecurityRules:            securityRules(t.inbound),
+		Tags:                     n.args.tags(),
+	}, append(guard.options(parent, "resourceGroupName", "networkSecurityGroupName", "location"), formerly("-nsg"))...)
+	if err != nil {
+		return pulumi.IDOutput{}, fmt.Errorf("security group %s: %w", t.name, err)
+	}
+	args := &network.SubnetArgs{
+		ResourceGroupName:              n.args.ResourceGroup,
+		VirtualNetworkName:             n.Name,
 		SubnetName:                     pulumi.String(t.name),
 		AddressPrefix:                  pulumi.String(t.cidr),
 		NetworkSecurityGroup:           &network.NetworkSecurityGroupTypeArgs{Id: nsg.ID()},
 		PrivateEndpointNetworkPolicies: pulumi.String(t.policies),
 	}
 	if t.delegation != "" {
-		subnet.Delegations = network.DelegationArray{&network.DelegationArgs{
+		args.Delegations = network.DelegationArray{&network.DelegationArgs{
 			Name: pulumi.String(t.name), ServiceName: pulumi.String(t.delegation),
 		}}
 	}
-	options := args.Guard.options(parent, "resourceGroupName", "virtualNetworkName", "subnetName")
-	if after != nil {
-		// Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress).
-		options = append(options, pulumi.DependsOn([]pulumi.Resource{after}))
+	if t.natGateway != (pulumi.IDOutput{}) {
+		args.NatGateway = &network.SubResourceArgs{Id: t.natGateway.ToStringPtrOutput()}
 	}
-	return network.NewSubnet(ctx, name+"-"+t.name, subnet, options...)
+	options := append(guard.options(parent, "resourceGroupName", "virtualNetworkName", "subnetName"), formerly(""))
+	if n.last != nil {
+		// Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress).
+		options = append(options, pulumi.DependsOn([]pulumi.Resource{n.last}))
+	}
+	subnet, err := network.NewSubnet(ctx, subnetName, args, options...)
+	if err != nil {
+		return pulumi.IDOutput{}, fmt.Errorf("subnet %s: %w", t.name, err)
+	}
+	n.last = subnet
+	return subnet.ID(), nil
 }

@@ -1,45 +1,83 @@
 package components
 
 import (
+	"strconv"
+
 	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// flow is one permitted inbound TCP flow. What no flow permits is denied: from the Internet by Azure's own last rule, and
-// within the network by closed tiers' denyNetwork.
+// flow is one permitted inbound flow. What no flow permits is denied: from the Internet by Azure's own last rule, and within the
+// network by closed tiers' denyNetwork.
 type flow struct {
-	name, from, to string // from and to: CIDR block or service tag
-	ports          []string
-	why            string
+	name  string
+	from  []string // CIDR blocks, or one service tag
+	to    string   // CIDR block
+	ports []string // TCP; nil stands for every port and protocol
+	why   string
 }
 
 const (
 	anyAddress  = "*"
 	denyNetwork = "deny-network" // the flow that closes a tier to the rest of the virtual network
+
+	clusterSubnet = "cluster"
 )
 
-// tiers lists the subnets in the order in which they are made.
-func tiers(args *NetworkArgs) []tier {
-	return []tier{
-		{name: "apps", cidr: args.AppsSubnet, delegation: "Microsoft.App/environments", policies: "Disabled", inbound: []flow{
-			{name: "mqtts", from: "Internet", to: args.AppsSubnet, ports: []string{"8883", "30000-32767"},
-				why: "MQTT over TLS; the environment's load balancer forwards TCP ingress to node ports"},
-			{name: "websocket", from: "AzureFrontDoor.Backend", to: args.AppsSubnet, ports: []string{"443", "31443"},
-				why: "MQTT over WebSocket, from Front Door only"},
-			{name: "load-balancer", from: "AzureLoadBalancer", to: args.AppsSubnet, ports: []string{"30000-32767"},
-				why: "health probes of the environment's load balancer"},
-		}},
-		{name: "database", cidr: args.DatabaseSubnet, delegation: "Microsoft.DBforPostgreSQL/flexibleServers", policies: "Disabled", inbound: []flow{
-			{name: "postgresql", from: args.AppsSubnet, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "broker and jobs to the database"},
-			{name: "replication", from: args.DatabaseSubnet, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "primary and standby"},
-			{name: denyNetwork, why: "nothing else in the network reaches the database"},
-		}},
-		{name: "endpoints", cidr: args.EndpointsSubnet, policies: "Enabled", inbound: []flow{
-			{name: "redis", from: args.AppsSubnet, to: args.EndpointsSubnet, ports: []string{"6380", "8500", "10000"},
-				why: "topic rules: 6380 is Azure Cache for Redis, 10000 and 8500 Azure Managed Redis"},
-			{name: denyNetwork, why: "nothing else in the network reaches the private endpoints"},
-		}},
-	}
+func databaseTier(args *NetworkArgs) tier {
+	return tier{name: "database", cidr: args.DatabaseSubnet, delegation: "Microsoft.DBforPostgreSQL/flexibleServers", policies: "Disabled", inbound: []flow{
+		{name: "postgresql", from: []string{args.AppsSubnet, args.ClusterSubnet}, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "brokers and jobs to the database"},
+		{name: "replication", from: []string{args.DatabaseSubnet}, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "primary and standby"},
+		{name: denyNetwork, why: "nothing else in the network reaches the database"},
+	}}
+}
+
+func endpointsTier(args *NetworkArgs) tier {
+	return tier{name: "endpoints", cidr: args.EndpointsSubnet, policies: "Enabled", inbound: []flow{
+		{name: "redis", from: []string{args.AppsSubnet}, to: args.EndpointsSubnet, ports: []string{"6380", "8500", "10000"},
+			why: "topic rules: 6380 is Azure Cache for Redis, 10000 and 8500 Azure Managed Redis"},
+		{name: denyNetwork, why: "nothing else in the network reaches the private endpoints"},
+	}}
+}
+
+// appsTier is where the Container Apps environment is.
+func appsTier(cidr string) tier {
+	return tier{name: "apps", cidr: cidr, delegation: "Microsoft.App/environments", policies: "Disabled", formerlyShared: true, inbound: []flow{
+		{name: "mqtts", from: []string{"Internet"}, to: cidr, ports: []string{"8883", "30000-32767"},
+			why: "MQTT over TLS; the environment's load balancer forwards TCP ingress to node ports"},
+		{name: "websocket", from: []string{"AzureFrontDoor.Backend"}, to: cidr, ports: []string{"443", "31443"},
+			why: "MQTT over WebSocket, from Front Door only"},
+		{name: "load-balancer", from: []string{"AzureLoadBalancer"}, to: cidr, ports: []string{"30000-32767"},
+			why: "health probes of the environment's load balancer"},
+	}}
+}
+
+// clusterTier is where the nodes of a Kubernetes cluster are. Its pods have addresses of their own (pods), which the subnet's rules
+// see when pods talk to pods on other nodes.
+func clusterTier(cidr, pods, gateway string, natGateway pulumi.IDOutput) tier {
+	return tier{name: clusterSubnet, cidr: cidr, policies: "Disabled", natGateway: natGateway, inbound: []flow{
+		{name: "mqtt", from: []string{gateway}, to: cidr, ports: []string{strconv.Itoa(assets.HiveMQPort), strconv.Itoa(assets.HiveMQWebSocketPort)},
+			why: "the gateway to the brokers' load balancer"},
+		{name: "nodes", from: []string{cidr}, to: cidr, why: "the cluster's nodes and its API server"},
+		{name: "nodes-to-pods", from: []string{cidr}, to: pods, why: "probes, and services of the cluster"},
+		{name: "pods", from: []string{pods}, to: pods, why: "pods on different nodes; network policies in the cluster decide which"},
+		{name: "load-balancer", from: []string{"AzureLoadBalancer"}, to: cidr, why: "health probes of the brokers' load balancer"},
+		{name: denyNetwork, why: "nothing else in the network reaches the cluster"},
+	}}
+}
+
+// gatewayTier is where the Application Gateway is: nothing else may be in its subnet.
+func gatewayTier(cidr string) tier {
+	return tier{name: "gateway", cidr: cidr, policies: "Disabled", inbound: []flow{
+		{name: "mqtt", from: []string{"Internet"}, to: cidr, ports: []string{strconv.Itoa(GatewayMQTTSPort), strconv.Itoa(GatewayWebSocketPort)},
+			why: "MQTT over TLS, and over WebSocket"},
+		{name: "management", from: []string{"GatewayManager"}, to: anyAddress, ports: []string{"65200-65535"},
+			why: "Azure manages a gateway of version 2 through these ports; without them it fails"},
+		{name: "load-balancer", from: []string{"AzureLoadBalancer"}, to: anyAddress, why: "health probes of the gateway's instances"},
+		{name: denyNetwork, why: "nothing in the network needs the gateway"},
+	}}
 }
 
 func securityRules(flows []flow) network.SecurityRuleTypeArray {
@@ -52,14 +90,22 @@ func securityRules(flows []flow) network.SecurityRuleTypeArray {
 			Direction:                pulumi.String("Inbound"),
 			Access:                   pulumi.String("Allow"),
 			Protocol:                 pulumi.String("Tcp"),
-			SourceAddressPrefix:      pulumi.String(f.from),
 			SourcePortRange:          pulumi.String("*"),
 			DestinationAddressPrefix: pulumi.String(f.to),
 			DestinationPortRanges:    pulumi.ToStringArray(f.ports),
 		}
 		if f.name == denyNetwork {
-			rule.Priority, rule.Access, rule.Protocol = pulumi.Int(4096), pulumi.String("Deny"), pulumi.String("*")
-			rule.SourceAddressPrefix, rule.DestinationAddressPrefix = pulumi.String("VirtualNetwork"), pulumi.String(anyAddress)
+			rule.Priority, rule.Access = pulumi.Int(4096), pulumi.String("Deny")
+			rule.DestinationAddressPrefix = pulumi.String(anyAddress)
+			f.from = []string{"VirtualNetwork"}
+		}
+		if len(f.from) == 1 {
+			rule.SourceAddressPrefix = pulumi.String(f.from[0])
+		} else {
+			rule.SourceAddressPrefixes = pulumi.ToStringArray(f.from)
+		}
+		if f.ports == nil {
+			rule.Protocol = pulumi.String("*")
 			rule.DestinationPortRanges, rule.DestinationPortRange = nil, pulumi.String("*")
 		}
 		rules = append(rules, rule)

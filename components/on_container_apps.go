@@ -51,6 +51,7 @@ type OnContainerAppsArgs struct {
 	Licence        pulumi.StringInput // of emqx-enterprise; nil without one
 	JWT            *assets.JWT        // nil: no tokens, passwords only
 	Size           ContainerAppsSize
+	SubnetCIDR     string // /27 or larger
 	Network        *Network
 	Vault          *Vault
 	Certificate    *Certificate
@@ -158,6 +159,10 @@ const (
 )
 
 func (c *containerApps) newEnvironment() error {
+	subnet, err := c.args.Network.newBrokerTier(c.ctx, c.name, appsTier(c.args.SubnetCIDR), c.parent)
+	if err != nil {
+		return err
+	}
 	profiles := app.WorkloadProfileArray{&app.WorkloadProfileArgs{
 		Name: pulumi.String(consumptionProfile), WorkloadProfileType: pulumi.String("Consumption"),
 	}}
@@ -167,13 +172,12 @@ func (c *containerApps) newEnvironment() error {
 			MinimumCount: pulumi.Int(c.args.Size.MinNodes), MaximumCount: pulumi.Int(c.args.Size.MaxNodes),
 		})
 	}
-	var err error
 	c.environment, err = app.NewManagedEnvironment(c.ctx, c.name+"-environment", &app.ManagedEnvironmentArgs{
 		ResourceGroupName: c.args.ResourceGroup,
 		EnvironmentName:   pulumi.String(c.args.Name),
 		Location:          pulumi.String(c.args.Location),
 		VnetConfiguration: &app.VnetConfigurationArgs{
-			InfrastructureSubnetId: c.args.Network.AppsSubnetID.ToStringPtrOutput(),
+			InfrastructureSubnetId: subnet.ToStringPtrOutput(),
 			Internal:               pulumi.Bool(false), // external TCP ingress is what takes MQTT on 8883
 		},
 		WorkloadProfiles: profiles,

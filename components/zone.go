@@ -57,7 +57,7 @@ func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.Re
 // recordTTL is short enough that a switch of the broker reaches clients within minutes (seconds).
 const recordTTL = 60
 
-func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind string, fill func(*network.RecordSetArgs), parent pulumi.ResourceOption) (*network.RecordSet, error) {
+func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind string, fill func(*network.RecordSetArgs), opts ...pulumi.ResourceOption) (*network.RecordSet, error) {
 	record := &network.RecordSetArgs{
 		ResourceGroupName:     zone.ResourceGroup,
 		ZoneName:              zone.Name,
@@ -66,7 +66,7 @@ func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind stri
 		Ttl:                   pulumi.Float64(recordTTL),
 	}
 	fill(record)
-	set, err := network.NewRecordSet(ctx, name, record, parent)
+	set, err := network.NewRecordSet(ctx, name, record, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s record %s: %w", kind, relative, err)
 	}

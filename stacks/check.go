@@ -1,11 +1,13 @@
 package stacks
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -14,8 +16,9 @@ import (
 // What the platform can hold, and what Azure takes.
 const (
 	minNetworkBits = 16 // largest and …
-	maxNetworkBits = 23 // … smallest address space: a /24 for the apps and the same again for the rest
+	maxNetworkBits = 23 // … smallest address space: a /24 for Container Apps and the same again for the rest
 	maxDomain      = 64 // Front Door and certificates: longest common name (RFC 5280, ub-common-name)
+	minNodeVCPU    = 4  // a smaller node has no room for a broker beside what AKS runs on every node
 )
 
 var (
@@ -29,6 +32,7 @@ var (
 	classicRule  = regexp.MustCompile(`^C[0-6]$`)
 	cronRule     = regexp.MustCompile(`^\S+ \S+ \S+ \S+ \S+$`)
 	timezoneRule = regexp.MustCompile(`^(UTC|[A-Za-z]+/[A-Za-z0-9_+/-]+)$`)
+	vmRule       = regexp.MustCompile(`^Standard_([DEF])(\d+)[a-z]*s[a-z]*(_v\d+)?$`) // the s: Premium SSD
 	groupRule    = regexp.MustCompile(`^[a-zA-Z0-9._()-]{1,90}$`)
 )
 
@@ -62,16 +66,21 @@ func (c *Config) check(f *Faults) {
 	c.checkData(f)
 	c.checkTLS(f)
 	c.checkJWT(f)
-	c.checkEMQX(f)
+	switch c.Broker {
+	case EMQXContainerApps:
+		c.checkEMQX(f)
+	case HiveMQAKS:
+		c.checkHiveMQ(f)
+	}
 }
 
 func (c *Config) checkPlace(f *Faults) {
 	switch c.Broker {
-	case EMQXContainerApps:
-	case HiveMQAKS, VerneMQVMs:
-		f.add("broker", quoted(c.Broker), "is not in this version yet; %s is", EMQXContainerApps)
+	case EMQXContainerApps, HiveMQAKS:
+	case VerneMQVMs:
+		f.add("broker", quoted(c.Broker), "is not in this version yet; %s and %s are", EMQXContainerApps, HiveMQAKS)
 	default:
-		f.add("broker", quoted(c.Broker), "must be %s", EMQXContainerApps)
+		f.add("broker", quoted(c.Broker), "must be %s or %s", EMQXContainerApps, HiveMQAKS)
 	}
 	zoned, known := regions[c.Location]
 	if !known {
@@ -224,6 +233,32 @@ func (c *Config) checkEMQX(f *Faults) {
 		if !cronRule.MatchString(p.End) {
 			f.add("emqx.peak.end", quoted(p.End), "must be a cron expression of five fields, such as \"0 20 * * 1-5\"")
 		}
+	}
+}
+
+func (c *Config) checkHiveMQ(f *Faults) {
+	h := c.HiveMQ
+	size := vmRule.FindStringSubmatch(h.VMSize)
+	if size == nil {
+		f.add("hivemq.vmSize", quoted(h.VMSize), "must be a D, E or F size that takes Premium SSD, such as Standard_D4s_v3 or Standard_D4s_v5")
+	} else if vcpu, err := strconv.Atoi(size[2]); err != nil || vcpu < minNodeVCPU || vcpu > 96 {
+		f.add("hivemq.vmSize", quoted(h.VMSize), "must have %d to 96 vCPUs", minNodeVCPU)
+	}
+	for key, licence := range map[string]string{"licence": h.Licence, "securityLicence": h.SecurityLicence} {
+		if _, err := base64.StdEncoding.DecodeString(licence); err != nil {
+			f.add("hivemq."+key, "(secret)", "must be the licence file in base64, as base64 --wrap=0 FILE prints it")
+		}
+	}
+	switch {
+	case h.Licence != "" && h.Trial:
+		f.add("hivemq.trial", "true", "must not be set together with hivemq.licence")
+	case h.Licence == "" && h.SecurityLicence != "":
+		f.add("hivemq.securityLicence", "(secret)", "needs hivemq.licence too")
+	case h.Licence == "" && c.Protect && !h.Trial:
+		f.add("hivemq.licence", "(not set)", "must be set for a protected stack: without it HiveMQ takes %d connections; hivemq.trial says that this is meant", assets.HiveMQTrialConnections)
+	}
+	if h.Licence == "" && c.Security.JWT != (JWT{}) {
+		f.add("security.jwt", "(set)", "needs hivemq.licence: only HiveMQ's enterprise security extension knows tokens")
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package stacks turns the config of a stack into a plan, and the plan into resources: Config → Plan → components → exports.
 package stacks
 
-// The brokers. One is deployable in this version.
+// The brokers. Two are deployable in this version.
 const (
 	EMQXContainerApps = "emqx-container-apps"
 	HiveMQAKS         = "hivemq-aks"
@@ -30,6 +30,7 @@ type Config struct {
 	TLS          TLS               `config:"tls"`
 	Security     Security          `config:"security"`
 	EMQX         EMQX              `config:"emqx"`
+	HiveMQ       HiveMQ            `config:"hivemq"`
 	AllowReplace []string          `config:"allowReplace"` // stateful resources whose loss is agreed to
 	Tags         map[string]string `config:"tags"`
 }
@@ -43,7 +44,7 @@ type DNS struct {
 // Capacity is the number of broker nodes.
 type Capacity struct {
 	MinNodes int `config:"minNodes"` // always running
-	MaxNodes int `config:"maxNodes"` // the most there may be; they run in emqx.peak
+	MaxNodes int `config:"maxNodes"` // EMQX: what runs in emqx.peak. HiveMQ: what the node pools may grow to
 }
 
 // Availability is what the stack survives.
@@ -99,6 +100,14 @@ type EMQX struct {
 	Peak    Peak   `config:"peak"`
 }
 
+// HiveMQ is what only this broker knows.
+type HiveMQ struct {
+	Trial           bool   `config:"trial"`           // production without a licence is meant
+	Licence         string `config:"licence"`         // secret; licence file in base64
+	SecurityLicence string `config:"securityLicence"` // secret; licence file of the enterprise security extension in base64
+	VMSize          string `config:"vmSize"`          // of a broker's node
+}
+
 // Peak is the window in which capacity.maxNodes nodes run. Empty: never.
 type Peak struct {
 	Timezone string `config:"timezone"`
@@ -106,16 +115,21 @@ type Peak struct {
 	End      string `config:"end"`
 }
 
-// defaults is a config as it is before anything is set: the sizes of a small production stack.
-func defaults() Config {
+// defaults is a config as it is before anything but the broker is set: the sizes of a small production stack.
+func defaults(broker string) Config {
+	capacity := Capacity{MinNodes: 2, MaxNodes: 10}
+	if broker == HiveMQAKS {
+		capacity = Capacity{MinNodes: 3, MaxNodes: 5}
+	}
 	return Config{
 		Broker:       EMQXContainerApps,
-		Capacity:     Capacity{MinNodes: 2, MaxNodes: 10},
+		Capacity:     capacity,
 		Availability: Availability{Zones: []int{1}, BackupRetentionDays: 7},
 		Network:      Network{AddressSpace: "10.20.0.0/16"},
 		Database:     Database{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "16"},
 		Redis:        Redis{Service: "managed"},
 		TLS:          TLS{Mode: TLSSelfSigned},
 		EMQX:         EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},
+		HiveMQ:       HiveMQ{VMSize: "Standard_D4s_v3"},
 	}
 }

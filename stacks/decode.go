@@ -38,7 +38,7 @@ const namespace = "amora-sync:"
 // Parse checks the raw config of a stack (key → value, objects and lists as JSON; keys of other namespaces are not looked at)
 // and gives back the config with its defaults, or [Faults] with everything that is wrong.
 func Parse(stack string, raw map[string]string) (Config, error) {
-	config := defaults()
+	config := defaults(raw[namespace+"broker"])
 	var faults Faults
 	top := map[string]json.RawMessage{}
 	for key, value := range raw {
@@ -145,9 +145,9 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// shown is a value as a fault may show it. None under emqx is: the licence may be there under a misspelt name.
+// shown is a value as a fault may show it. None under a broker's own key is: a licence may be there under a misspelt name.
 func shown(key string, raw json.RawMessage) string {
-	if key == "emqx" || strings.HasPrefix(key, "emqx.") {
+	if top, _, _ := strings.Cut(key, "."); top == "emqx" || top == "hivemq" {
 		return "(not shown)"
 	}
 	return string(raw)

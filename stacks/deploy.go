@@ -33,7 +33,7 @@ func Program(config map[string]string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		return deploy(ctx, NewPlan(ctx.Stack(), c), c.EMQX.Licence)
+		return deploy(ctx, NewPlan(ctx.Stack(), c), secretsOf(c))
 	}
 }
 
@@ -49,39 +49,58 @@ type foundation struct {
 	in          pulumi.ResourceOption // the provider
 }
 
-func deploy(ctx *pulumi.Context, p Plan, licence string) error {
+// secrets are what a config holds that must not be in a Plan. Each is nil when it is not given.
+type secrets struct{ emqxLicence, hiveMQLicence, hiveMQSecurityLicence pulumi.StringInput }
+
+func secretsOf(c Config) secrets {
+	secret := func(value string) pulumi.StringInput {
+		if value == "" {
+			return nil
+		}
+		return pulumi.ToSecret(pulumi.String(value)).(pulumi.StringOutput)
+	}
+	return secrets{secret(c.EMQX.Licence), secret(c.HiveMQ.Licence), secret(c.HiveMQ.SecurityLicence)}
+}
+
+// endpoints is where a deployed broker is reached.
+type endpoints struct {
+	address       pulumi.StringOutput // public IPv4 address that takes MQTT over TLS, known once the broker runs
+	webSocketHost pulumi.StringOutput // host name that serves WebSocket clients, known once the broker runs
+}
+
+func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	f, err := deployFoundation(ctx, p)
 	if err != nil {
 		return err
 	}
-	frontDoor, err := components.NewFrontDoor(ctx, "front-door", &components.FrontDoorArgs{
-		Placement: f.place, Name: p.Name, EndpointName: f.unique(p.Name), Zone: f.zone,
-		Domain: p.Names.WebSocketHost, Record: p.Names.WebSocketRecord,
-	}, f.in)
-	if err != nil {
-		return fmt.Errorf("front door: %w", err)
+	var at endpoints
+	switch p.Broker {
+	case HiveMQAKS:
+		at, err = deployHiveMQ(ctx, p, f, s)
+	default:
+		at, err = deployEMQX(ctx, p, f, s)
 	}
-	broker, err := deployEMQX(ctx, p, f, frontDoor, licence)
 	if err != nil {
-		return fmt.Errorf("broker: %w", err)
-	}
-	if _, err := components.NewFrontDoorRoute(ctx, "front-door-route", &components.FrontDoorRouteArgs{
-		FrontDoor: frontDoor, OriginHost: broker.EdgeHost,
-	}, f.in); err != nil {
-		return fmt.Errorf("front door route: %w", err)
+		return err
 	}
 	if _, err := components.NewEndpoint(ctx, "endpoint", &components.EndpointArgs{
-		Zone: f.zone, Record: p.Names.HostRecord, Address: broker.Address,
+		Zone: f.zone, Record: p.Names.HostRecord, Address: at.address,
+		WebSocketRecord: p.Names.WebSocketRecord, WebSocketHost: at.webSocketHost,
 	}, f.in); err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
-	export(ctx, p, f, broker)
+	export(ctx, p, f, at)
 	return nil
 }
 
 // unique is a name that is unique in all of Azure.
 func (f *foundation) unique(prefix string) pulumi.StringOutput {
 	return pulumi.Sprintf("%s-%s", prefix, f.base.Suffix)
+}
+
+// uniqueCompact is a name of letters and digits that is unique in all of Azure.
+func (f *foundation) uniqueCompact(prefix string) pulumi.StringOutput {
+	return pulumi.Sprintf("%s%s", compact(prefix), f.base.Suffix)
 }
 
 func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
@@ -97,8 +116,9 @@ func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
 	}
 	f.place = components.Placement{ResourceGroup: f.base.ResourceGroup, Location: p.Location, Tags: p.Tags}
 	if f.network, err = components.NewNetwork(ctx, "network", &components.NetworkArgs{
-		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace, AppsSubnet: p.Network.Apps,
-		DatabaseSubnet: p.Network.Database, EndpointsSubnet: p.Network.Endpoints, Guard: p.guard("network"),
+		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace,
+		DatabaseSubnet: p.Network.Database, EndpointsSubnet: p.Network.Endpoints,
+		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, Guard: p.guard("network"),
 	}, f.in); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
@@ -125,30 +145,4 @@ func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
 	return f, nil
-}
-
-func deployEMQX(ctx *pulumi.Context, p Plan, f *foundation, frontDoor *components.FrontDoor, licence string) (*components.OnContainerApps, error) {
-	registry, err := components.NewRegistry(ctx, "registry", &components.RegistryArgs{
-		Placement: f.place, Name: pulumi.Sprintf("%s%s", compact(p.Name), f.base.Suffix), ScriptName: p.Name + "-mirror",
-		Images: components.OnContainerAppsImages(p.Image), SubscriptionID: f.base.SubscriptionID,
-	}, f.in)
-	if err != nil {
-		return nil, fmt.Errorf("registry: %w", err)
-	}
-	rules, err := components.NewRuleCache(ctx, "rules", &components.RuleCacheArgs{
-		Placement: f.place, Name: f.unique(p.Name), NetworkID: f.network.ID, SubnetID: f.network.EndpointsSubnetID,
-		Size: p.Redis, Vault: f.vault,
-	}, f.in)
-	if err != nil {
-		return nil, fmt.Errorf("rule cache: %w", err)
-	}
-	args := &components.OnContainerAppsArgs{
-		Placement: f.place, Name: p.Name, Image: p.Image, JWT: p.JWT, Size: p.EMQX, Network: f.network, Vault: f.vault,
-		Certificate: f.certificate, Registry: registry, Database: f.database, RuleCache: rules, FrontDoorID: frontDoor.ID,
-		SubscriptionID: f.base.SubscriptionID,
-	}
-	if licence != "" {
-		args.Licence = pulumi.ToSecret(pulumi.String(licence)).(pulumi.StringOutput)
-	}
-	return components.NewOnContainerApps(ctx, "emqx", args, f.in)
 }

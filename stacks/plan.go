@@ -18,6 +18,7 @@ type Plan struct {
 	Location string
 	Tags     map[string]string
 	Protect  bool
+	Nodes    int // brokers that always run
 
 	Network  NetworkPlan
 	Names    NamesPlan
@@ -25,6 +26,9 @@ type Plan struct {
 	Redis    components.RedisSize
 	EMQX     components.ContainerAppsSize
 	Image    string
+	HiveMQ   components.AKSSize
+	Cluster  components.ClusterRanges
+	Gateway  GatewayPlan
 	JWT      *assets.JWT
 
 	CertificateSecretURL string // "" for a self-signed one
@@ -33,7 +37,17 @@ type Plan struct {
 }
 
 // NetworkPlan is the address space cut into subnets, as CIDR blocks.
-type NetworkPlan struct{ AddressSpace, Apps, Database, Endpoints string }
+type NetworkPlan struct {
+	AddressSpace, Apps, Database, Endpoints, Cluster, Gateway string
+
+	BrokerAddress string // of the load balancer inside Cluster
+}
+
+// GatewayPlan is the size of the Application Gateway.
+type GatewayPlan struct {
+	Zones     []string
+	Instances [2]int // minimum and maximum
+}
 
 // NamesPlan is where clients find the broker.
 type NamesPlan struct {
@@ -49,7 +63,7 @@ type NamesPlan struct {
 func NewPlan(stack string, c Config) Plan {
 	zoned := regions[c.Location]
 	plan := Plan{
-		Broker: c.Broker, Name: c.Name, Location: c.Location, Protect: c.Protect,
+		Broker: c.Broker, Name: c.Name, Location: c.Location, Protect: c.Protect, Nodes: c.Capacity.MinNodes,
 		Tags:    tags(stack, c),
 		Network: planNetwork(c.Network.AddressSpace),
 		Names:   planNames(c.Domain, c.DNS),
@@ -66,7 +80,13 @@ func NewPlan(stack string, c Config) Plan {
 			EdgeReplicas: [2]int{2, 10},
 		},
 		Image:        c.EMQX.Image,
+		HiveMQ:       planHiveMQ(c, zoneNames(c, zoned)),
+		Cluster:      planCluster(c.Network.AddressSpace),
+		Gateway:      GatewayPlan{Zones: zoneNames(c, zoned), Instances: [2]int{1, 10}},
 		AllowReplace: c.AllowReplace,
+	}
+	if len(c.Availability.Zones) > 1 {
+		plan.Gateway.Instances[0] = 2 // of which one is left when a zone is lost
 	}
 	if zoned {
 		plan.Database.Zone = strconv.Itoa(c.Availability.Zones[0])
@@ -105,15 +125,69 @@ func tags(stack string, c Config) map[string]string {
 	return all
 }
 
-// planNetwork cuts the address space: a /24 for the Container Apps environment at its start, a /28 for the database and
-// a /27 for private endpoints in the /24 after it. What is behind stays free for other brokers.
+// planNetwork cuts the address space: a /24 for the Container Apps environment at its start, and in the /24 after it a /28 for the database,
+// a /27 for private endpoints, a /26 for the nodes of a Kubernetes cluster and a /26 for the gateway in front of it. A /26 stays free.
 func planNetwork(space string) NetworkPlan {
 	base := netip.MustParsePrefix(space).Addr().As4()
 	block := func(third, fourth byte, bits int) string {
 		return fmt.Sprintf("%d.%d.%d.%d/%d", base[0], base[1], base[2]+third, fourth, bits)
 	}
-	return NetworkPlan{AddressSpace: space, Apps: block(0, 0, 24), Database: block(1, 0, 28), Endpoints: block(1, 32, 27)}
+	return NetworkPlan{
+		AddressSpace: space, Apps: block(0, 0, 24), Database: block(1, 0, 28), Endpoints: block(1, 32, 27), Cluster: block(1, 64, 26), Gateway: block(1, 128, 26),
+		// The last one of the subnet that Azure leaves: nodes get theirs from its start.
+		BrokerAddress: strings.TrimSuffix(block(1, 126, 32), "/32"),
+	}
 }
+
+// planCluster picks ranges inside the cluster that the network does not use.
+func planCluster(space string) components.ClusterRanges {
+	if strings.HasPrefix(space, "10.") {
+		return components.ClusterRanges{Pods: "192.168.0.0/17", Services: "192.168.128.0/17", DNS: "192.168.128.10"}
+	}
+	return components.ClusterRanges{Pods: "10.244.0.0/16", Services: "10.0.0.0/16", DNS: "10.0.0.10"}
+}
+
+// zoneNames lists the zones of a stack as Azure writes them, nil where the region has none.
+func zoneNames(c Config, zoned bool) []string {
+	if !zoned {
+		return nil
+	}
+	names := make([]string, 0, len(c.Availability.Zones))
+	for _, zone := range slices.Sorted(slices.Values(c.Availability.Zones)) {
+		names = append(names, strconv.Itoa(zone))
+	}
+	return names
+}
+
+// dataDiskGB is the disk of a broker and of its node: P10, the seed's "128 GB Premium SSD".
+const dataDiskGB = 128
+
+// memoryOf is the memory of a node, in GiB for each vCPU, by the letter of its size.
+var memoryOf = map[string]int{"D": 4, "E": 8, "F": 2}
+
+// planHiveMQ spreads the nodes over one pool for each zone, and gives a broker five eighths of its node's cores and half of its memory: of a
+// D4s_v3 (4 vCPU, 16 GiB), AKS keeps about 0.14 vCPU and 3.2 GiB for itself, and its agents on every node use up to 1 vCPU.
+func planHiveMQ(c Config, zones []string) components.AKSSize {
+	size := components.AKSSize{Brokers: c.Capacity.MinNodes, VMSize: c.HiveMQ.VMSize, DiskGB: dataDiskGB}
+	if match := vmRule.FindStringSubmatch(c.HiveMQ.VMSize); match != nil {
+		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
+		size.CPU = fmt.Sprintf("%dm", vcpu*625)
+		size.Memory = fmt.Sprintf("%dGi", vcpu*memoryOf[match[1]]/2)
+	}
+	pools := zones
+	if len(pools) == 0 {
+		pools = []string{""}
+	}
+	for i, zone := range pools {
+		size.Pools = append(size.Pools, components.BrokerPool{
+			Zone: zone, Min: share(c.Capacity.MinNodes, i, len(pools)), Max: share(c.Capacity.MaxNodes, i, len(pools)),
+		})
+	}
+	return size
+}
+
+// share is how many of some nodes go into the i-th of several pools.
+func share(nodes, i, pools int) int { return (nodes + pools - 1 - i) / pools }
 
 func planNames(domain string, dns DNS) NamesPlan {
 	webSocket := "ws." + domain

@@ -2,7 +2,7 @@
 # Runs one operation on the user store: OPERATION is add, allow, forbid or remove; what it needs comes in the environment.
 set -eu
 case "$OPERATION" in
-add) sql="SELECT mqtt_put_user(:'username', :'hash')" ;;
+add) sql="SELECT mqtt_put_user(:'username', :'hash', :'pbkdf2')" ;;
 allow) sql="SELECT mqtt_allow(:'username', :'topic', :'action')" ;;
 forbid) sql="SELECT mqtt_forbid(:'username', :'topic')" ;;
 remove) sql="SELECT mqtt_remove_user(:'username')" ;;
@@ -11,9 +11,11 @@ remove) sql="SELECT mqtt_remove_user(:'username')" ;;
     exit 2
     ;;
 esac
+export MQTT_PASSWORD_PBKDF2="${MQTT_PASSWORD_PBKDF2:-}" # a hash is all that psql may miss
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 >/dev/null <<SQL
 \\getenv username MQTT_USERNAME
 \\getenv hash MQTT_PASSWORD_HASH
+\\getenv pbkdf2 MQTT_PASSWORD_PBKDF2
 \\getenv topic MQTT_TOPIC
 \\getenv action MQTT_ACTION
 $sql;

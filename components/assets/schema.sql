@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS mqtt_user (
     is_superuser  boolean NOT NULL DEFAULT false,    -- may publish and subscribe to everything
     created       timestamptz NOT NULL DEFAULT now()
 );
+-- The same password for HiveMQ, which reads no $2a$: PBKDF2 with SHA-512, as SALT:ITERATIONS:HASH, salt and 64-byte hash in base64.
+ALTER TABLE mqtt_user ADD COLUMN IF NOT EXISTS pbkdf2_hash text CHECK (pbkdf2_hash ~ '^[A-Za-z0-9+/]{20,}={0,2}:[0-9]+:[A-Za-z0-9+/]{86}==$');
 
 -- A user may do what a rule allows, and nothing else. Topics may hold the wildcards + and #, and ${username} and ${clientid}.
 CREATE TABLE IF NOT EXISTS mqtt_acl (
@@ -21,16 +23,20 @@ CREATE TABLE IF NOT EXISTS mqtt_acl (
     action   text NOT NULL CHECK (action IN ('publish', 'subscribe', 'all')),
     PRIMARY KEY (username, topic)
 );
+ALTER TABLE mqtt_acl ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS AS IDENTITY;
 
-CREATE OR REPLACE FUNCTION mqtt_put_user(name text, hash text, superuser boolean DEFAULT false) RETURNS void
+DROP FUNCTION IF EXISTS mqtt_put_user(text, text, boolean);
+CREATE OR REPLACE FUNCTION mqtt_put_user(name text, hash text, pbkdf2 text DEFAULT NULL, superuser boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF hash !~ '^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$' THEN
         RAISE EXCEPTION 'the password of % must come as a bcrypt hash', name;
     END IF;
-    -- The letter after the 2 tells library versions apart, not algorithms.
-    INSERT INTO mqtt_user (username, password_hash, is_superuser) VALUES (name, '$2a' || substr(hash, 4), superuser)
-    ON CONFLICT (username) DO UPDATE SET password_hash = excluded.password_hash, is_superuser = excluded.is_superuser;
+    -- The letter after the 2 tells library versions apart, not algorithms. A password that comes without its second hash must not
+    -- leave the old one behind.
+    INSERT INTO mqtt_user (username, password_hash, pbkdf2_hash, is_superuser) VALUES (name, '$2a' || substr(hash, 4), nullif(pbkdf2, ''), superuser)
+    ON CONFLICT (username) DO UPDATE
+    SET password_hash = excluded.password_hash, pbkdf2_hash = excluded.pbkdf2_hash, is_superuser = excluded.is_superuser;
 END $$;
 
 CREATE OR REPLACE FUNCTION mqtt_remove_user(name text) RETURNS void
@@ -71,5 +77,31 @@ END $$;
 ALTER ROLE mqtt_broker PASSWORD :'broker_password';
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM mqtt_broker;
 GRANT SELECT ON mqtt_user, mqtt_acl TO mqtt_broker;
+
+-- The same users and rules as HiveMQ's enterprise security extension asks for them. Every rule is one permission of one user; a
+-- superuser has the permission 0. Nobody has a role.
+CREATE SCHEMA IF NOT EXISTS hivemq;
+CREATE OR REPLACE VIEW hivemq.users AS
+    SELECT id::integer AS id, username, split_part(pbkdf2_hash, ':', 3) AS password, split_part(pbkdf2_hash, ':', 2)::integer AS password_iterations,
+        split_part(pbkdf2_hash, ':', 1) AS password_salt, 'PKCS5S2'::varchar(32) AS algorithm, created AS created_at, created AS updated_at
+    FROM mqtt_user WHERE pbkdf2_hash IS NOT NULL;
+CREATE OR REPLACE VIEW hivemq.permissions AS
+    SELECT id::integer AS id, replace(replace(topic, '${username}', '${mqtt-username}'), '${clientid}', '${mqtt-clientid}') AS topic,
+        action IN ('publish', 'all') AS publish_allowed, action IN ('subscribe', 'all') AS subscribe_allowed,
+        true AS qos_0_allowed, true AS qos_1_allowed, true AS qos_2_allowed, true AS retained_msgs_allowed,
+        action IN ('subscribe', 'all') AS shared_sub_allowed, ''::text AS shared_group, now() AS created_at, now() AS updated_at
+    FROM mqtt_acl
+    UNION ALL SELECT 0, '#', true, true, true, true, true, true, true, '', now(), now();
+CREATE OR REPLACE VIEW hivemq.user_permissions AS
+    SELECT u.id::integer AS user_id, a.id::integer AS permission, now() AS created_at, now() AS updated_at FROM mqtt_acl a JOIN mqtt_user u USING (username)
+    UNION ALL SELECT id::integer, 0, now(), now() FROM mqtt_user WHERE is_superuser;
+CREATE OR REPLACE VIEW hivemq.roles AS
+    SELECT 0 AS id, ''::text AS name, ''::text AS description, now() AS created_at, now() AS updated_at WHERE false;
+CREATE OR REPLACE VIEW hivemq.user_roles AS SELECT 0 AS user_id, 0 AS role_id, now() AS created_at, now() AS updated_at WHERE false;
+CREATE OR REPLACE VIEW hivemq.role_permissions AS SELECT 0 AS role, 0 AS permission, now() AS created_at, now() AS updated_at WHERE false;
+GRANT USAGE ON SCHEMA hivemq TO mqtt_broker;
+GRANT SELECT ON ALL TABLES IN SCHEMA hivemq TO mqtt_broker;
+-- HiveMQ names no schema; the other brokers name tables that only public has.
+ALTER ROLE mqtt_broker SET search_path = hivemq, public;
 
 COMMIT;

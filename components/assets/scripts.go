@@ -24,6 +24,9 @@ var (
 	//go:embed admin.sh
 	AdminScript string // one operation on the user store; libpq's variables, OPERATION, MQTT_USERNAME, …
 
+	//go:embed credentials.sh
+	CredentialsScript string // database → /work/secret.json, for HiveMQ without a licence; libpq's variables
+
 	//go:embed certificate_to_pem.sh
 	CertificateToPEMScript string // /mnt/tls/certificate → EdgeCertificateFile
 )

@@ -101,7 +101,8 @@ func azureNameKey(token string) string {
 	irregular := map[string]string{
 		"PrivateZone": "privateZoneName", "ManagedEnvironment": "environmentName", "UserAssignedIdentity": "resourceName", "RedisEnterprise": "clusterName",
 		"AFDEndpoint": "endpointName", "AFDOriginGroup": "originGroupName", "AFDOrigin": "originName", "AFDCustomDomain": "customDomainName",
-		"AzureCliScript": "scriptName", "RecordSet": "relativeRecordSetName",
+		"AzureCliScript": "scriptName", "RecordSet": "relativeRecordSetName", "ManagedCluster": "resourceName", "StorageAccount": "accountName",
+		"BlobContainer": "containerName",
 	}
 	if key, ok := irregular[kind]; ok {
 		return key

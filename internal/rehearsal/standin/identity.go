@@ -47,6 +47,12 @@ var identityKinds = []*kind{
 		},
 	},
 	{
+		token: "managedidentity:FederatedIdentityCredential", arm: "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+		path: []string{"resourceName", "federatedIdentityCredentialResourceName"}, required: []string{"issuer", "subject", "audiences"}, latency: 5 * time.Second,
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9][\w-]{2,119}$`), rule: "3 to 120 letters, digits, hyphens and underscores, starting with a letter or digit", auto: autoCopy},
+		alone:  parentID, admit: admitFederation,
+	},
+	{
 		token: "authorization:RoleAssignment", arm: "Microsoft.Authorization/roleAssignments",
 		path: []string{"scope", "roleAssignmentName"}, required: []string{"principalId", "roleDefinitionId"}, fixed: []string{"*"}, latency: 10 * time.Second,
 		naming: naming{
@@ -61,6 +67,18 @@ var identityKinds = []*kind{
 		},
 		echoed: []string{"scope"}, admit: admitRole,
 	},
+}
+
+func admitFederation(w *World, r, _ *Resource) error {
+	if !strings.HasPrefix(r.in().str("issuer"), "https://") {
+		return refusal("BadRequest", "The issuer '%s' is no https URL.", r.in().str("issuer"))
+	}
+	for _, other := range w.each("managedidentity:FederatedIdentityCredential") {
+		if parentID(other.ID) == parentID(r.ID) && fold(other.ID) != fold(r.ID) && other.in().str("issuer") == r.in().str("issuer") && other.in().str("subject") == r.in().str("subject") {
+			return refusal("BadRequest", "Issuer and subject combination already exists for this Managed Identity.")
+		}
+	}
+	return nil
 }
 
 func scopeOf(assignment *Resource) string {

@@ -15,6 +15,7 @@ type kind struct {
 	arm   string // ARM type, such as "Microsoft.Network/virtualNetworks/subnets"
 
 	// path holds the input properties that make the id, outermost first; the last one is the name of the resource itself.
+	// "=x" stands for the constant x.
 	path    []string
 	naming  naming
 	global  bool // the name is taken for all of Azure
@@ -24,11 +25,13 @@ type kind struct {
 	fixed     []string            // what Azure can't change: an edit replaces the resource. path, resourceGroupName and location always are
 	enums     map[string][]string // by path of the property
 	echoed    []string            // what of path Azure gives back
+	unechoed  []string            // inputs that Azure keeps and does not give back with the rest
 	writeOnly []string            // what Azure never gives back; "[]" stands for every element of a list
 
 	latency time.Duration // to create one, typically
 
 	identify func(in props) (id string)                 // instead of path
+	alone    func(id string) string                     // id of what takes one change at a time
 	check    func(in props) []fault                     // what can be told before Azure is asked
 	admit    func(w *World, r, old *Resource) error     // Azure's refusals of a creation (old is nil) or an update
 	compute  func(w *World, r *Resource) map[string]any // outputs that Azure adds
@@ -59,7 +62,7 @@ var kinds, kindsByARM map[string]*kind
 
 // The rules of the kinds look other kinds up, which Go allows only once the tables are there.
 func init() {
-	kinds, kindsByARM = tables(groupKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds, appKinds, edgeKinds)
+	kinds, kindsByARM = tables(groupKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds, appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds)
 }
 
 func tables(areas ...[]*kind) (byToken, byARM map[string]*kind) {
@@ -96,10 +99,11 @@ func (k *kind) inGroup() bool { return k.identify == nil }
 
 // idProperties are the inputs that only say where a resource is: Azure does not give them back.
 func (k *kind) idProperties() []string {
+	properties := slices.DeleteFunc(slices.Clone(k.path), func(p string) bool { return strings.HasPrefix(p, "=") })
 	if k.inGroup() {
-		return append([]string{"resourceGroupName"}, k.path...)
+		return append([]string{"resourceGroupName"}, properties...)
 	}
-	return k.path
+	return properties
 }
 
 // id is the ARM id that a resource with these inputs has, or "" while a part of it is unknown.
@@ -110,10 +114,14 @@ func (k *kind) id(in props) string {
 	types := strings.Split(k.arm, "/")
 	id := groupID(in.str("resourceGroupName")) + "/providers/" + types[0]
 	for i, property := range k.path {
-		if in.str(property) == "" {
+		name, constant := strings.CutPrefix(property, "=")
+		if !constant {
+			name = in.str(property)
+		}
+		if name == "" {
 			return ""
 		}
-		id += "/" + types[i+1] + "/" + in.str(property)
+		id += "/" + types[i+1] + "/" + name
 	}
 	if in.str("resourceGroupName") == "" {
 		return ""
@@ -129,7 +137,7 @@ func (k *kind) outputs(w *World, r *Resource) map[string]any {
 			delete(out, property)
 		}
 	}
-	for _, path := range k.writeOnly {
+	for _, path := range slices.Concat(k.writeOnly, k.unechoed) {
 		change(out, path, func(any) any { return nil })
 	}
 	echoIdentities(w, out)

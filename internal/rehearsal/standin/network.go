@@ -27,7 +27,7 @@ var networkKinds = []*kind{
 			"privateEndpointNetworkPolicies":    {"Enabled", "Disabled", "NetworkSecurityGroupEnabled", "RouteTableEnabled"},
 			"privateLinkServiceNetworkPolicies": {"Enabled", "Disabled"},
 		},
-		admit: admitSubnet, compute: provisioned, release: subnetInUse,
+		alone: parentID, admit: admitSubnet, compute: provisioned, release: subnetInUse,
 	},
 	{
 		token: "network:NetworkSecurityGroup", arm: "Microsoft.Network/networkSecurityGroups",

@@ -5,12 +5,43 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 // put creates or updates a resource from the engine's inputs, or refuses as Azure does.
 func (w *World) put(k *kind, r *Resource, inputs resource.PropertyMap, create bool) error {
+	return w.alone(k, r.ID, func() error { return w.putNow(k, r, inputs, create) })
+}
+
+// changeTakes is how long something that takes one change at a time is taken: long enough for an engine that does not wait to ask again
+// in the meantime.
+const changeTakes = 5 * time.Millisecond
+
+// alone makes a change, or refuses as Azure does while another change of the same thing is under way.
+func (w *World) alone(k *kind, id string, change func() error) error {
+	if k.alone == nil {
+		return change()
+	}
+	what := fold(k.alone(id))
+	w.mu.Lock()
+	taken := w.busy[what]
+	w.busy[what] = true
+	w.mu.Unlock()
+	if taken {
+		return refusal("OperationNotAllowed", "Another operation is in progress on %s; the change of %s can be tried again when it is done (409 Conflict).", k.alone(id), id)
+	}
+	time.Sleep(changeTakes)
+	defer func() {
+		w.mu.Lock()
+		delete(w.busy, what)
+		w.mu.Unlock()
+	}()
+	return change()
+}
+
+func (w *World) putNow(k *kind, r *Resource, inputs resource.PropertyMap, create bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old := w.find(r.ID)
@@ -109,8 +140,8 @@ func (w *World) referable(r *Resource, id string) error {
 // remove deletes a resource and all that is in it, or refuses as Azure does.
 func (w *World) remove(id string) error {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	r := w.find(id)
+	w.mu.Unlock()
 	if r == nil {
 		return nil
 	}
@@ -118,6 +149,12 @@ func (w *World) remove(id string) error {
 	if err != nil {
 		return err
 	}
+	return w.alone(k, id, func() error { return w.removeNow(k, r) })
+}
+
+func (w *World) removeNow(k *kind, r *Resource) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if err := w.locked(r); err != nil {
 		return err
 	}

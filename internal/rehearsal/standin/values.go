@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
 )
 
 // unknown stands in plain values for what a preview does not know yet.
@@ -38,6 +39,8 @@ func plain(v resource.PropertyValue) any {
 			list = append(list, plain(e))
 		}
 		return list
+	case v.IsAsset():
+		return v.AssetValue().Text
 	case v.IsNull():
 		return nil
 	}
@@ -94,6 +97,9 @@ func restored(value any, engine resource.PropertyValue) (resource.PropertyValue,
 		result = resource.MakeComputed(resource.NewStringProperty(""))
 	case string:
 		result = resource.NewStringProperty(value)
+		if engine.IsAsset() {
+			result = assetOf(value, engine)
+		}
 		if value == hidden {
 			if engine.IsNull() {
 				return result, false
@@ -117,6 +123,18 @@ func restored(value any, engine resource.PropertyValue) (resource.PropertyValue,
 		result = resource.MakeSecret(result)
 	}
 	return result, true
+}
+
+// assetOf is a text as an asset: the engine's own where it is the same.
+func assetOf(text string, engine resource.PropertyValue) resource.PropertyValue {
+	if engine.AssetValue().Text == text {
+		return engine
+	}
+	a, err := asset.FromText(text)
+	if err != nil {
+		panic(err) // hashing a text can't fail
+	}
+	return resource.NewAssetProperty(a)
 }
 
 func restoredMap(values map[string]any, engine resource.PropertyValue) resource.PropertyMap {

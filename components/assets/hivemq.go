@@ -1,0 +1,186 @@
+package assets
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+// Where the brokers on Kubernetes are, and what they are called there.
+const (
+	HiveMQNamespace     = "hivemq"
+	HiveMQBrokerAccount = "broker" // service accounts
+	HiveMQAdminAccount  = "admin"
+	HiveMQAdminJob      = "admin" // suspended CronJob whose runs change users and rules
+	FluxNamespace       = "cluster-config"
+)
+
+// The pools that brokers run on carry this label and taint.
+const (
+	HiveMQPoolLabel = "amora-sync/pool"
+	HiveMQPoolValue = "broker"
+)
+
+// Ports of a broker. TLS ends at the gateway.
+const (
+	HiveMQPort          = 1883
+	HiveMQWebSocketPort = 8000
+)
+
+// Vault secrets that only this broker has, both in base64.
+const (
+	HiveMQLicenceSecret         = "hivemq-licence"
+	HiveMQSecurityLicenceSecret = "hivemq-security-licence"
+)
+
+// HiveMQTrialConnections is what HiveMQ takes without a licence. Source: docs.hivemq.com, "Restrictions".
+const HiveMQTrialConnections = 25
+
+// Versions that go together: the platform chart brings HiveMQ 4.54.0, the operator chart the operator 2.2.2.
+const (
+	HiveMQOperatorChart = "0.2.26"
+	HiveMQPlatformChart = "0.2.72"
+	fileRBACVersion     = "4.6.9"
+	kubectlImage        = "registry.k8s.io/kubectl:v1.33.4"
+	jdbcDriver          = "postgresql-42.7.3.jar"
+	jdbcDriverURL       = "https://repo1.maven.org/maven2/org/postgresql/postgresql/42.7.3/" + jdbcDriver
+	jdbcDriverSHA256    = "a2644cbfba1baa145ff7e8c8ef582a6eed7a7ec4ca792f7f054122bdec756268"
+)
+
+// HiveMQ is what the manifests of the cluster depend on.
+type HiveMQ struct {
+	Brokers     int
+	CPU, Memory string // of one broker, as Kubernetes quantities
+	DiskGB      int    // GiB of Premium SSD for one broker's sessions and messages
+	Zoned       bool   // brokers are spread over availability zones
+
+	Address                       string // private IPv4 address of the load balancer in Subnet
+	Subnet                        string // name of the cluster's subnet
+	GatewaySubnet, DatabaseSubnet string // CIDR blocks
+
+	DatabaseHost, DatabaseName, DatabaseUser, DatabaseAdmin string
+	PostgresImage                                           string
+
+	VaultName, TenantID, ClientID string // ClientID: of the identity that may read the vault
+
+	Licensed, SecurityLicence bool // without a licence: a trial, with users and rules in files
+	JWT                       *JWT // with a licence only: tokens instead of passwords
+}
+
+//go:embed hivemq/*.tmpl
+var hiveMQTemplates embed.FS
+
+// The folders of the manifests, in the order in which they are applied, each when all of the one before it is ready.
+var HiveMQFolders = []string{"base", "operator", "broker"}
+
+// Manifests renders what the cluster is filled with: one file of YAML documents for each folder, by path. None holds a secret.
+func (h HiveMQ) Manifests() (map[string]string, error) {
+	if h.JWT != nil && !h.Licensed {
+		return nil, errors.New("manifests: tokens need a licensed HiveMQ")
+	}
+	files := map[string]string{}
+	for _, folder := range HiveMQFolders {
+		text, err := h.render(folder + ".yaml.tmpl")
+		if err != nil {
+			return nil, err
+		}
+		files[folder+"/manifests.yaml"] = text
+	}
+	return files, nil
+}
+
+// SecurityConfig is the configuration of the extension that asks for passwords and rules, as XML.
+func (h HiveMQ) SecurityConfig() (string, error) {
+	if h.Licensed {
+		return h.render("enterprise-security.xml.tmpl")
+	}
+	return h.render("file-rbac.xml.tmpl")
+}
+
+// PrepareVersion changes when the job that prepares database and credentials has to run again.
+func (h HiveMQ) PrepareVersion() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.ClientID, fmt.Sprint(h.Licensed)}, "|")))
+	return fmt.Sprintf("%x", sum[:5])
+}
+
+func (h HiveMQ) render(name string) (string, error) { return hiveMQData{HiveMQ: h}.render(name) }
+
+// hiveMQFunctions write values into YAML and XML.
+var hiveMQFunctions = template.FuncMap{
+	// JSON is YAML: a quoted value can't end its line, or become a number.
+	"quote": func(v any) (string, error) {
+		data, err := json.Marshal(v)
+		return string(data), err
+	},
+	"xml": func(s string) string {
+		return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;").Replace(s)
+	},
+	"indent": func(spaces int, text string) string {
+		pad := strings.Repeat(" ", spaces)
+		lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+		for i, line := range lines {
+			if line != "" {
+				lines[i] = pad + line
+			}
+		}
+		return strings.Join(lines, "\n")
+	},
+}
+
+// hiveMQData is what the templates see: the fields of HiveMQ, and the constants under names of their own.
+type hiveMQData struct {
+	HiveMQ
+	Script string // of the pod that is rendered
+}
+
+func (d hiveMQData) render(name string) (string, error) {
+	parsed, err := template.New(name).Funcs(hiveMQFunctions).ParseFS(hiveMQTemplates, "hivemq/"+name)
+	if err != nil {
+		return "", fmt.Errorf("manifests: %w", err)
+	}
+	var out strings.Builder
+	if err := parsed.Execute(&out, d); err != nil {
+		return "", fmt.Errorf("manifests: %w", err)
+	}
+	return out.String(), nil
+}
+
+// AdminPod is the pod that runs a script on the database, and then publishes users and rules where brokers read them from files.
+func (d hiveMQData) AdminPod(script string) (string, error) {
+	d.Script = script
+	return d.render("admin-pod.yaml.tmpl")
+}
+
+// Psql is the container that runs a script on the database.
+func (d hiveMQData) Psql(script string) (string, error) {
+	d.Script = script
+	return d.render("psql.yaml.tmpl")
+}
+
+func (hiveMQData) Namespace() string         { return HiveMQNamespace }
+func (hiveMQData) FluxNamespace() string     { return FluxNamespace }
+func (hiveMQData) BrokerAccount() string     { return HiveMQBrokerAccount }
+func (hiveMQData) AdminAccount() string      { return HiveMQAdminAccount }
+func (hiveMQData) AdminJob() string          { return HiveMQAdminJob }
+func (hiveMQData) PoolLabel() string         { return HiveMQPoolLabel }
+func (hiveMQData) PoolValue() string         { return HiveMQPoolValue }
+func (hiveMQData) MQTT() int                 { return HiveMQPort }
+func (hiveMQData) WebSocket() int            { return HiveMQWebSocketPort }
+func (hiveMQData) WebSocketPath() string     { return WebSocketPath }
+func (hiveMQData) LicenceSecret() string     { return HiveMQLicenceSecret }
+func (hiveMQData) SecuritySecret() string    { return HiveMQSecurityLicenceSecret }
+func (hiveMQData) OperatorChart() string     { return HiveMQOperatorChart }
+func (hiveMQData) PlatformChart() string     { return HiveMQPlatformChart }
+func (hiveMQData) KubectlImage() string      { return kubectlImage }
+func (hiveMQData) Driver() string            { return jdbcDriver }
+func (hiveMQData) DriverURL() string         { return jdbcDriverURL }
+func (hiveMQData) DriverSHA256() string      { return jdbcDriverSHA256 }
+func (hiveMQData) FileRBACVersion() string   { return fileRBACVersion }
+func (hiveMQData) Schema() string            { return Schema }
+func (hiveMQData) SchemaScript() string      { return SchemaScript }
+func (hiveMQData) CredentialsScript() string { return CredentialsScript }
+func (hiveMQData) AdminScript() string       { return AdminScript }

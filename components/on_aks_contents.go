@@ -1,0 +1,135 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	kubernetes "github.com/amora-sync/mqtt-on-azure/internal/azurenative/kubernetesconfiguration"
+)
+
+// newContents puts the manifests into the storage account and has Flux apply them. It gives back what is known once brokers run.
+func (a *aks) newContents() (pulumi.StringOutput, error) {
+	if err := a.newLicence(); err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	trusted, err := a.newServiceAccounts()
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	manifests, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(), a.parent)
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	extension, err := kubernetes.NewExtension(a.ctx, a.name+"-flux", &kubernetes.ExtensionArgs{
+		ResourceGroupName: a.args.ResourceGroup,
+		ClusterRp:         pulumi.String("Microsoft.ContainerService"), ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
+		ExtensionName: pulumi.String("flux"), ExtensionType: pulumi.String("microsoft.flux"),
+		AutoUpgradeMinorVersion: pulumi.Bool(true), ReleaseTrain: pulumi.String("Stable"),
+		Scope: kubernetes.ScopeArgs{Cluster: kubernetes.ScopeClusterArgs{ReleaseNamespace: pulumi.String("flux-system")}},
+		// The blob source knows no workload identity.
+		ConfigurationSettings: pulumi.ToStringMap(map[string]string{"useKubeletIdentity": "true"}),
+	}, a.parent, pulumi.DependsOn([]pulumi.Resource{a.last}))
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("Flux extension: %w", err)
+	}
+	configuration, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-configuration", &kubernetes.FluxConfigurationArgs{
+		ResourceGroupName: a.args.ResourceGroup,
+		ClusterRp:         pulumi.String("Microsoft.ContainerService"), ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
+		FluxConfigurationName: pulumi.String("hivemq"),
+		Namespace:             pulumi.String(assets.FluxNamespace),
+		Scope:                 pulumi.String("cluster"),
+		SourceKind:            pulumi.String("AzureBlob"),
+		AzureBlob: kubernetes.AzureBlobDefinitionArgs{
+			Url: a.args.Storage.BlobURL, ContainerName: manifests,
+			ManagedIdentity:       kubernetes.ManagedIdentityDefinitionArgs{ClientId: a.kubelet.ClientId},
+			SyncIntervalInSeconds: pulumi.Float64(120), TimeoutInSeconds: pulumi.Float64(120),
+		},
+		Kustomizations: kustomizations(),
+		// The resource is there when what it applies is ready.
+		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT40M"),
+	}, a.parent, pulumi.DependsOn(append(trusted, extension)))
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("Flux configuration: %w", err)
+	}
+	return pulumi.All(manifests, configuration.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput), nil
+}
+
+// newLicence puts the licence files into the vault.
+func (a *aks) newLicence() error {
+	for _, secret := range []struct {
+		name, key string
+		value     pulumi.StringInput
+	}{
+		{"licence", assets.HiveMQLicenceSecret, a.args.Licence},
+		{"security-licence", assets.HiveMQSecurityLicenceSecret, a.args.SecurityLicence},
+	} {
+		if secret.value == nil {
+			continue
+		}
+		if _, err := newVaultSecret(a.ctx, a.name+"-"+secret.name, a.args.Placement, a.args.Vault, secret.key, secret.value, a.parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newServiceAccounts lets the brokers' and the administration's pods act as the brokers' identity, without a secret between them. Azure takes
+// one such change of an identity at a time.
+func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
+	var made []pulumi.Resource
+	for _, account := range []string{assets.HiveMQBrokerAccount, assets.HiveMQAdminAccount} {
+		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+account+"-account", &managedidentity.FederatedIdentityCredentialArgs{
+			ResourceGroupName:                       a.args.ResourceGroup,
+			ResourceName:                            a.broker.Name,
+			FederatedIdentityCredentialResourceName: pulumi.String(account),
+			Issuer:                                  a.cluster.OidcIssuerProfile.IssuerURL().Elem(),
+			Subject:                                 pulumi.String("system:serviceaccount:" + assets.HiveMQNamespace + ":" + account),
+			Audiences:                               pulumi.ToStringArray([]string{"api://AzureADTokenExchange"}),
+		}, a.parent, pulumi.DependsOn(made))
+		if err != nil {
+			return nil, fmt.Errorf("service account %s: %w", account, err)
+		}
+		made = append(made, credential)
+	}
+	return made, nil
+}
+
+// manifests renders what the cluster is filled with, by path.
+func (a *aks) manifests() map[string]pulumi.StringInput {
+	rendered := pulumi.All(a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.broker.ClientId).ApplyT(func(v []any) (map[string]string, error) {
+		return assets.HiveMQ{
+			Brokers: a.args.Size.Brokers, CPU: a.args.Size.CPU, Memory: a.args.Size.Memory, DiskGB: a.args.Size.DiskGB, Zoned: len(a.zones()) > 1,
+			Address: a.args.BrokerAddress, Subnet: clusterSubnet, GatewaySubnet: a.args.GatewayCIDR, DatabaseSubnet: a.args.DatabaseCIDR,
+			DatabaseHost: v[0].(string), DatabaseName: databaseName, DatabaseUser: databaseRole, DatabaseAdmin: databaseAdmin,
+			PostgresImage: postgresImage,
+			VaultName:     v[1].(string), TenantID: v[2].(string), ClientID: v[3].(string),
+			Licensed: a.args.Licence != nil, SecurityLicence: a.args.SecurityLicence != nil, JWT: a.args.JWT,
+		}.Manifests()
+	}).(pulumi.StringMapOutput)
+	files := map[string]pulumi.StringInput{}
+	for _, folder := range assets.HiveMQFolders {
+		path := folder + "/manifests.yaml"
+		files[path] = rendered.MapIndex(pulumi.String(path))
+	}
+	return files
+}
+
+// kustomizations applies the folders one after the other, each when the one before it is ready, and removes from the cluster what is in none
+// of them any more.
+func kustomizations() kubernetes.KustomizationDefinitionMap {
+	all := kubernetes.KustomizationDefinitionMap{}
+	for i, folder := range assets.HiveMQFolders {
+		kustomization := kubernetes.KustomizationDefinitionArgs{
+			Path: pulumi.String("./" + folder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(true), Force: pulumi.Bool(false),
+			SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60), TimeoutInSeconds: pulumi.Float64(1200),
+		}
+		if i > 0 {
+			kustomization.DependsOn = pulumi.ToStringArray([]string{assets.HiveMQFolders[i-1]})
+		}
+		all[folder] = kustomization
+	}
+	return all
+}

@@ -1,0 +1,108 @@
+package components
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	pathpkg "path"
+	"slices"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/storage/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const storageType = "amora:foundation:Storage"
+
+// StorageArgs is what a Storage is made of.
+type StorageArgs struct {
+	Placement
+	Name pulumi.StringInput // 3 to 24 lower-case letters and digits, unique in all of Azure
+}
+
+// Storage is the storage account of a stack, Standard LRS. It holds what the stack's machines fetch; all of it can be made again.
+type Storage struct {
+	pulumi.ResourceState
+
+	ID      pulumi.StringOutput `pulumi:"id"`
+	Name    pulumi.StringOutput `pulumi:"name"`
+	BlobURL pulumi.StringOutput `pulumi:"blobUrl"` // "https://NAME.blob.core.windows.net"
+	group   pulumi.StringInput
+}
+
+// NewStorage registers the storage account.
+func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pulumi.ResourceOption) (*Storage, error) {
+	s := &Storage{group: args.ResourceGroup}
+	if err := ctx.RegisterComponentResourceV2(storageType, name, pulumi.Map{"location": pulumi.String(args.Location)}, s, opts...); err != nil {
+		return nil, err
+	}
+	account, err := storage.NewStorageAccount(ctx, name+"-account", &storage.StorageAccountArgs{
+		ResourceGroupName:            args.ResourceGroup,
+		AccountName:                  args.Name.ToStringOutput().ToStringPtrOutput(),
+		Location:                     pulumi.String(args.Location),
+		Kind:                         pulumi.String("StorageV2"),
+		Sku:                          &storage.SkuArgs{Name: pulumi.String("Standard_LRS")},
+		AccessTier:                   storage.AccessTierHot,
+		AllowBlobPublicAccess:        pulumi.Bool(false),
+		EnableHttpsTrafficOnly:       pulumi.Bool(true),
+		MinimumTlsVersion:            pulumi.String("TLS1_2"),
+		DefaultToOAuthAuthentication: pulumi.Bool(true),
+		// azure-native uploads blobs with the account's key; everything else reads by managed identity.
+		AllowSharedKeyAccess:        pulumi.Bool(true),
+		AllowCrossTenantReplication: pulumi.Bool(false),
+		Tags:                        args.tags(),
+	}, pulumi.Parent(s))
+	if err != nil {
+		return nil, fmt.Errorf("storage account: %w", err)
+	}
+	s.ID, s.Name = account.ID().ToStringOutput(), account.Name
+	s.BlobURL = pulumi.Sprintf("https://%s.blob.core.windows.net", account.Name)
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID, "name": s.Name, "blobUrl": s.BlobURL})
+}
+
+// newFolder uploads files, by path, into a container whose name ends with a hash of them all. azure-native replaces a blob to change it,
+// and a reader that looks in between would find it gone, or half of the files new. It gives back the container's name, which is known
+// once every file is there.
+func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[string]pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+	paths := slices.Sorted(maps.Keys(files))
+	contents := make([]any, 0, len(paths))
+	for _, path := range paths {
+		contents = append(contents, files[path])
+	}
+	version := pulumi.All(contents...).ApplyT(func(contents []any) string { return prefix + "-" + contentHash(paths, contents) }).(pulumi.StringOutput)
+	container, err := storage.NewBlobContainer(ctx, name, &storage.BlobContainerArgs{
+		ResourceGroupName: s.group,
+		AccountName:       s.Name,
+		ContainerName:     version.ToStringPtrOutput(),
+		PublicAccess:      storage.PublicAccessNone,
+	}, parent)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("blob container: %w", err)
+	}
+	ids := []any{container.Name}
+	for _, path := range paths {
+		blob, err := storage.NewBlob(ctx, name+"-"+pathpkg.Dir(path), &storage.BlobArgs{
+			ResourceGroupName: s.group,
+			AccountName:       s.Name,
+			ContainerName:     container.Name,
+			BlobName:          pulumi.String(path),
+			Type:              storage.BlobTypeBlock,
+			ContentType:       pulumi.String("text/plain; charset=utf-8"),
+			Source:            files[path].ToStringOutput().ApplyT(func(text string) pulumi.AssetOrArchive { return pulumi.NewStringAsset(text) }).(pulumi.AssetOrArchiveOutput),
+		}, parent)
+		if err != nil {
+			return pulumi.StringOutput{}, fmt.Errorf("blob %s: %w", path, err)
+		}
+		ids = append(ids, blob.ID())
+	}
+	return pulumi.All(ids...).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput), nil
+}
+
+// contentHash is twelve hexadecimal digits that follow from paths and contents.
+func contentHash(paths []string, contents []any) string {
+	sum := sha256.New()
+	for i, path := range paths {
+		text := contents[i].(string)
+		fmt.Fprintf(sum, "%d:%s%d:%s", len(path), path, len(text), text)
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil))[:12]
+}
