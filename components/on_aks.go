@@ -59,7 +59,7 @@ type OnAKS struct {
 	pulumi.ResourceState
 
 	ClusterName pulumi.StringOutput `pulumi:"clusterName"`
-	Ready       pulumi.StringOutput `pulumi:"ready"` // name of the applied manifests, known once brokers run
+	Ready       pulumi.StringOutput `pulumi:"ready"` // ARM id of the Flux configuration, known once brokers run
 }
 
 // aks is what the parts of one OnAKS share.

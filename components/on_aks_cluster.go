@@ -36,7 +36,7 @@ func (a *aks) newCluster(roles []pulumi.Resource) error {
 	if err != nil {
 		return err
 	}
-	a.cluster, err = containerservice.NewManagedCluster(a.ctx, a.name+"-cluster", a.clusterArgs(zones), a.parent,
+	a.cluster, err = containerservice.NewManagedCluster(a.ctx, a.name+"-kubernetes", a.clusterArgs(zones), a.parent,
 		pulumi.DependsOn(append(roles, join)),
 		// Azure echoes every pool here, and takes changes through the pools only.
 		pulumi.IgnoreChanges([]string{"agentPoolProfiles"}))
@@ -140,10 +140,7 @@ func (a *aks) newMaintenanceWindows() error {
 // disk is not.
 func (a *aks) newPools() error {
 	for _, pool := range a.args.Size.Pools {
-		p, err := containerservice.NewAgentPool(a.ctx, a.name+"-pool"+pool.Zone, a.poolArgs(pool), a.parent,
-			pulumi.DependsOn([]pulumi.Resource{a.last}),
-			// The autoscaler decides between the bounds.
-			pulumi.IgnoreChanges([]string{"count"}))
+		p, err := containerservice.NewAgentPool(a.ctx, a.name+"-pool"+pool.Zone, a.poolArgs(pool), a.parent, pulumi.DependsOn([]pulumi.Resource{a.last}))
 		if err != nil {
 			return fmt.Errorf("zone %q: %w", pool.Zone, err)
 		}
@@ -158,7 +155,6 @@ func (a *aks) poolArgs(pool BrokerPool) *containerservice.AgentPoolArgs {
 		ResourceName:      a.cluster.Name,
 		AgentPoolName:     pulumi.String(poolName(pool.Zone, a.args.Size.VMSize)),
 		Mode:              pulumi.String("User"),
-		Type:              pulumi.String("VirtualMachineScaleSets"),
 		VmSize:            pulumi.String(a.args.Size.VMSize),
 		OsType:            pulumi.String("Linux"),
 		OsSKU:             pulumi.String("Ubuntu"),
@@ -166,7 +162,7 @@ func (a *aks) poolArgs(pool BrokerPool) *containerservice.AgentPoolArgs {
 		OsDiskType:        pulumi.String("Managed"),
 		OsDiskSizeGB:      pulumi.Int(a.args.Size.DiskGB),
 		EnableAutoScaling: pulumi.Bool(true),
-		Count:             pulumi.Int(pool.Min),
+		Count:             pulumi.Int(pool.Min), // then the autoscaler decides between the bounds
 		MinCount:          pulumi.Int(pool.Min),
 		MaxCount:          pulumi.Int(pool.Max),
 		VnetSubnetID:      a.subnet.ToStringPtrOutput(),

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -19,7 +20,7 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	manifests, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(), a.parent)
+	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(), a.parent)
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
@@ -47,14 +48,14 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 			ManagedIdentity:       kubernetes.ManagedIdentityDefinitionArgs{ClientId: a.kubelet.ClientId},
 			SyncIntervalInSeconds: pulumi.Float64(120), TimeoutInSeconds: pulumi.Float64(120),
 		},
-		Kustomizations: kustomizations(),
+		Kustomizations: a.kustomizations(),
 		// The resource is there when what it applies is ready.
 		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT40M"),
-	}, a.parent, pulumi.DependsOn(append(trusted, extension)))
+	}, a.parent, pulumi.DependsOn(slices.Concat(trusted, blobs, []pulumi.Resource{extension})))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("Flux configuration: %w", err)
 	}
-	return pulumi.All(manifests, configuration.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput), nil
+	return configuration.ID().ToStringOutput(), nil
 }
 
 // newLicence puts the licence files into the vault.
@@ -101,7 +102,7 @@ func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 func (a *aks) manifests() map[string]pulumi.StringInput {
 	rendered := pulumi.All(a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.broker.ClientId).ApplyT(func(v []any) (map[string]string, error) {
 		return assets.HiveMQ{
-			Brokers: a.args.Size.Brokers, CPU: a.args.Size.CPU, Memory: a.args.Size.Memory, DiskGB: a.args.Size.DiskGB, Zoned: len(a.zones()) > 1,
+			DiskGB: a.args.Size.DiskGB, Zoned: len(a.zones()) > 1,
 			Address: a.args.BrokerAddress, Subnet: clusterSubnet, GatewaySubnet: a.args.GatewayCIDR, DatabaseSubnet: a.args.DatabaseCIDR,
 			DatabaseHost: v[0].(string), DatabaseName: databaseName, DatabaseUser: databaseRole, DatabaseAdmin: databaseAdmin,
 			PostgresImage: postgresImage,
@@ -118,8 +119,8 @@ func (a *aks) manifests() map[string]pulumi.StringInput {
 }
 
 // kustomizations applies the folders one after the other, each when the one before it is ready, and removes from the cluster what is in none
-// of them any more.
-func kustomizations() kubernetes.KustomizationDefinitionMap {
+// of them any more. What follows from the size of the cluster is filled in here, so that another size changes no manifest.
+func (a *aks) kustomizations() kubernetes.KustomizationDefinitionMap {
 	all := kubernetes.KustomizationDefinitionMap{}
 	for i, folder := range assets.HiveMQFolders {
 		kustomization := kubernetes.KustomizationDefinitionArgs{
@@ -128,6 +129,9 @@ func kustomizations() kubernetes.KustomizationDefinitionMap {
 		}
 		if i > 0 {
 			kustomization.DependsOn = pulumi.ToStringArray([]string{assets.HiveMQFolders[i-1]})
+		}
+		if folder == assets.HiveMQBrokerFolder {
+			kustomization.PostBuild = kubernetes.PostBuildDefinitionArgs{Substitute: pulumi.ToStringMap(assets.HiveMQSubstitutes(a.args.Size.Brokers, a.args.Size.CPU, a.args.Size.Memory))}
 		}
 		all[folder] = kustomization
 	}

@@ -36,14 +36,14 @@ func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pul
 		return nil, err
 	}
 	account, err := storage.NewStorageAccount(ctx, name+"-account", &storage.StorageAccountArgs{
-		ResourceGroupName:            args.ResourceGroup,
-		AccountName:                  args.Name.ToStringOutput().ToStringPtrOutput(),
-		Location:                     pulumi.String(args.Location),
-		Kind:                         pulumi.String("StorageV2"),
-		Sku:                          &storage.SkuArgs{Name: pulumi.String("Standard_LRS")},
-		AccessTier:                   storage.AccessTierHot,
-		AllowBlobPublicAccess:        pulumi.Bool(false),
-		EnableHttpsTrafficOnly:       pulumi.Bool(true),
+		ResourceGroupName:     args.ResourceGroup,
+		AccountName:           args.Name.ToStringOutput().ToStringPtrOutput(),
+		Location:              pulumi.String(args.Location),
+		Kind:                  pulumi.String("StorageV2"),
+		Sku:                   &storage.SkuArgs{Name: pulumi.String("Standard_LRS")},
+		AccessTier:            storage.AccessTierHot,
+		AllowBlobPublicAccess: pulumi.Bool(false),
+		// Azure takes HTTPS only, by default.
 		MinimumTlsVersion:            pulumi.String("TLS1_2"),
 		DefaultToOAuthAuthentication: pulumi.Bool(true),
 		// azure-native uploads blobs with the account's key; everything else reads by managed identity.
@@ -60,9 +60,9 @@ func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pul
 }
 
 // newFolder uploads files, by path, into a container whose name ends with a hash of them all. azure-native replaces a blob to change it,
-// and a reader that looks in between would find it gone, or half of the files new. It gives back the container's name, which is known
-// once every file is there.
-func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[string]pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+// and a reader that looks in between would find it gone, or half of the files new. It gives back the container's name, and the blobs, which
+// a reader waits for.
+func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[string]pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, []pulumi.Resource, error) {
 	paths := slices.Sorted(maps.Keys(files))
 	contents := make([]any, 0, len(paths))
 	for _, path := range paths {
@@ -76,9 +76,9 @@ func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[
 		PublicAccess:      storage.PublicAccessNone,
 	}, parent)
 	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("blob container: %w", err)
+		return pulumi.StringOutput{}, nil, fmt.Errorf("blob container: %w", err)
 	}
-	ids := []any{container.Name}
+	var blobs []pulumi.Resource
 	for _, path := range paths {
 		blob, err := storage.NewBlob(ctx, name+"-"+pathpkg.Dir(path), &storage.BlobArgs{
 			ResourceGroupName: s.group,
@@ -90,11 +90,11 @@ func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[
 			Source:            files[path].ToStringOutput().ApplyT(func(text string) pulumi.AssetOrArchive { return pulumi.NewStringAsset(text) }).(pulumi.AssetOrArchiveOutput),
 		}, parent)
 		if err != nil {
-			return pulumi.StringOutput{}, fmt.Errorf("blob %s: %w", path, err)
+			return pulumi.StringOutput{}, nil, fmt.Errorf("blob %s: %w", path, err)
 		}
-		ids = append(ids, blob.ID())
+		blobs = append(blobs, blob)
 	}
-	return pulumi.All(ids...).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput), nil
+	return version, blobs, nil
 }
 
 // contentHash is twelve hexadecimal digits that follow from paths and contents.

@@ -88,7 +88,7 @@ func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faul
 	switch to.Kind() {
 	case reflect.Struct:
 		var object map[string]json.RawMessage
-		if json.Unmarshal(raw, &object) != nil || object == nil {
+		if json.Unmarshal(unquoted(raw), &object) != nil || object == nil {
 			faults.add(key, shown(key, raw), "must be an object")
 			return
 		}
@@ -111,7 +111,7 @@ func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faul
 	}
 }
 
-// unquoted lets "5", "true" and "[1]" pass for 5, true and [1]: `pulumi config set` stores most values as strings.
+// unquoted lets "5", "true", "[1]" and "{}" pass for 5, true, [1] and {}: `pulumi config set` stores most values as strings.
 func unquoted(raw json.RawMessage) []byte {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {

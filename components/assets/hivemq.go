@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -53,10 +54,8 @@ const (
 
 // HiveMQ is what the manifests of the cluster depend on.
 type HiveMQ struct {
-	Brokers     int
-	CPU, Memory string // of one broker, as Kubernetes quantities
-	DiskGB      int    // GiB of Premium SSD for one broker's sessions and messages
-	Zoned       bool   // brokers are spread over availability zones
+	DiskGB int  // GiB of Premium SSD for one broker's sessions and messages
+	Zoned  bool // brokers are spread over availability zones
 
 	Address                       string // private IPv4 address of the load balancer in Subnet
 	Subnet                        string // name of the cluster's subnet
@@ -74,8 +73,17 @@ type HiveMQ struct {
 //go:embed hivemq/*.tmpl
 var hiveMQTemplates embed.FS
 
-// The folders of the manifests, in the order in which they are applied, each when all of the one before it is ready.
-var HiveMQFolders = []string{"base", "operator", "broker"}
+// HiveMQFolders are the folders of the manifests, in the order in which they are applied, each when all of the one before it is ready.
+var HiveMQFolders = []string{"base", "operator", HiveMQBrokerFolder}
+
+// HiveMQBrokerFolder is the one in which [HiveMQSubstitutes] are filled in.
+const HiveMQBrokerFolder = "broker"
+
+// HiveMQSubstitutes are what the manifests of the brokers leave to Flux: their number, and the cores and memory of one as Kubernetes
+// quantities.
+func HiveMQSubstitutes(brokers int, cpu, memory string) map[string]string {
+	return map[string]string{"brokers": strconv.Itoa(brokers), "cpu": cpu, "memory": memory}
+}
 
 // Manifests renders what the cluster is filled with: one file of YAML documents for each folder, by path. None holds a secret.
 func (h HiveMQ) Manifests() (map[string]string, error) {

@@ -51,27 +51,46 @@ func (AzureBlobDefinitionArgs) ElementType() reflect.Type {
 	return reflect.TypeOf((*azureBlobDefinition)(nil)).Elem()
 }
 
+// PostBuildDefinitionArgs is what is filled into manifests before they are applied, by name.
+type PostBuildDefinitionArgs struct {
+	Substitute pulumi.StringMapInput `pulumi:"substitute"`
+}
+
+type postBuildDefinition struct {
+	Substitute map[string]string `pulumi:"substitute"`
+}
+
+// ElementType is the plain form of the arguments.
+func (PostBuildDefinitionArgs) ElementType() reflect.Type {
+	return reflect.TypeOf((*postBuildDefinition)(nil)).Elem()
+}
+
+// PostBuildDefinitionPtrInput is a [PostBuildDefinitionArgs] or nil.
+type PostBuildDefinitionPtrInput interface{ pulumi.Input }
+
 // KustomizationDefinitionArgs is one folder of the source, applied as a whole.
 type KustomizationDefinitionArgs struct {
-	DependsOn              pulumi.StringArrayInput `pulumi:"dependsOn"`
-	Force                  pulumi.BoolPtrInput     `pulumi:"force"`
-	Path                   pulumi.StringPtrInput   `pulumi:"path"`
-	Prune                  pulumi.BoolPtrInput     `pulumi:"prune"`
-	RetryIntervalInSeconds pulumi.Float64PtrInput  `pulumi:"retryIntervalInSeconds"`
-	SyncIntervalInSeconds  pulumi.Float64PtrInput  `pulumi:"syncIntervalInSeconds"`
-	TimeoutInSeconds       pulumi.Float64PtrInput  `pulumi:"timeoutInSeconds"`
-	Wait                   pulumi.BoolPtrInput     `pulumi:"wait"`
+	DependsOn              pulumi.StringArrayInput     `pulumi:"dependsOn"`
+	Force                  pulumi.BoolPtrInput         `pulumi:"force"`
+	Path                   pulumi.StringPtrInput       `pulumi:"path"`
+	PostBuild              PostBuildDefinitionPtrInput `pulumi:"postBuild"`
+	Prune                  pulumi.BoolPtrInput         `pulumi:"prune"`
+	RetryIntervalInSeconds pulumi.Float64PtrInput      `pulumi:"retryIntervalInSeconds"`
+	SyncIntervalInSeconds  pulumi.Float64PtrInput      `pulumi:"syncIntervalInSeconds"`
+	TimeoutInSeconds       pulumi.Float64PtrInput      `pulumi:"timeoutInSeconds"`
+	Wait                   pulumi.BoolPtrInput         `pulumi:"wait"`
 }
 
 type kustomizationDefinition struct {
-	DependsOn              []string `pulumi:"dependsOn"`
-	Force                  *bool    `pulumi:"force"`
-	Path                   *string  `pulumi:"path"`
-	Prune                  *bool    `pulumi:"prune"`
-	RetryIntervalInSeconds *float64 `pulumi:"retryIntervalInSeconds"`
-	SyncIntervalInSeconds  *float64 `pulumi:"syncIntervalInSeconds"`
-	TimeoutInSeconds       *float64 `pulumi:"timeoutInSeconds"`
-	Wait                   *bool    `pulumi:"wait"`
+	DependsOn              []string             `pulumi:"dependsOn"`
+	Force                  *bool                `pulumi:"force"`
+	Path                   *string              `pulumi:"path"`
+	PostBuild              *postBuildDefinition `pulumi:"postBuild"`
+	Prune                  *bool                `pulumi:"prune"`
+	RetryIntervalInSeconds *float64             `pulumi:"retryIntervalInSeconds"`
+	SyncIntervalInSeconds  *float64             `pulumi:"syncIntervalInSeconds"`
+	TimeoutInSeconds       *float64             `pulumi:"timeoutInSeconds"`
+	Wait                   *bool                `pulumi:"wait"`
 }
 
 // ElementType is the plain form of the arguments.
