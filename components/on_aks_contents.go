@@ -81,17 +81,17 @@ func (a *aks) newLicence() error {
 // one such change of an identity at a time.
 func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 	var made []pulumi.Resource
-	for _, account := range []string{assets.HiveMQBrokerAccount, assets.HiveMQAdminAccount} {
-		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+account+"-account", &managedidentity.FederatedIdentityCredentialArgs{
+	for _, pods := range [][2]string{{"broker", assets.HiveMQBrokerAccount}, {"admin", assets.HiveMQAdminAccount}} {
+		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+pods[0]+"-account", &managedidentity.FederatedIdentityCredentialArgs{
 			ResourceGroupName:                       a.args.ResourceGroup,
 			ResourceName:                            a.broker.Name,
-			FederatedIdentityCredentialResourceName: pulumi.String(account),
+			FederatedIdentityCredentialResourceName: pulumi.String(pods[0]),
 			Issuer:                                  a.cluster.OidcIssuerProfile.IssuerURL().Elem(),
-			Subject:                                 pulumi.String("system:serviceaccount:" + assets.HiveMQNamespace + ":" + account),
+			Subject:                                 pulumi.String("system:serviceaccount:" + assets.HiveMQNamespace + ":" + pods[1]),
 			Audiences:                               pulumi.ToStringArray([]string{"api://AzureADTokenExchange"}),
 		}, a.parent, pulumi.DependsOn(made))
 		if err != nil {
-			return nil, fmt.Errorf("service account %s: %w", account, err)
+			return nil, fmt.Errorf("service account %s: %w", pods[1], err)
 		}
 		made = append(made, credential)
 	}

@@ -3,9 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/pbkdf2"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -107,17 +114,132 @@ func TestAStackThatIsNotDeployedIsSaidToBe(t *testing.T) {
 
 func TestAPasswordLeavesTheMachineAsAHashOnly(t *testing.T) {
 	t.Setenv("MQTT_PASSWORD", "correct horse")
-	hash, err := passwordHash()
-	if err != nil || strings.Contains(hash, "horse") || bcrypt.CompareHashAndPassword([]byte(hash), []byte("correct horse")) != nil {
-		t.Errorf("%q, %v", hash, err)
+	environment, err := passwordHashes()
+	if err != nil || strings.Contains(fmt.Sprint(environment), "horse") || len(environment) != 2 {
+		t.Fatalf("%v, %v", environment, err)
+	}
+	if err := bcrypt.CompareHashAndPassword([]byte(environment["MQTT_PASSWORD_HASH"]), []byte("correct horse")); err != nil {
+		t.Error(err)
+	}
+	// As hivemq-file-rbac-extension 4.6.9 reads it: SALT:ITERATIONS:HASH, PBKDF2 with HMAC-SHA-512 and a key of 512 bits.
+	parts := strings.Split(environment["MQTT_PASSWORD_PBKDF2"], ":")
+	salt, err := base64.StdEncoding.DecodeString(parts[0])
+	if err != nil || len(parts) != 3 || len(salt) != 24 {
+		t.Fatalf("%v, %v", parts, err)
+	}
+	iterations, err := strconv.Atoi(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := pbkdf2.Key(sha512.New, "correct horse", salt, iterations, 64)
+	if err != nil || base64.StdEncoding.EncodeToString(key) != parts[2] {
+		t.Errorf("%v, %v", parts, err)
 	}
 }
 
 func TestAPasswordThatIsTooShortOrTooLongIsRefused(t *testing.T) {
 	for _, password := range []string{"1234567", strings.Repeat("x", 73)} {
 		t.Setenv("MQTT_PASSWORD", password)
-		if hash, err := passwordHash(); err == nil {
-			t.Errorf("%d characters gave %s", len(password), hash)
+		if hashes, err := passwordHashes(); err == nil {
+			t.Errorf("%d characters gave %v", len(password), hashes)
+		}
+	}
+}
+
+// cluster answers for pulumi and az of a stack on AKS. Scripts run for real, with a kubectl that is one of its own.
+type cluster struct {
+	t       *testing.T
+	cronJob string
+	status  string // of the job, as kubectl prints it
+	job     map[string]any
+}
+
+func (c *cluster) run(ctx context.Context, name string, args ...string) ([]byte, error) {
+	if name == "pulumi" {
+		return []byte(`{"broker":"hivemq-aks","resourceGroupName":"amora-dev","clusterName":"amora-dev"}`), nil
+	}
+	value := func(flag string) string {
+		for i, arg := range args[:len(args)-1] {
+			if arg == flag {
+				return args[i+1]
+			}
+		}
+		return ""
+	}
+	if name != "az" || strings.Join(args[:3], " ") != "aks command invoke" || value("--name") != "amora-dev" {
+		return nil, fmt.Errorf("unexpected: %s %v", name, args)
+	}
+	folder := c.t.TempDir()
+	kubectl := "#!/bin/sh\ncase \"$1 $2\" in\n'get cronjob') cat cronjob.json;;\n'get job') printf '%s' '" + c.status + "';;\n" +
+		"'logs --namespace') echo there is no user nobody;;\n'create --filename') cat \"$3\" >created.json;;\n*) exit 9;;\nesac\n"
+	for file, content := range map[string]string{"kubectl": kubectl, "cronjob.json": c.cronJob} {
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if file := value("--file"); file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(folder, filepath.Base(file)), data, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	command := exec.CommandContext(ctx, "sh", "-c", value("--command"))
+	command.Dir, command.Env = folder, append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
+	logs, err := command.CombinedOutput()
+	if created, err := os.ReadFile(filepath.Join(folder, "created.json")); err == nil {
+		if err := json.Unmarshal(created, &c.job); err != nil {
+			return nil, err
+		}
+	}
+	exit := 0
+	if err != nil {
+		exit = command.ProcessState.ExitCode()
+	}
+	return json.Marshal(map[string]any{"exitCode": exit, "logs": string(logs)})
+}
+
+const cronJob = `{"spec":{"jobTemplate":{"spec":{"backoffLimit":0,"template":{"spec":{"containers":[{"name":"publish"}],
+	"initContainers":[{"name":"admin","image":"postgres","env":[{"name":"PGHOST","value":"db"}]}]}}}}}}`
+
+func TestInAClusterAChangeIsARunOfTheAdminCronJobWithItsVariables(t *testing.T) {
+	c := &cluster{t: t, cronJob: cronJob, status: "1/"}
+	var out bytes.Buffer
+	o := &operator{stack: "dev", out: &out, run: c.run}
+	if err := o.change(t.Context(), "allow", map[string]string{"MQTT_USERNAME": "sensor", "MQTT_TOPIC": `a '"$(id)"'/#`}); err != nil {
+		t.Fatal(err)
+	}
+	pod := c.job["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
+	got := map[string]any{}
+	for _, e := range pod["initContainers"].([]any)[0].(map[string]any)["env"].([]any) {
+		got[e.(map[string]any)["name"].(string)] = e.(map[string]any)["value"]
+	}
+	if got["PGHOST"] != "db" || got["OPERATION"] != "allow" || got["MQTT_TOPIC"] != `a '"$(id)"'/#` || got["MQTT_USERNAME"] != "sensor" {
+		t.Errorf("the variables are %v", got)
+	}
+	metadata := c.job["metadata"].(map[string]any)
+	if c.job["kind"] != "Job" || metadata["namespace"] != "hivemq" || !strings.HasPrefix(metadata["name"].(string), "admin-") || pod["containers"].([]any)[0].(map[string]any)["env"] != nil {
+		t.Errorf("the job is %v", c.job)
+	}
+	if !strings.Contains(out.String(), "allow sensor: done") {
+		t.Errorf("it said %q", &out)
+	}
+}
+
+func TestInAClusterAFailedRunIsAnErrorWithItsLog(t *testing.T) {
+	for _, c := range []struct {
+		cluster cluster
+		want    string
+	}{
+		{cluster{t: t, cronJob: cronJob, status: "/1"}, "there is no user nobody"},
+		{cluster{t: t, cronJob: `{"spec":{"jobTemplate":{"spec":{"template":{"spec":{}}}}}}`, status: "1/"}, "has no container of that name"},
+		{cluster{t: t, cronJob: "error: forbidden", status: "1/"}, "read the CronJob admin"},
+	} {
+		o := &operator{stack: "dev", out: &bytes.Buffer{}, run: c.cluster.run}
+		if err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "nobody"}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
 }

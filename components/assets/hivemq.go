@@ -14,10 +14,12 @@ import (
 // Where the brokers on Kubernetes are, and what they are called there.
 const (
 	HiveMQNamespace     = "hivemq"
-	HiveMQBrokerAccount = "broker" // service accounts
+	HiveMQBrokerAccount = "hivemq-platform-pod-" + hiveMQRelease // service account; the operator makes it, with the rights that a broker needs
 	HiveMQAdminAccount  = "admin"
 	HiveMQAdminJob      = "admin" // suspended CronJob whose runs change users and rules
 	FluxNamespace       = "cluster-config"
+
+	hiveMQRelease = "broker"
 )
 
 // The pools that brokers run on carry this label and taint.
@@ -171,7 +173,7 @@ func (d hiveMQData) Psql(script string) (string, error) {
 
 func (hiveMQData) Namespace() string         { return HiveMQNamespace }
 func (hiveMQData) FluxNamespace() string     { return FluxNamespace }
-func (hiveMQData) BrokerAccount() string     { return HiveMQBrokerAccount }
+func (hiveMQData) Release() string           { return hiveMQRelease }
 func (hiveMQData) AdminAccount() string      { return HiveMQAdminAccount }
 func (hiveMQData) AdminJob() string          { return HiveMQAdminJob }
 func (hiveMQData) PoolLabel() string         { return HiveMQPoolLabel }
