@@ -7,7 +7,7 @@ export GOFLAGS = -trimpath -buildvcs=false
 STACK ?= dev
 AMORA = .rehearsal/bin/amora
 
-.PHONY: rehearse test test-program test-realparts lint install bench clean
+.PHONY: rehearse test test-program test-realparts test-manifests lint install bench clean
 
 # -v names each package as it compiles: the first build takes minutes.
 rehearse:
@@ -15,7 +15,7 @@ rehearse:
 	$(AMORA) rehearse up --stack $(STACK) $(addprefix --set ,$(SET))
 
 test: install lint
-	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts
+	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts test-manifests
 
 test-program:
 	go test -race -timeout 20m ./...
@@ -24,13 +24,18 @@ test-program:
 test-realparts: # they mostly wait
 	cd tests/realparts && go test -race -timeout 10m -parallel 8 ./...
 
+test-manifests:
+	cd tests/manifests && go test -race ./...
+
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	go vet ./...
 	cd tests/realparts && go vet ./...
+	cd tests/manifests && go vet ./...
 	cd tools && go build -o ../.rehearsal/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	.rehearsal/bin/staticcheck ./...
 	cd tests/realparts && ../../.rehearsal/bin/staticcheck ./...
+	cd tests/manifests && ../../.rehearsal/bin/staticcheck ./...
 
 # Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang. Without them their tests skip, and say so.
 install:

@@ -1,0 +1,209 @@
+package manifests
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	helm "github.com/fluxcd/helm-controller/api/v2"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+// values is what the tests read of the platform chart's values.
+type values struct {
+	Nodes struct {
+		ReplicaCount int
+		Labels       map[string]string
+		Env          []core.EnvVar
+		Resources    struct{ CPU, Memory string }
+	}
+	Services []struct {
+		Type                string
+		Exposed             bool
+		ContainerPort, Port int
+		Path                string
+	}
+	Extensions []struct {
+		Name                              string
+		Enabled                           bool
+		ConfigMapName, SecretName         string
+		ExtensionURI                      string
+		SupportsHotReload, StartMandatory bool
+	}
+	AdditionalVolumes []struct {
+		Type, Name, MountName, Path string
+		CSI                         struct {
+			Driver           string
+			VolumeAttributes map[string]string
+		}
+	}
+	AdditionalInitContainers []core.Container
+	VolumeClaimTemplates     []core.PersistentVolumeClaim
+	PodScheduling            struct {
+		NodeSelector map[string]string
+		Tolerations  []core.Toleration
+		Affinity     core.Affinity
+	}
+	PodDisruptionBudget struct{ MaxUnavailable int }
+}
+
+func brokerValues(t *testing.T, all map[string][]meta.Object) values {
+	t.Helper()
+	var v values
+	if err := json.Unmarshal(find[*helm.HelmRelease](t, all, "broker").Spec.Values.Raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// schema is the values schema of a chart, from beside the repository.
+func schema(t *testing.T, file string) (*jsonschema.Schema, map[string]any) {
+	t.Helper()
+	path := filepath.Join("..", "..", "..", "shared", "hivemq", file)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Skipf("the schemas of HiveMQ's charts are not beside this repository: values are not held against %s", file)
+	}
+	var plain map[string]any
+	if err := json.Unmarshal(data, &plain); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := jsonschema.NewCompiler().Compile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled, plain
+}
+
+// handedOn are values that the chart puts into the pod as they are, whatever its schema names of them.
+var handedOn = []string{".nodes.containerSecurityContext", ".nodes.podSecurityContext"}
+
+// unknownKeys lists keys of a value that a schema with properties does not name: such schemas let them pass.
+func unknownKeys(path string, schema, value any) []string {
+	rules, _ := schema.(map[string]any)
+	var found []string
+	switch value := value.(type) {
+	case map[string]any:
+		properties, closed := rules["properties"].(map[string]any)
+		for key, v := range value {
+			if rule, known := properties[key]; known {
+				found = append(found, unknownKeys(path+"."+key, rule, v)...)
+			} else if closed && !slices.Contains(handedOn, path) {
+				found = append(found, path+"."+key)
+			}
+		}
+	case []any:
+		for _, v := range value {
+			found = append(found, unknownKeys(path+"[]", rules["items"], v)...)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+var charts = map[string]string{"operator": "hivemq-platform-operator-0.2.26.values.schema.json", "broker": "hivemq-platform-0.2.72.values.schema.json"}
+
+func TestTheValuesAreWhatTheChartsTake(t *testing.T) {
+	both(t, func(t *testing.T, h assets.HiveMQ) {
+		for release, file := range charts {
+			compiled, plain := schema(t, file)
+			var given any
+			if err := json.Unmarshal(find[*helm.HelmRelease](t, applied(t, h), release).Spec.Values.Raw, &given); err != nil {
+				t.Fatal(err)
+			}
+			if err := compiled.Validate(given); err != nil {
+				t.Errorf("%s: %v", release, err)
+			}
+			if unknown := unknownKeys("", plain, given); len(unknown) > 0 {
+				t.Errorf("%s: the chart knows no %v", release, unknown)
+			}
+		}
+	})
+}
+
+func TestAMisspeltValueAndOneOfTheWrongTypeAreFound(t *testing.T) {
+	compiled, plain := schema(t, charts["broker"])
+	if unknown := unknownKeys("", plain, map[string]any{"nodes": map[string]any{"replicas": 3.0}, "services": []any{map[string]any{"type": "mqtt", "prot": 1.0}}}); !slices.Equal(unknown, []string{".nodes.replicas", ".services[].prot"}) {
+		t.Errorf("unknown: %v", unknown)
+	}
+	if err := compiled.Validate(map[string]any{"nodes": map[string]any{"replicaCount": "3"}}); err == nil {
+		t.Error("a text passed for a number")
+	}
+}
+
+func TestNobodyIsLetInWithoutAPassword(t *testing.T) {
+	both(t, func(t *testing.T, h assets.HiveMQ) {
+		enabled := map[string]bool{}
+		for _, e := range brokerValues(t, applied(t, h)).Extensions {
+			enabled[e.Name] = e.Enabled
+			if e.Enabled && !e.StartMandatory {
+				t.Errorf("without %s brokers would start all the same", e.Name)
+			}
+			if e.Enabled && e.ConfigMapName == "" && e.SecretName == "" {
+				t.Errorf("%s has no configuration", e.Name)
+			}
+		}
+		on, named := enabled["hivemq-allow-all-extension"]
+		if on || !named || enabled["hivemq-enterprise-security-extension"] != h.Licensed || enabled["hivemq-file-rbac-extension"] == h.Licensed {
+			t.Errorf("the extensions are %v", enabled)
+		}
+	})
+}
+
+func TestBrokersAreSpreadKeepTheirDataAndLandOnTheirOwnNodes(t *testing.T) {
+	both(t, func(t *testing.T, h assets.HiveMQ) {
+		all := applied(t, h)
+		v := brokerValues(t, all)
+		if v.Nodes.ReplicaCount != 3 || v.Nodes.Resources.CPU != "2500m" || v.Nodes.Resources.Memory != "8Gi" || v.PodDisruptionBudget.MaxUnavailable != 1 {
+			t.Errorf("the values are %+v", v)
+		}
+		pool := map[string]string{assets.HiveMQPoolLabel: assets.HiveMQPoolValue}
+		tolerated := v.PodScheduling.Tolerations[0]
+		if v.PodScheduling.NodeSelector[assets.HiveMQPoolLabel] != assets.HiveMQPoolValue || tolerated.Key != assets.HiveMQPoolLabel || tolerated.Value != assets.HiveMQPoolValue {
+			t.Errorf("brokers are scheduled by %+v", v.PodScheduling)
+		}
+		apart := v.PodScheduling.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]
+		if apart.TopologyKey != "kubernetes.io/hostname" || apart.LabelSelector.MatchLabels[assets.HiveMQPoolLabel] != pool[assets.HiveMQPoolLabel] || v.Nodes.Labels[assets.HiveMQPoolLabel] != pool[assets.HiveMQPoolLabel] {
+			t.Errorf("brokers are kept apart by %+v", apart)
+		}
+		claim := v.VolumeClaimTemplates[0]
+		if *claim.Spec.StorageClassName != "managed-csi-premium" || claim.Spec.Resources.Requests.Storage().String() != "128Gi" || claim.Name != "data" {
+			t.Errorf("the data is on %+v", claim)
+		}
+		mounted := slices.ContainsFunc(brokerPod(t, all).Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.Name == "data" && m.MountPath == "/opt/hivemq/data" })
+		if !mounted {
+			t.Error("nobody mounts the data")
+		}
+	})
+}
+
+func TestBrokersAreSpreadOverZonesWhereThereAreSome(t *testing.T) {
+	for _, zoned := range []bool{true, false} {
+		h := deployment(true)
+		h.Zoned = zoned
+		release := find[*helm.HelmRelease](t, applied(t, h), "broker")
+		if (len(release.Spec.PostRenderers) == 1) != zoned {
+			t.Errorf("zoned %v: %+v", zoned, release.Spec.PostRenderers)
+		}
+		if !zoned {
+			continue
+		}
+		var patch []struct {
+			Op, Path string
+			Value    []core.TopologySpreadConstraint
+		}
+		if err := unmarshalYAML(release.Spec.PostRenderers[0].Kustomize.Patches[0].Patch, &patch); err != nil {
+			t.Fatal(err)
+		}
+		spread := patch[0].Value[0]
+		if spread.TopologyKey != "topology.kubernetes.io/zone" || spread.WhenUnsatisfiable != core.DoNotSchedule || spread.LabelSelector.MatchLabels[assets.HiveMQPoolLabel] != assets.HiveMQPoolValue {
+			t.Errorf("the spread is %+v", spread)
+		}
+	}
+}
