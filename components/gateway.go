@@ -79,7 +79,7 @@ func NewGateway(ctx *pulumi.Context, name string, args *GatewayArgs, opts ...pul
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	g.Address = pulumi.All(address.IpAddress, gateway.ID()).ApplyT(func(v []any) string { return *v[0].(*string) }).(pulumi.StringOutput)
+	g.Address = pulumi.All(address.IpAddress.Elem(), gateway.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	return g, ctx.RegisterResourceOutputs(g, pulumi.Map{"address": g.Address})
 }
 

@@ -70,6 +70,7 @@ type aks struct {
 	parent pulumi.ResourceOption
 
 	control, kubelet, broker *managedidentity.UserAssignedIdentity
+	readers                  []pulumi.Resource // roles by which the cluster reads its manifests and the vault
 
 	subnet  pulumi.IDOutput
 	cluster *containerservice.ManagedCluster
@@ -117,12 +118,15 @@ func (a *aks) newIdentities() ([]pulumi.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.grant("manifests-role", a.kubelet, roleStorageBlobDataReader, a.args.Storage.ID); err != nil {
+	manifests, err := a.grant("manifests-role", a.kubelet, roleStorageBlobDataReader, a.args.Storage.ID)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := a.grant("secrets-role", a.broker, roleKeyVaultSecretsUser, a.args.Vault.ID); err != nil {
+	secrets, err := a.grant("secrets-role", a.broker, roleKeyVaultSecretsUser, a.args.Vault.ID)
+	if err != nil {
 		return nil, err
 	}
+	a.readers = []pulumi.Resource{manifests, secrets}
 	return []pulumi.Resource{operator}, nil
 }
 

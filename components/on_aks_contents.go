@@ -13,14 +13,15 @@ import (
 
 // newContents puts the manifests into the storage account and has Flux apply them. It gives back what is known once brokers run.
 func (a *aks) newContents() (pulumi.StringOutput, error) {
-	if err := a.newLicence(); err != nil {
+	licences, err := a.newLicences()
+	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
 	trusted, err := a.newServiceAccounts()
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(), a.parent)
+	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(licences), a.parent)
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
@@ -51,30 +52,30 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 		Kustomizations: a.kustomizations(),
 		// The resource is there when what it applies is ready.
 		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT40M"),
-	}, a.parent, pulumi.DependsOn(slices.Concat(trusted, blobs, []pulumi.Resource{extension})))
+	}, a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension})))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("Flux configuration: %w", err)
 	}
 	return configuration.ID().ToStringOutput(), nil
 }
 
-// newLicence puts the licence files into the vault.
-func (a *aks) newLicence() error {
-	for _, secret := range []struct {
-		name, key string
-		value     pulumi.StringInput
-	}{
-		{"licence", assets.HiveMQLicenceSecret, a.args.Licence},
-		{"security-licence", assets.HiveMQSecurityLicenceSecret, a.args.SecurityLicence},
-	} {
-		if secret.value == nil {
+// newLicences puts the licence files into the vault, and gives back where: the platform's and the security extension's, "" for none.
+func (a *aks) newLicences() ([2]pulumi.StringInput, error) {
+	urls := [2]pulumi.StringInput{pulumi.String(""), pulumi.String("")}
+	for i, licence := range []struct {
+		name  string
+		value pulumi.StringInput
+	}{{"licence", a.args.Licence}, {"security-licence", a.args.SecurityLicence}} {
+		if licence.value == nil {
 			continue
 		}
-		if _, err := newVaultSecret(a.ctx, a.name+"-"+secret.name, a.args.Placement, a.args.Vault, secret.key, secret.value, a.parent); err != nil {
-			return err
+		url, err := newVaultSecret(a.ctx, a.name+"-"+licence.name, a.args.Placement, a.args.Vault, "hivemq-"+licence.name, licence.value, a.parent)
+		if err != nil {
+			return urls, err
 		}
+		urls[i] = url
 	}
-	return nil
+	return urls, nil
 }
 
 // newServiceAccounts lets the brokers' and the administration's pods act as the brokers' identity, without a secret between them. Azure takes
@@ -98,16 +99,21 @@ func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 	return made, nil
 }
 
-// manifests renders what the cluster is filled with, by path.
-func (a *aks) manifests() map[string]pulumi.StringInput {
-	rendered := pulumi.All(a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.broker.ClientId).ApplyT(func(v []any) (map[string]string, error) {
+// manifests renders what the cluster is filled with, by path. It waits for every secret that pods read.
+func (a *aks) manifests(licences [2]pulumi.StringInput) map[string]pulumi.StringInput {
+	rendered := pulumi.All(
+		a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.broker.ClientId,
+		a.args.Database.AdminPasswordURL, a.args.Database.BrokerPasswordURL, licences[0], licences[1],
+	).ApplyT(func(v []any) (map[string]string, error) {
+		text := func(i int) string { return v[i].(string) }
 		return assets.HiveMQ{
 			DiskGB: a.args.Size.DiskGB, Zoned: len(a.zones()) > 1,
 			Address: a.args.BrokerAddress, Subnet: clusterSubnet, GatewaySubnet: a.args.GatewayCIDR, DatabaseSubnet: a.args.DatabaseCIDR,
-			DatabaseHost: v[0].(string), DatabaseName: databaseName, DatabaseUser: databaseRole, DatabaseAdmin: databaseAdmin,
+			DatabaseHost: text(0), DatabaseName: databaseName, DatabaseUser: databaseRole, DatabaseAdmin: databaseAdmin,
 			PostgresImage: postgresImage,
-			VaultName:     v[1].(string), TenantID: v[2].(string), ClientID: v[3].(string),
-			Licensed: a.args.Licence != nil, SecurityLicence: a.args.SecurityLicence != nil, JWT: a.args.JWT,
+			VaultName:     text(1), TenantID: text(2), ClientID: text(3),
+			AdminPassword: secretName(text(4)), BrokerPassword: secretName(text(5)),
+			Licence: secretName(text(6)), SecurityLicence: secretName(text(7)), JWT: a.args.JWT,
 		}.Manifests()
 	}).(pulumi.StringMapOutput)
 	files := map[string]pulumi.StringInput{}

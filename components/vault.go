@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -76,3 +77,6 @@ func newVaultSecret(ctx *pulumi.Context, name string, place Placement, v *Vault,
 	}
 	return pulumi.Sprintf("%ssecrets/%s", v.URI, s.Name), nil
 }
+
+// secretName is the name in a secret's URL.
+func secretName(url string) string { return url[strings.LastIndex(url, "/")+1:] }

@@ -35,8 +35,8 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"misspelt key", "brocker", "emqx-container-apps", `amora-sync:brocker = "emqx-container-apps": no such key; did you mean "broker"?`},
 		{"misspelt nested key", "capacity", `{"minNode":2}`, `amora-sync:capacity.minNode = 2: no such key; did you mean "minNodes"?`},
 		{"key that resembles none", "quux12345", "1", `amora-sync:quux12345 = 1: no such key`},
-		{"unknown broker", "broker", "mosquitto", `amora-sync:broker = "mosquitto": must be emqx-container-apps`},
-		{"broker to come", "broker", "hivemq-aks", `amora-sync:broker = "hivemq-aks": is not in this version yet`},
+		{"unknown broker", "broker", "mosquitto", `amora-sync:broker = "mosquitto": must be emqx-container-apps or hivemq-aks`},
+		{"broker to come", "broker", "vernemq-vms", `amora-sync:broker = "vernemq-vms": is not in this version yet`},
 		{"object for a string", "domain", `{"host":"x"}`, `amora-sync:domain = {"host":"x"}: must be a string`},
 		{"string for an object", "capacity", "five", `amora-sync:capacity = "five": must be an object`},
 		{"word for a number", "capacity", `{"minNodes":"many"}`, `amora-sync:capacity.minNodes = "many": must be a whole number`},
@@ -92,6 +92,36 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 	}
 }
 
+func TestEachFaultOfHiveMQNamesItsKeyItsValueAndTheRule(t *testing.T) {
+	for _, c := range []struct{ name, key, value, fault string }{
+		{"production without a licence", "protect", "true", `amora-sync:hivemq.licence = (not set): must be set for a protected stack: without it HiveMQ takes 25 connections`},
+		{"a licence for a trial", "hivemq", `{"trial":true,"licence":"aHVzaA=="}`, `amora-sync:hivemq.trial = true: must not be set together with hivemq.licence`},
+		{"an extension's licence alone", "hivemq", `{"securityLicence":"aHVzaA=="}`, `amora-sync:hivemq.securityLicence = (secret): needs hivemq.licence too`},
+		{"a licence that is no base64", "hivemq", `{"licence":"hush!"}`, `amora-sync:hivemq.licence = (secret): must be the licence file in base64`},
+		{"a misspelt licence", "hivemq", `{"license":"hush"}`, `amora-sync:hivemq.license = (not shown): no such key; did you mean "licence"?`},
+		{"a size without Premium SSD", "hivemq", `{"vmSize":"Standard_D4_v3"}`, `amora-sync:hivemq.vmSize = "Standard_D4_v3": must be a D, E or F size that takes Premium SSD`},
+		{"a size with too few cores", "hivemq", `{"vmSize":"Standard_D2s_v3"}`, `amora-sync:hivemq.vmSize = "Standard_D2s_v3": must have 4 to 96 vCPUs`},
+		{"tokens without a licence", "security", `{"jwt":{"jwksUrl":"https://x.example/keys","issuer":"i","audience":"a"}}`, `amora-sync:security.jwt = (set): needs hivemq.licence`},
+		{"eleven nodes", "capacity", `{"minNodes":11,"maxNodes":11}`, `amora-sync:capacity.minNodes = 11: must be 2 to 10`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse("dev", valid(map[string]string{"broker": HiveMQAKS, c.key: c.value}))
+			if err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "hush") {
+				t.Errorf("the error is\n%v\nwithout\n%s", err, c.fault)
+			}
+		})
+	}
+}
+
+func TestEachBrokerHasNodesOfItsOwnByDefault(t *testing.T) {
+	for broker, want := range map[string]Capacity{EMQXContainerApps: {2, 10}, HiveMQAKS: {3, 5}} {
+		c, err := Parse("dev", valid(map[string]string{"broker": broker}))
+		if err != nil || c.Capacity != want {
+			t.Errorf("%s has %+v, %v", broker, c.Capacity, err)
+		}
+	}
+}
+
 func TestThreeZonesAreRefusedInARegionThatHasNone(t *testing.T) {
 	_, err := Parse("dev", valid(map[string]string{"location": "westus", "availability": `{"zones":[1,2,3]}`}))
 	if err == nil || !strings.Contains(err.Error(), "westus has no availability zones") {
@@ -139,7 +169,7 @@ func TestALicenceIsNeverShownInAFault(t *testing.T) {
 
 func TestValuesThatTheCommandLineStoredAsStringsAreTaken(t *testing.T) {
 	c, err := Parse("dev", valid(map[string]string{
-		"availability": `{"zones":"[1,2,3]","databaseHA":"true"}`, "capacity": `{"minNodes":"4"}`, "database": `{"version":15}`,
+		"availability": `{"zones":"[1,2,3]","databaseHA":"true"}`, "capacity": `"{\"minNodes\":4}"`, "database": `{"version":15}`,
 	}))
 	if err != nil || len(c.Availability.Zones) != 3 || !c.Availability.DatabaseHA || c.Capacity.MinNodes != 4 || c.Database.Version != "15" {
 		t.Errorf("%+v, %v", c, err)

@@ -51,11 +51,28 @@ func deployed(t *testing.T, stack string, changes map[string]string) []pulumites
 	return pulumitest.Run(t, stack, Program(raw))
 }
 
+// deployments are the shipped stacks with each broker.
+var deployments = map[string]struct {
+	stack   string
+	changes map[string]string
+}{
+	"dev":         {"dev", nil},
+	"prod":        {"prod", nil},
+	"dev-hivemq":  {"dev", map[string]string{"broker": HiveMQAKS}},
+	"prod-hivemq": {"prod", map[string]string{"broker": HiveMQAKS, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
+}
+
+// deployment is one of deployments.
+func deployment(t *testing.T, name string) []pulumitest.Resource {
+	t.Helper()
+	return deployed(t, deployments[name].stack, deployments[name].changes)
+}
+
 func TestTheResourcesOfEachShippedStackAreTheReviewedOnes(t *testing.T) {
-	for _, stack := range []string{"dev", "prod"} {
-		t.Run(stack, func(t *testing.T) {
-			got := pulumitest.Graph(deployed(t, stack, nil))
-			golden := filepath.Join("testdata", stack+".graph")
+	for name := range deployments {
+		t.Run(name, func(t *testing.T) {
+			got := pulumitest.Graph(deployment(t, name))
+			golden := filepath.Join("testdata", name+".graph")
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -66,31 +83,33 @@ func TestTheResourcesOfEachShippedStackAreTheReviewedOnes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got != string(want) {
-				t.Errorf("the graph of %s differs from %s; run go test ./stacks -update and read the difference:\n%s", stack, golden, got)
+				t.Errorf("the graph differs from %s; run go test ./stacks -update and read the difference:\n%s", golden, got)
 			}
 		})
 	}
 }
 
 func TestEveryResourceDescendsFromAComponentAndIsNamedAfterIt(t *testing.T) {
-	for _, r := range deployed(t, "prod", nil) {
-		if !r.Custom || r.Type == "pulumi:pulumi:Stack" || strings.HasPrefix(r.Type, "pulumi:providers:") {
-			continue
-		}
-		component := r.Parent[strings.LastIndex(r.Parent, "::")+2:]
-		if !strings.Contains(r.Parent, "::amora:") {
-			t.Errorf("%s has the parent %q, which is no component", r.Name, r.Parent)
-		}
-		if !strings.HasPrefix(r.Name, component+"-") {
-			t.Errorf("%s is not named after its component %s", r.Name, component)
+	for name := range deployments {
+		for _, r := range deployment(t, name) {
+			if !r.Custom || r.Type == "pulumi:pulumi:Stack" || strings.HasPrefix(r.Type, "pulumi:providers:") {
+				continue
+			}
+			component := r.Parent[strings.LastIndex(r.Parent, "::")+2:]
+			if !strings.Contains(r.Parent, "::amora:") {
+				t.Errorf("%s has the parent %q, which is no component", r.Name, r.Parent)
+			}
+			if !strings.HasPrefix(r.Name, component+"-") {
+				t.Errorf("%s is not named after its component %s", r.Name, component)
+			}
 		}
 	}
 }
 
 func TestNoTwoResourcesShareAURN(t *testing.T) {
-	for _, stack := range []string{"dev", "prod"} {
+	for name := range deployments {
 		seen := map[string]bool{}
-		for _, r := range deployed(t, stack, nil) {
+		for _, r := range deployment(t, name) {
 			if seen[r.URN()] {
 				t.Errorf("%s is registered twice", r.URN())
 			}
@@ -100,10 +119,15 @@ func TestNoTwoResourcesShareAURN(t *testing.T) {
 }
 
 // untagged are the types that Azure gives no tags.
-var untagged = []string{"Subnet", "PrivateDnsZoneGroup", "RecordSet", "Configuration", "Database", "RoleAssignment", "AFDOriginGroup", "AFDOrigin", "AFDCustomDomain", "Route"}
+var untagged = []string{
+	"Subnet", "PrivateDnsZoneGroup", "RecordSet", "Configuration", "Database", "RoleAssignment", "AFDOriginGroup", "AFDOrigin", "AFDCustomDomain", "Route",
+	"MaintenanceConfiguration", "FederatedIdentityCredential", "BlobContainer", "Blob", "Extension", "FluxConfiguration",
+}
 
 func TestEverythingThatTakesTagsCarriesThem(t *testing.T) {
-	for _, r := range deployed(t, "prod", map[string]string{"tags": `{"owner":"iot"}`}) {
+	tagged := map[string]string{"tags": `{"owner":"iot"}`}
+	cluster := map[string]string{"tags": tagged["tags"], "broker": HiveMQAKS, "hivemq": `{"trial":true}`}
+	for _, r := range append(deployed(t, "prod", tagged), deployed(t, "prod", cluster)...) {
 		if !strings.HasPrefix(r.Type, "azure-native:") {
 			continue
 		}
@@ -126,8 +150,9 @@ func TestEverythingThatTakesTagsCarriesThem(t *testing.T) {
 }
 
 func TestEveryPasswordIsASecretInput(t *testing.T) {
-	planted := []string{"random-password", "managed-key", "the-licence"}
-	resources := deployed(t, "prod", map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"the-licence"}`})
+	planted := []string{"random-password", "managed-key", "the-licence", "dGhlLWxpY2VuY2U=", "dGhlLW90aGVyLWxpY2VuY2U="}
+	resources := append(deployment(t, "prod-hivemq"),
+		deployed(t, "prod", map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"the-licence"}`})...)
 	found := map[string]int{}
 	for _, r := range resources {
 		walk(resource.NewObjectProperty(r.Inputs), false, func(v string, secret bool) {
@@ -157,6 +182,8 @@ func walk(v resource.PropertyValue, secret bool, visit func(string, bool)) {
 		walk(v.OutputValue().Element, secret || v.OutputValue().Secret, visit)
 	case v.IsString():
 		visit(v.StringValue(), secret)
+	case v.IsAsset():
+		visit(v.AssetValue().Text, secret)
 	case v.IsArray():
 		for _, e := range v.ArrayValue() {
 			walk(e, secret, visit)

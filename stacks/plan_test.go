@@ -2,7 +2,10 @@ package stacks
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
+
+	"github.com/amora-sync/mqtt-on-azure/components"
 )
 
 func plan(t *testing.T, changes map[string]string) Plan {
@@ -18,7 +21,13 @@ func TestTheSubnetsLieInTheAddressSpaceAndApartFromEachOther(t *testing.T) {
 	for _, space := range []string{"10.20.0.0/16", "10.1.2.0/23", "172.16.4.0/22", "192.168.254.0/23"} {
 		network := plan(t, map[string]string{"network": `{"addressSpace":"` + space + `"}`}).Network
 		whole := netip.MustParsePrefix(space)
-		subnets := []netip.Prefix{netip.MustParsePrefix(network.Apps), netip.MustParsePrefix(network.Database), netip.MustParsePrefix(network.Endpoints)}
+		subnets := []netip.Prefix{
+			netip.MustParsePrefix(network.Apps), netip.MustParsePrefix(network.Database), netip.MustParsePrefix(network.Endpoints),
+			netip.MustParsePrefix(network.Cluster), netip.MustParsePrefix(network.Gateway),
+		}
+		if address := netip.MustParseAddr(network.BrokerAddress); !subnets[3].Contains(address) || subnets[3].Contains(address.Next().Next()) {
+			t.Errorf("%s is not the last address of %s that Azure leaves", address, subnets[3])
+		}
 		for i, subnet := range subnets {
 			if subnet != subnet.Masked() || !whole.Contains(subnet.Addr()) || subnet.Bits() < whole.Bits() {
 				t.Errorf("%s is not a subnet of %s", subnet, space)
@@ -92,5 +101,52 @@ func TestWhoAgreesToLoseTheResourceGroupAgreesToLoseWhatIsInIt(t *testing.T) {
 		if g := p.guard(resource); g.Protect || !g.AllowReplace {
 			t.Errorf("the guard of the %s is %+v", resource, g)
 		}
+	}
+}
+
+func TestTheRangesInsideAClusterOverlapNothingOutside(t *testing.T) {
+	for _, space := range []string{"10.20.0.0/16", "10.1.2.0/23", "172.16.4.0/22", "192.168.254.0/23"} {
+		ranges, outside := plan(t, map[string]string{"network": `{"addressSpace":"` + space + `"}`}).Cluster, netip.MustParsePrefix(space)
+		pods, services := netip.MustParsePrefix(ranges.Pods), netip.MustParsePrefix(ranges.Services)
+		if pods.Overlaps(outside) || services.Overlaps(outside) || pods.Overlaps(services) || !services.Contains(netip.MustParseAddr(ranges.DNS)) {
+			t.Errorf("%s: %+v", space, ranges)
+		}
+	}
+}
+
+func TestNodesAreSharedOutOverThePoolsOfTheZones(t *testing.T) {
+	for _, c := range []struct {
+		zones, capacity string
+		want            []components.BrokerPool
+	}{
+		{"[1,2,3]", `{"minNodes":3,"maxNodes":5}`, []components.BrokerPool{{Zone: "1", Min: 1, Max: 2}, {Zone: "2", Min: 1, Max: 2}, {Zone: "3", Min: 1, Max: 1}}},
+		{"[3,1,2]", `{"minNodes":5,"maxNodes":5}`, []components.BrokerPool{{Zone: "1", Min: 2, Max: 2}, {Zone: "2", Min: 2, Max: 2}, {Zone: "3", Min: 1, Max: 1}}},
+		{"[1,2,3]", `{"minNodes":2,"maxNodes":3}`, []components.BrokerPool{{Zone: "1", Min: 1, Max: 1}, {Zone: "2", Min: 1, Max: 1}, {Zone: "3", Min: 0, Max: 1}}},
+		{"[2]", `{"minNodes":2,"maxNodes":4}`, []components.BrokerPool{{Zone: "2", Min: 2, Max: 4}}},
+	} {
+		got := plan(t, map[string]string{"broker": HiveMQAKS, "availability": `{"zones":` + c.zones + `}`, "capacity": c.capacity}).HiveMQ
+		if !slices.Equal(got.Pools, c.want) {
+			t.Errorf("%s over %s: %+v", c.capacity, c.zones, got.Pools)
+		}
+	}
+	if p := plan(t, map[string]string{"location": "westus"}); len(p.HiveMQ.Pools) != 1 || p.HiveMQ.Pools[0].Zone != "" || p.Gateway.Zones != nil {
+		t.Errorf("a region without zones: %+v, %+v", p.HiveMQ.Pools, p.Gateway)
+	}
+}
+
+func TestABrokerFitsItsNodeBesideWhatAKSRunsThere(t *testing.T) {
+	for size, want := range map[string][2]string{
+		"Standard_D4s_v3": {"2500m", "8Gi"}, "Standard_D8s_v5": {"5000m", "16Gi"}, "Standard_E4s_v5": {"2500m", "16Gi"}, "Standard_F8s_v2": {"5000m", "8Gi"},
+	} {
+		got := plan(t, map[string]string{"broker": HiveMQAKS, "hivemq": `{"vmSize":"` + size + `"}`}).HiveMQ
+		if got.CPU != want[0] || got.Memory != want[1] || got.VMSize != size {
+			t.Errorf("on %s a broker gets %s and %s", size, got.CPU, got.Memory)
+		}
+	}
+	// A D4s_v3 has 4 vCPU and 16 GiB. AKS keeps 140m, and 20% of the first 8 GiB and 10% of the next 8 (its older, larger rule), and 0.1 GiB for
+	// eviction; the agents on every node (CNI, CSI, policy, monitoring) ask for less than 1 vCPU and 2 GiB.
+	const vcpu, gib = 4 - 0.14 - 1, 16 - (0.25*4 + 0.2*4 + 0.1*8) - 0.1 - 2
+	if 2.5 > vcpu || 8 > gib {
+		t.Errorf("only %v vCPU and %v GiB are left", vcpu, gib)
 	}
 }

@@ -34,12 +34,6 @@ const (
 	HiveMQWebSocketPort = 8000
 )
 
-// Vault secrets that only this broker has, both in base64.
-const (
-	HiveMQLicenceSecret         = "hivemq-licence"
-	HiveMQSecurityLicenceSecret = "hivemq-security-licence"
-)
-
 // HiveMQTrialConnections is what HiveMQ takes without a licence. Source: docs.hivemq.com, "Restrictions".
 const HiveMQTrialConnections = 25
 
@@ -68,9 +62,14 @@ type HiveMQ struct {
 
 	VaultName, TenantID, ClientID string // ClientID: of the identity that may read the vault
 
-	Licensed, SecurityLicence bool // without a licence: a trial, with users and rules in files
-	JWT                       *JWT // with a licence only: tokens instead of passwords
+	// Names of secrets in the vault. The licences are files in base64; without one it is a trial, with users and rules in files.
+	AdminPassword, BrokerPassword, Licence, SecurityLicence string
+
+	JWT *JWT // with a licence only: tokens instead of passwords
 }
+
+// Licensed says whether there is a licence.
+func (h HiveMQ) Licensed() bool { return h.Licence != "" }
 
 //go:embed hivemq/*.tmpl
 var hiveMQTemplates embed.FS
@@ -89,7 +88,7 @@ func HiveMQSubstitutes(brokers int, cpu, memory string) map[string]string {
 
 // Manifests renders what the cluster is filled with: one file of YAML documents for each folder, by path. None holds a secret.
 func (h HiveMQ) Manifests() (map[string]string, error) {
-	if h.JWT != nil && !h.Licensed {
+	if h.JWT != nil && !h.Licensed() {
 		return nil, errors.New("manifests: tokens need a licensed HiveMQ")
 	}
 	files := map[string]string{}
@@ -105,7 +104,7 @@ func (h HiveMQ) Manifests() (map[string]string, error) {
 
 // SecurityConfig is the configuration of the extension that asks for passwords and rules, as XML.
 func (h HiveMQ) SecurityConfig() (string, error) {
-	if h.Licensed {
+	if h.Licensed() {
 		return h.render("enterprise-security.xml.tmpl")
 	}
 	return h.render("file-rbac.xml.tmpl")
@@ -113,7 +112,7 @@ func (h HiveMQ) SecurityConfig() (string, error) {
 
 // PrepareVersion changes when the job that prepares database and credentials has to run again.
 func (h HiveMQ) PrepareVersion() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.ClientID, fmt.Sprint(h.Licensed)}, "|")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.ClientID, fmt.Sprint(h.Licensed())}, "|")))
 	return fmt.Sprintf("%x", sum[:5])
 }
 
@@ -181,8 +180,6 @@ func (hiveMQData) PoolValue() string         { return HiveMQPoolValue }
 func (hiveMQData) MQTT() int                 { return HiveMQPort }
 func (hiveMQData) WebSocket() int            { return HiveMQWebSocketPort }
 func (hiveMQData) WebSocketPath() string     { return WebSocketPath }
-func (hiveMQData) LicenceSecret() string     { return HiveMQLicenceSecret }
-func (hiveMQData) SecuritySecret() string    { return HiveMQSecurityLicenceSecret }
 func (hiveMQData) OperatorChart() string     { return HiveMQOperatorChart }
 func (hiveMQData) PlatformChart() string     { return HiveMQPlatformChart }
 func (hiveMQData) KubectlImage() string      { return kubectlImage }

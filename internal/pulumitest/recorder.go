@@ -124,6 +124,10 @@ func computed(token string) map[string]any {
 		return map[string]any{"fullyQualifiedDomainName": "db.postgres.database.azure.com"}
 	case "RedisEnterprise", "Redis":
 		return map[string]any{"hostName": "cache.redis.example"}
+	case "PublicIPAddress":
+		return map[string]any{"ipAddress": "203.0.113.8"}
+	case "ManagedCluster":
+		return map[string]any{"oidcIssuerProfile": map[string]any{"issuerURL": "https://issuer.example/"}}
 	case "ManagedEnvironment":
 		return map[string]any{"staticIp": "203.0.113.7"}
 	case "ContainerApp":

@@ -26,10 +26,12 @@ func deployment(licensed bool) assets.HiveMQ {
 	h := assets.HiveMQ{
 		DiskGB: 128, Zoned: true, Address: "10.20.1.126", Subnet: "cluster", GatewaySubnet: "10.20.1.128/26", DatabaseSubnet: "10.20.1.0/28",
 		DatabaseHost: "db.postgres.database.azure.com", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", DatabaseAdmin: "mqttadmin",
-		PostgresImage: "docker.io/library/postgres:17-alpine", VaultName: "kv", TenantID: "tenant", ClientID: "client", Licensed: licensed,
+		PostgresImage: "docker.io/library/postgres:17-alpine", VaultName: "kv", TenantID: "tenant", ClientID: "client",
+		AdminPassword: "database-admin-password", BrokerPassword: "database-broker-password",
 	}
 	if licensed {
-		h.SecurityLicence, h.JWT = true, &assets.JWT{JWKSURL: "https://keys.example/a?b=1&c=2", Issuer: `https://issuer.example/<"'>`, Audience: "mqtt"}
+		h.Licence, h.SecurityLicence = "licence", "security-licence"
+		h.JWT = &assets.JWT{JWKSURL: "https://keys.example/a?b=1&c=2", Issuer: `https://issuer.example/<"'>`, Audience: "mqtt"}
 	}
 	return h
 }

@@ -53,7 +53,7 @@ func TestAMisspeltFieldAWrongScopeAndAnUnknownKindAreFound(t *testing.T) {
 func TestTheConfigurationsAreWellFormedXMLWithTheirValuesInIt(t *testing.T) {
 	both(t, func(t *testing.T, h assets.HiveMQ) {
 		name := "scripts"
-		if h.Licensed {
+		if h.Licensed() {
 			name = "security"
 		}
 		config := find[*core.ConfigMap](t, applied(t, h), name).Data["config.xml"]
@@ -235,7 +235,6 @@ func TestASchemaThatChangesIsAppliedByAnotherJob(t *testing.T) {
 	if h.PrepareVersion() == before {
 		t.Error("another database gets no schema")
 	}
-	h.Licensed, h.JWT = false, nil
 	if other := deployment(false); other.PrepareVersion() == before {
 		t.Error("a stack that loses its licence gets no credentials")
 	}

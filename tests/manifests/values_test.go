@@ -150,7 +150,7 @@ func TestNobodyIsLetInWithoutAPassword(t *testing.T) {
 			}
 		}
 		on, named := enabled["hivemq-allow-all-extension"]
-		if on || !named || enabled["hivemq-enterprise-security-extension"] != h.Licensed || enabled["hivemq-file-rbac-extension"] == h.Licensed {
+		if on || !named || enabled["hivemq-enterprise-security-extension"] != h.Licensed() || enabled["hivemq-file-rbac-extension"] == h.Licensed() {
 			t.Errorf("the extensions are %v", enabled)
 		}
 	})
