@@ -165,7 +165,7 @@ func script(name, holder string, variables ...any) part {
 // platform is a whole stack, in an order in which it can be created.
 func platform() []part {
 	app := m{"type": "UserAssigned", "userAssignedIdentities": l{identityID + "reader"}}
-	return []part{
+	return append([]part{
 		{"group", "azure-native:resources:ResourceGroup", m{"resourceGroupName": "rg-amora", "location": "West Europe"}},
 		{"network", "azure-native:network:VirtualNetwork", at(m{"virtualNetworkName": "vnet", "addressSpace": m{"addressPrefixes": l{"10.0.0.0/16"}}})},
 		{"nsg", "azure-native:network:NetworkSecurityGroup", at(m{"networkSecurityGroupName": "nsg", "securityRules": l{m{"name": "mqtts", "priority": 100, "direction": "Inbound"}}})},
@@ -242,7 +242,7 @@ func platform() []part {
 		{"route", "azure-native:cdn:Route", at(m{"profileName": "fd", "endpointName": "amora", "routeName": "mqtt",
 			"originGroup": m{"id": profileID + "/originGroups/edge"}, "customDomains": l{m{"id": profileID + "/customDomains/ws"}},
 			"patternsToMatch": l{"/mqtt", "/mqtt/*"}, "supportedProtocols": l{"Https"}})},
-	}
+	}, clusterParts()...)
 }
 
 // planned is the part of the platform with a logical name.

@@ -17,7 +17,7 @@ func (w *World) put(k *kind, r *Resource, inputs resource.PropertyMap, create bo
 
 // changeTakes is how long something that takes one change at a time is taken: long enough for an engine that does not wait to ask again
 // in the meantime.
-const changeTakes = 5 * time.Millisecond
+const changeTakes = 3 * time.Millisecond
 
 // alone makes a change, or refuses as Azure does while another change of the same thing is under way.
 func (w *World) alone(k *kind, id string, change func() error) error {
