@@ -9,12 +9,12 @@ import (
 func TestMoreNodesAddAppsAndTouchNothingElse(t *testing.T) {
 	t.Parallel()
 	s := deployedStage(t, "prod")
-	s.Set = []string{"capacity.minNodes=5"}
+	s.edits("capacity.minNodes=5")
 	more := s.must(Up)
 	if more.Calls != 2 || more.Changes["create"] != 2 {
 		t.Errorf("two more nodes took %d calls: %v", more.Calls, more.Changes)
 	}
-	s.Set = nil
+	s.edits()
 	if fewer := s.must(Up); fewer.Calls != 2 || fewer.Changes["delete"] != 2 {
 		t.Errorf("two nodes fewer took %d calls: %v", fewer.Calls, fewer.Changes)
 	}
@@ -24,7 +24,7 @@ func TestABiggerDatabaseIsChangedInPlace(t *testing.T) {
 	t.Parallel()
 	s := deployedStage(t, "prod")
 	before := s.idOf("database-server")
-	s.Set = []string{"database.sku=Standard_D8ds_v5", "database.storageGb=256"}
+	s.edits("database.sku=Standard_D8ds_v5", "database.storageGb=256")
 	result := s.must(Up)
 	if result.Calls != 1 || result.Changes["replace"] != 0 || s.idOf("database-server") != before {
 		t.Errorf("%d calls, %v", result.Calls, result.Changes)
@@ -43,7 +43,7 @@ func TestAnEditThatWouldReplaceSomethingStatefulIsRefused(t *testing.T) {
 			t.Parallel()
 			s := deployedStage(t, c.stack)
 			before := s.worldIDs()
-			s.Set = []string{c.edit}
+			s.edits(c.edit)
 			for name, run := range map[string]verb{"preview": Preview, "up": Up} {
 				said := s.mustNot(run)
 				if !strings.Contains(said, c.refusal) || !strings.Contains(said, "amora-sync:allowReplace") {
@@ -66,7 +66,7 @@ func TestAReplacementThatIsAgreedToHappens(t *testing.T) {
 			t.Parallel()
 			s := deployedStage(t, stack)
 			database := s.idOf("database-server")
-			s.Set = []string{"domain=mqtt.example.org", `allowReplace=["zone"]`}
+			s.edits("domain=mqtt.example.org", `allowReplace=["zone"]`)
 			s.must(Up)
 			if id := s.idOf("zone-zone"); !strings.HasSuffix(id, "/mqtt.example.org") {
 				t.Errorf("the zone is %s", id)
@@ -85,16 +85,16 @@ func TestAStackThatMayLoseEverythingMovesToAnotherRegion(t *testing.T) {
 			s := deployedStage(t, stack)
 			agreed := `allowReplace=["resourceGroup"]`
 			if stack == "prod" {
-				s.Set = []string{"location=northeurope", agreed}
+				s.edits("location=northeurope", agreed)
 				if said := s.mustNot(Up); !strings.Contains(said, "pulumi state unprotect") {
 					t.Errorf("a protected stack was replaced at once, or not for its protection:\n%s", said)
 				}
-				s.Set = []string{agreed} // lifts the protection, and changes nothing else
+				s.edits(agreed) // lifts the protection, and changes nothing else
 				if lifted := s.must(Up); lifted.Calls != 0 {
 					t.Errorf("lifting the protection made %d calls", lifted.Calls)
 				}
 			}
-			s.Set = []string{"location=northeurope", agreed}
+			s.edits("location=northeurope", agreed)
 			s.must(Up)
 			if !slices.Equal(s.azureIDs(), s.worldIDs()) {
 				t.Errorf("the state and Azure differ:\n%v\n%v", s.azureIDs(), s.worldIDs())

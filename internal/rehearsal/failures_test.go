@@ -16,27 +16,27 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 )
 
-// TestADeploymentThatFailsAtAnyCallConverges fails every call to Azure in turn, each on a stack of its own: in dev the call does
-// nothing, in prod it does its work and the answer is lost. It takes twice as long under the race detector, which sees the same
+// TestADeploymentThatFailsAtAnyCallConverges fails every call to Azure in turn, each on a stack of its own: in a dev stack the call does
+// nothing, in a prod stack it does its work and the answer is lost. It takes twice as long under the race detector, which sees the same
 // code in the other tests.
 func TestADeploymentThatFailsAtAnyCallConverges(t *testing.T) {
-	for _, stack := range []string{"dev", "prod"} {
-		t.Run(stack, func(t *testing.T) {
-			whole := newStage(t, stack)
+	for name, d := range deployments {
+		t.Run(name, func(t *testing.T) {
+			whole := newStage(t, name)
 			calls := whole.must(Up).Calls
 			want := outputsOf(whole.state())
 			if calls < 50 || len(want) < 8 {
 				t.Fatalf("%d calls and the outputs %v are no deployment", calls, want)
 			}
-			template := initialised(t, stack)
+			template := initialised(t, name)
 			for n := 1; n <= calls; n++ {
 				faults := standin.Faults{FailAt: n}
-				if stack == "prod" {
+				if d.stack == "prod" {
 					faults = standin.Faults{DieAt: n}
 				}
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
 					t.Parallel()
-					converges(t, stack, template, faults, want)
+					converges(t, name, template, faults, want)
 				})
 			}
 		})
@@ -44,9 +44,9 @@ func TestADeploymentThatFailsAtAnyCallConverges(t *testing.T) {
 }
 
 // initialised makes the folder of a stack that holds nothing yet, to be copied.
-func initialised(t *testing.T, stack string) string {
+func initialised(t *testing.T, name string) string {
 	t.Helper()
-	s := newStage(t, stack)
+	s := newStage(t, name)
 	session, err := open(t.Context(), s.Options)
 	if err != nil {
 		t.Fatal(err)
@@ -57,9 +57,9 @@ func initialised(t *testing.T, stack string) string {
 	return s.State
 }
 
-func converges(t *testing.T, stack, template string, faults standin.Faults, want map[string]any) {
-	s := newStage(t, stack)
-	if err := os.CopyFS(filepath.Join(s.State, stack), os.DirFS(filepath.Join(template, stack))); err != nil {
+func converges(t *testing.T, name, template string, faults standin.Faults, want map[string]any) {
+	s := newStage(t, name)
+	if err := os.CopyFS(filepath.Join(s.State, s.Stack), os.DirFS(filepath.Join(template, s.Stack))); err != nil {
 		t.Fatal(err)
 	}
 	s.command = brisk{s.command}

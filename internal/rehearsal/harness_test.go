@@ -30,30 +30,51 @@ var sharedEngine = sync.OnceValues(func() (auto.PulumiCommand, error) {
 	return lean{command}, err
 })
 
-// stage is a shipped stack with a state of its own.
+// deployment is a shipped stack with a broker.
+type deployment struct {
+	stack string
+	set   []string
+}
+
+var deployments = map[string]deployment{
+	"dev":         {"dev", nil},
+	"prod":        {"prod", nil},
+	"dev-hivemq":  {"dev", []string{"broker=hivemq-aks"}},
+	"prod-hivemq": {"prod", []string{"broker=hivemq-aks", "capacity.maxNodes=5", "hivemq.licence=dGhlLWxpY2VuY2U=", "hivemq.securityLicence=dGhlLW90aGVyLWxpY2VuY2U="}},
+}
+
+// stage is one of deployments with a state of its own.
 type stage struct {
 	t *testing.T
 	Options
+	deployment
 	said *strings.Builder // what the engine and the rehearsal printed
 }
 
-func newStage(t *testing.T, stack string, edits ...string) *stage {
+func newStage(t *testing.T, name string, edits ...string) *stage {
 	t.Helper()
 	command, err := sharedEngine()
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := &strings.Builder{}
-	return &stage{t: t, said: said, Options: Options{
-		Root: root, State: t.TempDir(), Stack: stack, Set: edits, Out: said, Err: io.Discard,
+	said, d := &strings.Builder{}, deployments[name]
+	s := &stage{t: t, said: said, deployment: d, Options: Options{
+		Root: root, State: t.TempDir(), Stack: d.stack, Out: said, Err: io.Discard,
 		Program: stacks.Program, Externals: stacks.Externals, command: command,
 	}}
+	s.edits(edits...)
+	return s
 }
 
-// deployed holds a folder for each shipped stack in which it is up, made once for all tests.
-var deployed = map[string]func() (string, error){"dev": deployOnce("dev"), "prod": deployOnce("prod")}
+// edits replaces the config edits by these.
+func (s *stage) edits(edits ...string) { s.Set = slices.Concat(s.set, edits) }
 
-func deployOnce(stack string) func() (string, error) {
+// deployed holds a folder for each of deployments in which it is up, made once for all tests.
+var deployed = map[string]func() (string, error){
+	"dev": deployOnce("dev"), "prod": deployOnce("prod"), "dev-hivemq": deployOnce("dev-hivemq"), "prod-hivemq": deployOnce("prod-hivemq"),
+}
+
+func deployOnce(name string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		command, err := sharedEngine()
 		if err != nil {
@@ -67,7 +88,7 @@ func deployOnce(stack string) func() (string, error) {
 		folders = append(folders, state)
 		foldersLock.Unlock()
 		_, err = Up(context.Background(), Options{
-			Root: root, State: state, Stack: stack, Out: io.Discard, Err: io.Discard,
+			Root: root, State: state, Stack: deployments[name].stack, Set: deployments[name].set, Out: io.Discard, Err: io.Discard,
 			Program: stacks.Program, Externals: stacks.Externals, command: command,
 		})
 		return state, err
@@ -80,15 +101,15 @@ var (
 	folders     []string
 )
 
-// deployedStage is a shipped stack that is up.
-func deployedStage(t *testing.T, stack string) *stage {
+// deployedStage is one of deployments that is up.
+func deployedStage(t *testing.T, name string) *stage {
 	t.Helper()
-	state, err := deployed[stack]()
+	state, err := deployed[name]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStage(t, stack)
-	if err := os.CopyFS(filepath.Join(s.State, stack), os.DirFS(filepath.Join(state, stack))); err != nil {
+	s := newStage(t, name)
+	if err := os.CopyFS(filepath.Join(s.State, s.Stack), os.DirFS(filepath.Join(state, s.Stack))); err != nil {
 		t.Fatal(err)
 	}
 	return s

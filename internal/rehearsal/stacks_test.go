@@ -20,12 +20,12 @@ var endpoints = map[string]map[string]string{
 }
 
 func TestAStackComesUpOnceAndStaysAsItIs(t *testing.T) {
-	for stack, want := range endpoints {
-		t.Run(stack, func(t *testing.T) {
+	for name := range deployments {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, stack)
+			s := newStage(t, name)
 			first := s.must(Up)
-			for output, value := range want {
+			for output, value := range endpoints[s.Stack] {
 				if first.Outputs[output] != value {
 					t.Errorf("%s is %v, want %s", output, first.Outputs[output], value)
 				}
@@ -45,19 +45,30 @@ func TestAStackComesUpOnceAndStaysAsItIs(t *testing.T) {
 }
 
 func TestDestroyOfAnUnprotectedStackLeavesNothing(t *testing.T) {
-	t.Parallel()
-	s := deployedStage(t, "dev")
-	gone := s.must(Destroy)
-	if len(gone.Left) > 0 || len(s.worldIDs()) > 0 || len(s.state().Resources) > 0 {
-		t.Errorf("left: %v in the result, %v in Azure, %d in the state", gone.Left, s.worldIDs(), len(s.state().Resources))
+	for _, name := range []string{"dev", "dev-hivemq"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := deployedStage(t, name)
+			gone := s.must(Destroy)
+			if len(gone.Left) > 0 || len(s.worldIDs()) > 0 || len(s.state().Resources) > 0 {
+				t.Errorf("left: %v in the result, %v in Azure, %d in the state", gone.Left, s.worldIDs(), len(s.state().Resources))
+			}
+			// The vault that was deleted keeps its name; another stack of the same config has another.
+			s.must(Up)
+		})
 	}
-	// The vault that was deleted keeps its name; another stack of the same config has another.
-	s.must(Up)
 }
 
 func TestDestroyOfAProtectedStackLeavesWhatIsProtectedUntilForced(t *testing.T) {
-	t.Parallel()
-	s := deployedStage(t, "prod")
+	for _, name := range []string{"prod", "prod-hivemq"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			leavesWhatIsProtected(t, deployedStage(t, name))
+		})
+	}
+}
+
+func leavesWhatIsProtected(t *testing.T, s *stage) {
 	var protected []string
 	for _, r := range s.state().Resources {
 		if r.Protect {
@@ -179,10 +190,10 @@ func TestTheStacksHoldAgainstAzuresPublishedTypes(t *testing.T) {
 	if _, err := os.Stat(azcheck); err != nil {
 		t.Skip("azcheck is not beside this repository: the resource types are not held against Azure's published ones")
 	}
-	for _, stack := range []string{"dev", "prod"} {
-		t.Run(stack, func(t *testing.T) {
+	for name := range deployments {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := deployedStage(t, stack)
+			s := deployedStage(t, name)
 			s.Export = filepath.Join(s.State, "export.json")
 			s.must(Preview)
 			output, err := exec.Command(azcheck, s.Export).CombinedOutput()
