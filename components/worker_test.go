@@ -172,3 +172,106 @@ func TestAClassicCacheSpeaksTLSOnItsOwnPortAndIsPrivate(t *testing.T) {
 		t.Errorf("as they should be: %v", found)
 	}
 }
+
+func TestThePoolOfAnotherSizeHasAnotherNameThatAzureTakes(t *testing.T) {
+	seen := map[string]bool{}
+	for _, size := range []string{"Standard_D4s_v3", "Standard_D4s_v5", "Standard_E112iads_v5", "Standard_E64-32ads_v5", "Standard_E64-16ads_v5"} {
+		for _, zone := range []string{"", "1", "3"} {
+			name := poolName(zone, size)
+			if !regexp.MustCompile(`^[a-z][a-z0-9]{0,11}$`).MatchString(name) || seen[name] {
+				t.Errorf("%s in zone %q is %s", size, zone, name)
+			}
+			seen[name] = true
+		}
+	}
+}
+
+func TestAFolderHasAnotherNameWhenAnyOfItChanges(t *testing.T) {
+	paths := []string{"a", "b"}
+	first := contentHash(paths, []any{"x", "y"})
+	if first != contentHash(paths, []any{"x", "y"}) || len(first) != 12 {
+		t.Errorf("the same files are %s", first)
+	}
+	for what, other := range map[string]string{
+		"content": contentHash(paths, []any{"x", "z"}), "path": contentHash([]string{"a", "c"}, []any{"x", "y"}), "border": contentHash([]string{"a", "b"}, []any{"xb", "y"}),
+	} {
+		if other == first {
+			t.Errorf("another %s gives the same name", what)
+		}
+	}
+}
+
+func TestASecretsNameIsTheEndOfItsURL(t *testing.T) {
+	if got := secretName("https://kv.vault.azure.net/secrets/database-admin-password"); got != "database-admin-password" {
+		t.Errorf("it is %s", got)
+	}
+	if got := secretName(""); got != "" {
+		t.Errorf("no secret is %q", got)
+	}
+}
+
+// What earlier versions deployed is kept when a resource moves to another component: azure-native can't create what is there.
+func TestWhatMovedToAnotherComponentKeepsItsFormerName(t *testing.T) {
+	resources := pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
+		n, err := NewNetwork(ctx, "network", &NetworkArgs{Placement: place(), Name: "amora", AddressSpace: "10.0.0.0/16"})
+		if err != nil {
+			return err
+		}
+		if _, err := n.newBrokerTier(ctx, "emqx", appsTier("10.0.0.0/24"), pulumi.Parent(n)); err != nil {
+			return err
+		}
+		zone, err := NewZone(ctx, "zone", &ZoneArgs{Placement: place(), Name: "example.com"})
+		if err != nil {
+			return err
+		}
+		_, err = NewEndpoint(ctx, "endpoint", &EndpointArgs{
+			Zone: zone, Record: "@", Address: pulumi.String("203.0.113.7"), WebSocketRecord: "ws", WebSocketHost: pulumi.String("edge.example"),
+		})
+		return err
+	})
+	want := map[string]string{
+		"emqx-subnet":        "network-apps in urn:pulumi:dev::project::amora:foundation:Network::network",
+		"emqx-nsg":           "network-apps-nsg in urn:pulumi:dev::project::amora:foundation:Network::network",
+		"endpoint-websocket": "urn:pulumi:dev::project::amora:edge:FrontDoor$azure-native:network:RecordSet::front-door-cname",
+	}
+	for _, r := range resources {
+		if former, moved := want[r.Name]; moved && !slices.Contains(r.Aliases, former) {
+			t.Errorf("%s was %q, want %s", r.Name, r.Aliases, former)
+		}
+		delete(want, r.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not registered: %v", want)
+	}
+}
+
+func TestTheGatewayTakesOnlyTLS12AndNewerAndReadsTheNewestCertificate(t *testing.T) {
+	resources := pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
+		n, err := NewNetwork(ctx, "network", &NetworkArgs{Placement: place(), Name: "amora", AddressSpace: "10.0.0.0/16"})
+		if err != nil {
+			return err
+		}
+		certificate, err := NewCertificate(ctx, "certificate", &CertificateArgs{Placement: place(), SecretURL: "https://team.vault.azure.net/secrets/mqtt", VaultID: "/vault"})
+		if err != nil {
+			return err
+		}
+		_, err = NewGateway(ctx, "gateway", &GatewayArgs{
+			Placement: place(), Name: "amora", SubnetCIDR: "10.0.1.128/26", Zones: []string{"1", "2", "3"}, Instances: [2]int{2, 10}, Network: n,
+			Certificate: certificate, SubscriptionID: pulumi.String("s"), BackendAddress: "10.0.1.126", BackendMQTT: 1883, BackendWebSocket: 8000,
+		})
+		return err
+	})
+	for _, r := range resources {
+		if r.Type != "azure-native:network:ApplicationGateway" {
+			continue
+		}
+		policy := r.Inputs["sslPolicy"].ObjectValue()["policyName"].StringValue()
+		certificate := r.Inputs["sslCertificates"].ArrayValue()[0].ObjectValue()["keyVaultSecretId"].StringValue()
+		settings := r.Inputs["backendSettingsCollection"].ArrayValue()[0].ObjectValue()["timeout"].NumberValue()
+		if policy != "AppGwSslPolicy20220101" || certificate != "https://team.vault.azure.net/secrets/mqtt" || settings < 1800 || len(r.Inputs["zones"].ArrayValue()) != 3 {
+			t.Errorf("policy %s, certificate %s, idle for %v s, zones %v", policy, certificate, settings, r.Inputs["zones"])
+		}
+		return
+	}
+	t.Error("there is no gateway")
+}

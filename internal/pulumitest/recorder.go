@@ -21,6 +21,7 @@ type Resource struct {
 	Protect      bool
 	Custom       bool // not a component
 	Inputs       resource.PropertyMap
+	Aliases      []string // what it was called before: a URN, or a name and the URN of its parent
 }
 
 // URN is the resource's name in the state.
@@ -77,6 +78,13 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	record := Resource{
 		Type: args.TypeToken, Name: args.Name, Custom: args.Custom, Inputs: args.Inputs,
 		Parent: args.RegisterRPC.GetParent(), Dependencies: args.RegisterRPC.GetDependencies(), Protect: args.RegisterRPC.GetProtect(),
+	}
+	for _, alias := range args.RegisterRPC.GetAliases() {
+		name := alias.GetUrn()
+		if spec := alias.GetSpec(); spec != nil {
+			name = spec.GetName() + " in " + spec.GetParentUrn()
+		}
+		record.Aliases = append(record.Aliases, name)
 	}
 	r.mu.Lock()
 	r.resources = append(r.resources, record)
