@@ -42,6 +42,7 @@ func bench(ctx context.Context, cold bool) error {
 type subject struct {
 	name, stack string
 	program     func(map[string]string) pulumi.RunFunc
+	set         []string // config edits
 }
 
 func empty(map[string]string) pulumi.RunFunc { return func(*pulumi.Context) error { return nil } }
@@ -50,7 +51,11 @@ func engine(ctx context.Context) error {
 	fmt.Println("| program | resources | preview, nothing there | up, nothing there | preview, all there | up, all there | critical path | longest single resource |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	var base [4]time.Duration
-	for _, s := range []subject{{"empty", "dev", empty}, {"dev", "dev", stacks.Program}, {"prod", "prod", stacks.Program}} {
+	hiveMQ := []string{"broker=" + stacks.HiveMQAKS, "hivemq.trial=true"}
+	for _, s := range []subject{
+		{"empty", "dev", empty, nil}, {"dev", "dev", stacks.Program, nil}, {"prod", "prod", stacks.Program, nil},
+		{"dev, HiveMQ", "dev", stacks.Program, hiveMQ}, {"prod, HiveMQ", "prod", stacks.Program, hiveMQ},
+	} {
 		times, result, err := s.measure(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -76,7 +81,7 @@ func (s subject) measure(ctx context.Context) (medians [4]time.Duration, last re
 			return medians, last, err
 		}
 		o := rehearsal.Options{
-			Root: ".", State: state, Stack: s.stack, Out: io.Discard, Err: io.Discard, Program: s.program, Externals: stacks.Externals,
+			Root: ".", State: state, Stack: s.stack, Set: s.set, Out: io.Discard, Err: io.Discard, Program: s.program, Externals: stacks.Externals,
 		}
 		for i, run := range []func(context.Context, rehearsal.Options) (rehearsal.Result, error){
 			rehearsal.Preview, rehearsal.Up, rehearsal.Preview, rehearsal.Up,
