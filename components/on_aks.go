@@ -69,8 +69,8 @@ type aks struct {
 	args   *OnAKSArgs
 	parent pulumi.ResourceOption
 
-	control, kubelet, broker *managedidentity.UserAssignedIdentity
-	readers                  []pulumi.Resource // roles by which the cluster reads its manifests and the vault
+	control, kubelet, pods *managedidentity.UserAssignedIdentity
+	readers                []pulumi.Resource // roles by which the cluster reads its manifests and the vault
 
 	subnet  pulumi.IDOutput
 	cluster *containerservice.ManagedCluster
@@ -101,7 +101,7 @@ func NewOnAKS(ctx *pulumi.Context, name string, args *OnAKSArgs, opts ...pulumi.
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"clusterName": b.ClusterName, "ready": b.Ready})
 }
 
-// newIdentities makes the identities of the control plane, of the nodes, and of the brokers, and gives back the roles that the cluster
+// newIdentities makes the identities of the control plane, of the nodes, and of the pods, and gives back the roles that the cluster
 // needs before it is made.
 func (a *aks) newIdentities() ([]pulumi.Resource, error) {
 	var err error
@@ -111,7 +111,7 @@ func (a *aks) newIdentities() ([]pulumi.Resource, error) {
 	if a.kubelet, err = a.newIdentity("nodes"); err != nil {
 		return nil, err
 	}
-	if a.broker, err = a.newIdentity("broker"); err != nil {
+	if a.pods, err = a.newIdentity("pods"); err != nil {
 		return nil, err
 	}
 	operator, err := a.grant("nodes-role", a.control, roleManagedIdentityOperator, a.kubelet.ID())
@@ -122,7 +122,7 @@ func (a *aks) newIdentities() ([]pulumi.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := a.grant("secrets-role", a.broker, roleKeyVaultSecretsUser, a.args.Vault.ID)
+	secrets, err := a.grant("secrets-role", a.pods, roleKeyVaultSecretsUser, a.args.Vault.ID)
 	if err != nil {
 		return nil, err
 	}

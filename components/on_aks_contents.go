@@ -69,7 +69,7 @@ func (a *aks) newLicences() ([2]pulumi.StringInput, error) {
 		if licence.value == nil {
 			continue
 		}
-		url, err := newVaultSecret(a.ctx, a.name+"-"+licence.name, a.args.Placement, a.args.Vault, "hivemq-"+licence.name, licence.value, a.parent)
+		url, err := newBrokerSecret(a.ctx, a.name+"-"+licence.name, a.args.Placement, a.args.Vault, "hivemq-"+licence.name, licence.value, a.parent)
 		if err != nil {
 			return urls, err
 		}
@@ -78,21 +78,21 @@ func (a *aks) newLicences() ([2]pulumi.StringInput, error) {
 	return urls, nil
 }
 
-// newServiceAccounts lets the brokers' and the administration's pods act as the brokers' identity, without a secret between them. Azure takes
+// newServiceAccounts lets the brokers' and the administration's pods act as one identity, without a secret between them. Azure takes
 // one such change of an identity at a time.
 func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 	var made []pulumi.Resource
-	for _, pods := range [][2]string{{"broker", assets.HiveMQBrokerAccount}, {"admin", assets.HiveMQAdminAccount}} {
-		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+pods[0]+"-account", &managedidentity.FederatedIdentityCredentialArgs{
+	for _, account := range [][2]string{{"broker", assets.HiveMQBrokerAccount}, {"admin", assets.HiveMQAdminAccount}} {
+		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+account[0]+"-account", &managedidentity.FederatedIdentityCredentialArgs{
 			ResourceGroupName:                       a.args.ResourceGroup,
-			ResourceName:                            a.broker.Name,
-			FederatedIdentityCredentialResourceName: pulumi.String(pods[0]),
+			ResourceName:                            a.pods.Name,
+			FederatedIdentityCredentialResourceName: pulumi.String(account[0]),
 			Issuer:                                  a.cluster.OidcIssuerProfile.IssuerURL().Elem(),
-			Subject:                                 pulumi.String("system:serviceaccount:" + assets.HiveMQNamespace + ":" + pods[1]),
+			Subject:                                 pulumi.String("system:serviceaccount:" + assets.HiveMQNamespace + ":" + account[1]),
 			Audiences:                               pulumi.ToStringArray([]string{"api://AzureADTokenExchange"}),
 		}, a.parent, pulumi.DependsOn(made))
 		if err != nil {
-			return nil, fmt.Errorf("service account %s: %w", pods[1], err)
+			return nil, fmt.Errorf("service account %s: %w", account[1], err)
 		}
 		made = append(made, credential)
 	}
@@ -102,7 +102,7 @@ func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 // manifests renders what the cluster is filled with, by path. It waits for every secret that pods read.
 func (a *aks) manifests(licences [2]pulumi.StringInput) map[string]pulumi.StringInput {
 	rendered := pulumi.All(
-		a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.broker.ClientId,
+		a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.pods.ClientId,
 		a.args.Database.AdminPasswordURL, a.args.Database.BrokerPasswordURL, licences[0], licences[1],
 	).ApplyT(func(v []any) (map[string]string, error) {
 		text := func(i int) string { return v[i].(string) }

@@ -77,7 +77,7 @@ func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {
 		names = append(names, licenceSecret)
 	}
 	for _, name := range names {
-		url, err := newVaultSecret(c.ctx, c.name+"-"+name+"-secret", c.args.Placement, c.args.Vault, name, stored[name], c.parent)
+		url, err := newBrokerSecret(c.ctx, c.name+"-"+name+"-secret", c.args.Placement, c.args.Vault, name, stored[name], c.parent)
 		if err != nil {
 			return nil, err
 		}

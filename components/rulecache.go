@@ -74,7 +74,7 @@ func NewRuleCache(ctx *pulumi.Context, name string, args *RuleCacheArgs, opts ..
 		return nil, fmt.Errorf("private endpoint: %w", err)
 	}
 	r.Host, r.Port = redis.host, redis.port
-	if r.PasswordURL, err = newVaultSecret(ctx, name+"-secret", args.Placement, args.Vault, "redis-password", redis.key, parent); err != nil {
+	if r.PasswordURL, err = newBrokerSecret(ctx, name+"-secret", args.Placement, args.Vault, "redis-password", redis.key, parent); err != nil {
 		return nil, err
 	}
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{"host": r.Host})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2"
+	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -65,15 +66,31 @@ func NewVault(ctx *pulumi.Context, name string, args *VaultArgs, opts ...pulumi.
 
 // newVaultSecret puts a value into the vault and gives back the URL under which Azure services read its newest version.
 func newVaultSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+	return newNamedSecret(ctx, name, place, v, pulumi.String(secret), value, parent)
+}
+
+// newBrokerSecret is newVaultSecret for a secret that goes when its broker goes. A deleted one keeps its name for 90 days, so that each gets
+// another one: the broker may come back.
+func newBrokerSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+	suffix, err := random.NewRandomString(ctx, name+"-suffix", &random.RandomStringArgs{
+		Length: pulumi.Int(4), Upper: pulumi.Bool(false), Special: pulumi.Bool(false),
+	}, parent)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("name of vault secret %s: %w", secret, err)
+	}
+	return newNamedSecret(ctx, name, place, v, pulumi.Sprintf("%s-%s", secret, suffix.Result), value, parent)
+}
+
+func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
 	s, err := keyvault.NewSecret(ctx, name, &keyvault.SecretArgs{
 		ResourceGroupName: place.ResourceGroup,
 		VaultName:         v.Name,
-		SecretName:        pulumi.String(secret),
+		SecretName:        secret.ToStringOutput().ToStringPtrOutput(),
 		Properties:        &keyvault.SecretPropertiesArgs{Value: pulumi.ToSecret(value).(pulumi.StringOutput)},
 		Tags:              place.tags(),
 	}, parent)
 	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("vault secret %s: %w", secret, err)
+		return pulumi.StringOutput{}, fmt.Errorf("vault secret %s: %w", name, err)
 	}
 	return pulumi.Sprintf("%ssecrets/%s", v.URI, s.Name), nil
 }

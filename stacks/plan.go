@@ -118,7 +118,8 @@ func (p Plan) guard(resource string) components.Guard {
 func compact(name string) string { return strings.ReplaceAll(name, "-", "") }
 
 func tags(stack string, c Config) map[string]string {
-	all := map[string]string{"project": "amora-sync", "stack": stack, "broker": c.Broker}
+	// The broker is not among them: a switch would touch the database for it.
+	all := map[string]string{"project": "amora-sync", "stack": stack}
 	for key, value := range c.Tags {
 		all[key] = value
 	}

@@ -121,3 +121,29 @@ func TestABadConfigDeploysNothing(t *testing.T) {
 		t.Errorf("deployed: %v", s.worldIDs())
 	}
 }
+
+func TestASwitchOfTheBrokerAndBackKeepsWhatIsStateful(t *testing.T) {
+	t.Parallel()
+	s := deployedStage(t, "dev")
+	stateful := []string{"base-group", "network-vnet", "network-database", "database-server", "database-database", "vault-vault", "zone-zone"}
+	before := map[string]string{}
+	for _, name := range stateful {
+		before[name] = s.idOf(name)
+	}
+	for _, edits := range [][]string{{"broker=hivemq-aks"}, nil} {
+		s.edits(edits...)
+		switched := s.must(Up)
+		for _, name := range stateful {
+			if s.idOf(name) != before[name] {
+				t.Errorf("after %v, %s is another one", edits, name)
+			}
+		}
+		if !slices.Equal(s.azureIDs(), s.worldIDs()) {
+			t.Errorf("after %v the state and Azure differ:\n%v\n%v", edits, s.azureIDs(), s.worldIDs())
+		}
+		// What is updated: the two names of clients, and the endpoint that holds them.
+		if switched.Changes["replace"] != 0 || switched.Changes["update"] != 3 {
+			t.Errorf("the switch changed %v", switched.Changes)
+		}
+	}
+}
