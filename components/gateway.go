@@ -94,7 +94,7 @@ func gatewayArgs(args *GatewayArgs, subnet, address, identity pulumi.IDOutput) *
 		ResourceGroupName:      args.ResourceGroup,
 		ApplicationGatewayName: pulumi.String(args.Name),
 		Location:               pulumi.String(args.Location),
-		Zones:                  pulumi.ToStringArray(args.Zones),
+		Zones:                  inZones(args.Zones),
 		Sku:                    &network.ApplicationGatewaySkuArgs{Name: pulumi.String("Standard_v2"), Tier: pulumi.String("Standard_v2")},
 		AutoscaleConfiguration: &network.ApplicationGatewayAutoscaleConfigurationArgs{
 			MinCapacity: pulumi.Int(args.Instances[0]), MaxCapacity: pulumi.Int(args.Instances[1]),

@@ -109,7 +109,7 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 			OsDiskType: pulumi.String("Managed"), OsDiskSizeGB: pulumi.Int(systemDiskGB),
 			EnableAutoScaling: pulumi.Bool(true), Count: pulumi.Int(max(systemMinNodes, len(zones))),
 			MinCount: pulumi.Int(max(systemMinNodes, len(zones))), MaxCount: pulumi.Int(systemMaxNodes),
-			VnetSubnetID: a.subnet.ToStringPtrOutput(), AvailabilityZones: pulumi.ToStringArray(zones),
+			VnetSubnetID: a.subnet.ToStringPtrOutput(), AvailabilityZones: inZones(zones),
 			UpgradeSettings: &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1")},
 		}},
 		Tags: a.args.tags(),

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// newNATGateway registers what lets a subnet reach the Internet, from one fixed address: Azure gives new subnets no way out of
-// their own any more.
+// newNATGateway registers what lets a subnet reach the Internet, from one fixed address: Azure gives new subnets no way out of their own
+// any more. Its address is in all zones; the gateway itself is in one, which Azure picks, since this SKU has no other way.
 func newNATGateway(ctx *pulumi.Context, name string, place Placement, azureName string, zones []string, parent pulumi.ResourceOption) (*network.NatGateway, error) {
 	address, err := newPublicAddress(ctx, name+"-nat-address", place, azureName+"-nat", zones, parent)
 	if err != nil {
@@ -20,9 +20,7 @@ func newNATGateway(ctx *pulumi.Context, name string, place Placement, azureName 
 		Location:          pulumi.String(place.Location),
 		Sku:               &network.NatGatewaySkuArgs{Name: pulumi.String("Standard")},
 		PublicIpAddresses: network.SubResourceArray{&network.SubResourceArgs{Id: address.ID().ToStringPtrOutput()}},
-		// Without zones, Azure places the gateway in one of them; its address may be in all. A gateway is in one zone or in none.
-		IdleTimeoutInMinutes: pulumi.Int(4),
-		Tags:                 place.tags(),
+		Tags:              place.tags(),
 	}, parent)
 	if err != nil {
 		return nil, fmt.Errorf("NAT gateway: %w", err)
@@ -39,7 +37,15 @@ func newPublicAddress(ctx *pulumi.Context, name string, place Placement, azureNa
 		Sku:                      &network.PublicIPAddressSkuArgs{Name: pulumi.String("Standard"), Tier: pulumi.String("Regional")},
 		PublicIPAllocationMethod: pulumi.String("Static"),
 		PublicIPAddressVersion:   pulumi.String("IPv4"),
-		Zones:                    pulumi.ToStringArray(zones),
+		Zones:                    inZones(zones),
 		Tags:                     place.tags(),
 	}, parent)
+}
+
+// inZones leaves the zones out where there are none.
+func inZones(zones []string) pulumi.StringArrayInput {
+	if len(zones) == 0 {
+		return nil
+	}
+	return pulumi.ToStringArray(zones)
 }

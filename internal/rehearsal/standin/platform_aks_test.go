@@ -100,12 +100,7 @@ func TestWhatAKSAndItsGatewayRefuseIsRefused(t *testing.T) {
 			return p.with(path, elements)
 		}
 	}
-	for _, c := range []struct {
-		sentence string
-		part     string
-		edit     func(part) part
-		want     string
-	}{
+	refuses(t, []refused{
 		{"a dynamic address of the sku Standard", "nat-address", edit("publicIPAllocationMethod", "Dynamic"), "StandardSkuPublicIPAddressesMustBeStatic"},
 
 		{"a cluster without system nodes", "aks", element("agentPoolProfiles", "mode", "User"), "at least one system pool"},
@@ -159,20 +154,7 @@ func TestWhatAKSAndItsGatewayRefuseIsRefused(t *testing.T) {
 		{"two rules of one priority", "app gateway", element("requestRoutingRules", "priority", 100), "PriorityMustBeUnique"},
 		{"a certificate that there is not", "app gateway", element("sslCertificates", "keyVaultSecretId", secretURI+"none"), "SecretNotFound"},
 		{"a certificate without a role", "app gateway", edit("identity.userAssignedIdentities", l{identityID + "nodes"}), "Forbidden"},
-	} {
-		t.Run(strings.ReplaceAll(c.sentence, " ", "-"), func(t *testing.T) {
-			t.Parallel()
-			r := rehearse(t, Faults{})
-			r.upTo(c.part)
-			var p part
-			if c.part != "" {
-				p = planned(t, c.part)
-			}
-			if _, err := r.create(c.edit(p)); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("got %v, want a refusal with %q", err, c.want)
-			}
-		})
-	}
+	})
 }
 
 func TestAGatewayBehindARuleThatShutsAzureOutIsRefused(t *testing.T) {

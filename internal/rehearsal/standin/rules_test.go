@@ -31,12 +31,7 @@ func TestWhatAzureRefusesIsRefused(t *testing.T) {
 			return p.with("template.containers", l{first.inputs})
 		}
 	}
-	for _, c := range []struct {
-		sentence string
-		part     string
-		edit     func(part) part
-		want     string
-	}{
+	refuses(t, []refused{
 		{"a resource in a group that is not there", "network", edit("resourceGroupName", "rg-other"), "ResourceGroupNotFound"},
 		{"a child of a parent that is not there", "users", edit("serverName", "pg-other"), "ParentResourceNotFound"},
 		{"an id that leads nowhere", "link", edit("virtualNetwork.id", networkID+"-other"), "InvalidResourceReference"},
@@ -137,7 +132,19 @@ func TestWhatAzureRefusesIsRefused(t *testing.T) {
 		{"a route with a star in the middle", "route", edit("patternsToMatch", l{"/*/mqtt"}), "at its end only"},
 		{"a redirect without HTTP", "route", edit("httpsRedirect", "Enabled"), "HttpsRedirect"},
 		{"a second route for one path", "", func(part) part { return planned(t, "route").with("routeName", "again") }, "both match"},
-	} {
+	})
+}
+
+// refused is an edit of one part of the platform, which Azure refuses in some words when all before that part is there.
+type refused struct {
+	sentence string
+	part     string // "" for all of the platform
+	edit     func(part) part
+	want     string
+}
+
+func refuses(t *testing.T, cases []refused) {
+	for _, c := range cases {
 		t.Run(strings.ReplaceAll(c.sentence, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			r := rehearse(t, Faults{})
