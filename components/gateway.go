@@ -33,8 +33,8 @@ type GatewayArgs struct {
 	Certificate    *Certificate // as PKCS#12: the gateway takes no PEM
 	SubscriptionID pulumi.StringInput
 
-	BackendAddress                string // private IPv4 address that takes plain MQTT and WebSocket
-	BackendMQTT, BackendWebSocket int    // ports
+	BackendAddress                pulumi.StringInput // private IPv4 address that takes plain MQTT and WebSocket
+	BackendMQTT, BackendWebSocket int                // ports
 }
 
 // Gateway is an Application Gateway that ends TLS: MQTT on 8883 by its layer-4 proxy, MQTT over WebSocket on 443 as HTTP. The broker
@@ -48,7 +48,7 @@ type Gateway struct {
 // NewGateway registers the gateway with its subnet, its public address, and an identity that may read the certificate.
 func NewGateway(ctx *pulumi.Context, name string, args *GatewayArgs, opts ...pulumi.ResourceOption) (*Gateway, error) {
 	g := &Gateway{}
-	if err := ctx.RegisterComponentResourceV2(gatewayType, name, pulumi.Map{"backend": pulumi.String(args.BackendAddress)}, g, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(gatewayType, name, pulumi.Map{"backend": args.BackendAddress}, g, opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(g)
@@ -119,7 +119,7 @@ func gatewayArgs(args *GatewayArgs, subnet, address, identity pulumi.IDOutput) *
 		BackendAddressPools: network.ApplicationGatewayBackendAddressPoolArray{&network.ApplicationGatewayBackendAddressPoolArgs{
 			Name: pulumi.String(brokers),
 			BackendAddresses: network.ApplicationGatewayBackendAddressArray{&network.ApplicationGatewayBackendAddressArgs{
-				IpAddress: pulumi.String(args.BackendAddress),
+				IpAddress: args.BackendAddress.ToStringOutput().ToStringPtrOutput(),
 			}},
 		}},
 		Tags: args.tags(),
@@ -161,7 +161,7 @@ func addWebSocket(gateway *network.ApplicationGatewayArgs, args *GatewayArgs, fr
 	})
 	gateway.Probes = append(gateway.Probes.(network.ApplicationGatewayProbeArray), &network.ApplicationGatewayProbeArgs{
 		Name: pulumi.String(part), Protocol: pulumi.String("Http"), Port: pulumi.Int(args.BackendWebSocket),
-		Host: pulumi.String(args.BackendAddress), Path: pulumi.String(assets.WebSocketPath),
+		Host: args.BackendAddress.ToStringOutput().ToStringPtrOutput(), Path: pulumi.String(assets.WebSocketPath),
 		Interval: pulumi.Int(10), Timeout: pulumi.Int(5), UnhealthyThreshold: pulumi.Int(3),
 		// A broker that is well refuses a plain request in words: it wants an upgrade.
 		Match: &network.ApplicationGatewayProbeHealthResponseMatchArgs{StatusCodes: pulumi.ToStringArray([]string{"200-499"})},

@@ -59,7 +59,8 @@ type OnAKS struct {
 	pulumi.ResourceState
 
 	ClusterName pulumi.StringOutput `pulumi:"clusterName"`
-	Ready       pulumi.StringOutput `pulumi:"ready"` // ARM id of the Flux configuration, known once brokers run
+	Address     pulumi.StringOutput `pulumi:"address"` // BrokerAddress, known once the cluster is there
+	Ready       pulumi.StringOutput `pulumi:"ready"`   // ARM id of the Flux configuration, known once brokers run
 }
 
 // aks is what the parts of one OnAKS share.
@@ -98,7 +99,8 @@ func NewOnAKS(ctx *pulumi.Context, name string, args *OnAKSArgs, opts ...pulumi.
 		return nil, fmt.Errorf("contents: %w", err)
 	}
 	b.ClusterName = a.cluster.Name
-	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"clusterName": b.ClusterName, "ready": b.Ready})
+	b.Address = a.cluster.ID().ApplyT(func(pulumi.ID) string { return args.BrokerAddress }).(pulumi.StringOutput)
+	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"clusterName": b.ClusterName, "address": b.Address, "ready": b.Ready})
 }
 
 // newIdentities makes the identities of the control plane, of the nodes, and of the pods, and gives back the roles that the cluster

@@ -257,7 +257,7 @@ func TestTheGatewayTakesOnlyTLS12AndNewerAndReadsTheNewestCertificate(t *testing
 		}
 		_, err = NewGateway(ctx, "gateway", &GatewayArgs{
 			Placement: place(), Name: "amora", SubnetCIDR: "10.0.1.128/26", Zones: []string{"1", "2", "3"}, Instances: [2]int{2, 10}, Network: n,
-			Certificate: certificate, SubscriptionID: pulumi.String("s"), BackendAddress: "10.0.1.126", BackendMQTT: 1883, BackendWebSocket: 8000,
+			Certificate: certificate, SubscriptionID: pulumi.String("s"), BackendAddress: pulumi.String("10.0.1.126"), BackendMQTT: 1883, BackendWebSocket: 8000,
 		})
 		return err
 	})

@@ -34,7 +34,8 @@ func deployHiveMQ(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoi
 	gateway, err := components.NewGateway(ctx, "gateway", &components.GatewayArgs{
 		Placement: f.place, Name: p.Name, SubnetCIDR: p.Network.Gateway, Zones: p.Gateway.Zones, Instances: p.Gateway.Instances,
 		Network: f.network, Certificate: f.certificate, SubscriptionID: f.base.SubscriptionID,
-		BackendAddress: p.Network.BrokerAddress, BackendMQTT: assets.HiveMQPort, BackendWebSocket: assets.HiveMQWebSocketPort,
+		// After the cluster: by then Azure knows everywhere that the gateway may read the certificate.
+		BackendAddress: broker.Address, BackendMQTT: assets.HiveMQPort, BackendWebSocket: assets.HiveMQWebSocketPort,
 	}, f.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("gateway: %w", err)

@@ -26,6 +26,7 @@ func rehearse() *cobra.Command {
 	flags.BoolVar(&o.JSON, "json", false, "print one JSON document; progress goes to standard error")
 	flags.IntVar(&o.Faults.FailAt, "fail-at", 0, "let the N-th call that changes something fail")
 	flags.IntVar(&o.Faults.DieAt, "die-at", 0, "let the answer to the N-th call that changes something get lost")
+	flags.BoolVar(&o.Faults.SlowRoles, "slow-roles", false, "let no service know of a role before the next run")
 	flags.IntVar(&o.Faults.Throttle, "throttle", 0, "answer every N-th call that changes something with 429 first")
 	for _, v := range []struct {
 		name, short string

@@ -3,7 +3,6 @@
 package rehearsal
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -76,19 +75,6 @@ func converges(t *testing.T, name, template string, faults standin.Faults, want 
 	if pending := s.state().PendingOperations; len(pending) > 0 {
 		t.Errorf("after %+v operations are pending: %v", faults, pending)
 	}
-}
-
-// upOnly is Up without its report.
-func upOnly(ctx context.Context, o Options) (Result, error) {
-	s, err := open(ctx, o)
-	if err != nil {
-		return Result{}, err
-	}
-	_, failure := s.up()
-	if err := s.server.Close(); err != nil {
-		return Result{}, err
-	}
-	return Result{}, failure
 }
 
 func outputsOf(state apitype.DeploymentV3) map[string]any {

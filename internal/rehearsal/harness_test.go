@@ -229,3 +229,16 @@ func (b brisk) Run(ctx context.Context, dir string, in io.Reader, out, errs []io
 	}
 	return b.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
 }
+
+// upOnly is Up without its report.
+func upOnly(ctx context.Context, o Options) (Result, error) {
+	s, err := open(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	_, failure := s.up()
+	if err := s.server.Close(); err != nil {
+		return Result{}, err
+	}
+	return Result{}, failure
+}

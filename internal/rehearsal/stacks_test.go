@@ -232,3 +232,32 @@ func TestForAProgramTheResultIsOneJSONDocumentAndProgressGoesElsewhere(t *testin
 		t.Errorf("the progress is\n%s", &progress)
 	}
 }
+
+// Azure takes up to ten minutes to make a new role known. What does not wait for it by itself is refused, and made by a later run.
+func TestADeploymentWhoseRolesTakeTheirTimeGoesOnWhenItIsRunAgain(t *testing.T) {
+	for _, name := range []string{"dev", "dev-hivemq"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, name)
+			s.Faults.SlowRoles = true
+			refused := 0
+			for refused < 4 {
+				s.said.Reset()
+				_, err := upOnly(t.Context(), s.Options)
+				if err == nil {
+					break
+				}
+				refused++
+				if said := s.said.String(); !strings.Contains(said, "has none of the roles") && !strings.Contains(said, "UNAUTHORIZED") && !strings.Contains(said, "MissingPermission") {
+					t.Fatalf("%v\n%s", err, said)
+				}
+			}
+			if refused == 0 || refused == 4 {
+				t.Errorf("it was refused %d times", refused)
+			}
+			if !slices.Equal(s.azureIDs(), s.worldIDs()) {
+				t.Errorf("the state and Azure differ:\n%v\n%v", s.azureIDs(), s.worldIDs())
+			}
+		})
+	}
+}

@@ -85,7 +85,7 @@ func scopeOf(assignment *Resource) string {
 	return assignment.ID[:strings.LastIndex(fold(assignment.ID), "/providers/")]
 }
 
-func admitRole(w *World, r, _ *Resource) error {
+func admitRole(w *World, r, old *Resource) error {
 	principal := r.in().str("principalId")
 	if !strings.EqualFold(typeOf(r.in().str("roleDefinitionId")), "Microsoft.Authorization/roleDefinitions") {
 		return refusal("RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", r.in().str("roleDefinitionId"))
@@ -100,6 +100,9 @@ func admitRole(w *World, r, _ *Resource) error {
 			return refusal("RoleAssignmentExists", "The role assignment already exists. The ID of the existing role assignment is %s.", other.name())
 		}
 	}
+	if old == nil {
+		w.newRoles[fold(r.ID)] = true
+	}
 	return nil
 }
 
@@ -111,7 +114,8 @@ func (w *World) hasPrincipal(principal string) bool {
 	})
 }
 
-// may tells whether an identity has one of some roles at a resource or above it. An identity that was given is taken on trust.
+// may tells whether an identity has one of some roles at a resource or above it, and the resource's service knows that. An identity that was
+// given is taken on trust.
 func (w *World) may(identity string, roles []string, resource string) bool {
 	if w.find(identity) == nil {
 		return w.given[fold(identity)]
@@ -119,9 +123,18 @@ func (w *World) may(identity string, roles []string, resource string) bool {
 	return w.principalMay(w.find(identity).out().str("principalId"), roles, resource)
 }
 
+// mayInTime is may for what tries again until a new role is known.
+func (w *World) mayInTime(identity string, roles []string, resource string) bool {
+	slow := w.slowRoles
+	w.slowRoles = false
+	defer func() { w.slowRoles = slow }()
+	return w.may(identity, roles, resource)
+}
+
 func (w *World) principalMay(principal string, roles []string, resource string) bool {
 	return slices.ContainsFunc(w.each("authorization:RoleAssignment"), func(a *Resource) bool {
 		role := builtinRoles[strings.ToLower(lastSegment(a.in().str("roleDefinitionId")))]
-		return a.in().str("principalId") == principal && slices.Contains(roles, role) && within(resource, scopeOf(a))
+		known := !w.slowRoles || !w.newRoles[fold(a.ID)]
+		return known && a.in().str("principalId") == principal && slices.Contains(roles, role) && within(resource, scopeOf(a))
 	})
 }

@@ -252,7 +252,7 @@ func admitBlobSource(w *World, cluster *Resource, in props) error {
 	if client := source.str("managedIdentity.clientId"); client != "" && client != reader.out().str("clientId") {
 		return refusal("BadRequest", "The identity %s is not assigned to the nodes of the cluster.", client)
 	}
-	if reader != nil && !w.may(reader.ID, rolesToReadBlobs, container) {
+	if reader != nil && !w.mayInTime(reader.ID, rolesToReadBlobs, container) {
 		return refusal("AuthorizationPermissionMismatch", "This request is not authorized to perform this operation using this permission: %s has none of the roles %s.",
 			reader.name(), strings.Join(rolesToReadBlobs, ", "))
 	}

@@ -81,7 +81,7 @@ func admitScript(w *World, r, _ *Resource) error {
 		if at < 0 {
 			return scriptFailed("The resource '%s' of %s could not be found.", name, target.variable)
 		}
-		allowed := slices.ContainsFunc(identitiesOf(r), func(id string) bool { return w.may(id, target.roles, resources[at].ID) })
+		allowed := slices.ContainsFunc(identitiesOf(r), func(id string) bool { return w.mayInTime(id, target.roles, resources[at].ID) })
 		if !allowed {
 			return scriptFailed("ERROR: (Forbidden) The script's identity has none of the roles %s on %s.", strings.Join(target.roles, ", "), resources[at].ID)
 		}

@@ -24,6 +24,8 @@ type Faults struct {
 	FailAt   int // this call fails with an internal error of Azure's and changes nothing
 	Throttle int // every such call is answered 429 first, and retried as the real provider does
 	DieAt    int // this call does its work in the World, but its answer is lost
+
+	SlowRoles bool // a role is not known to other services before the next Server: Azure takes up to ten minutes to tell them
 }
 
 // Server serves one World. Close it.
@@ -47,6 +49,7 @@ type listener struct {
 // Serve listens on two loopback ports, one for each plugin. Several servers can run at the same time, each with a World of its own.
 func Serve(w *World, f Faults) (*Server, error) {
 	s := &Server{world: w, faults: f}
+	w.slowRoles = f.SlowRoles
 	if err := w.begin(); err != nil {
 		return nil, err
 	}
