@@ -35,7 +35,7 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 		ConfigurationSettings: pulumi.ToStringMap(map[string]string{"useKubeletIdentity": "true"}),
 	}, a.parent, pulumi.DependsOn([]pulumi.Resource{a.last}))
 	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("Flux extension: %w", err)
+		return pulumi.StringOutput{}, fmt.Errorf("extension of Flux: %w", err)
 	}
 	configuration, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-configuration", &kubernetes.FluxConfigurationArgs{
 		ResourceGroupName: a.args.ResourceGroup,
@@ -54,7 +54,7 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT40M"),
 	}, a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension})))
 	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("Flux configuration: %w", err)
+		return pulumi.StringOutput{}, fmt.Errorf("configuration of Flux: %w", err)
 	}
 	return configuration.ID().ToStringOutput(), nil
 }
