@@ -17,7 +17,8 @@ type NetworkArgs struct {
 	DatabaseSubnet  string // PostgreSQL: /28 or larger, nothing else in it
 	EndpointsSubnet string // private endpoints
 	AppsSubnet      string // of the broker on Container Apps …
-	ClusterSubnet   string // … and of the one on AKS: whichever is deployed makes its own, and both may use what is private here
+	ClusterSubnet   string // … of the one on AKS …
+	NodesSubnet     string // … and of the one on VMs: whichever is deployed makes its own, and all may use what is private here
 	Guard           Guard
 }
 

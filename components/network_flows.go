@@ -28,7 +28,7 @@ const (
 
 func databaseTier(args *NetworkArgs) tier {
 	return tier{name: "database", cidr: args.DatabaseSubnet, delegation: "Microsoft.DBforPostgreSQL/flexibleServers", policies: "Disabled", inbound: []flow{
-		{name: "postgresql", from: []string{args.AppsSubnet, args.ClusterSubnet}, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "brokers and jobs to the database"},
+		{name: "postgresql", from: []string{args.AppsSubnet, args.ClusterSubnet, args.NodesSubnet}, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "brokers and jobs to the database"},
 		{name: "replication", from: []string{args.DatabaseSubnet}, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "primary and standby"},
 		{name: denyNetwork, why: "nothing else in the network reaches the database"},
 	}}
@@ -77,6 +77,35 @@ func gatewayTier(cidr string) tier {
 			why: "Azure manages a gateway of version 2 through these ports; without them it fails"},
 		{name: "load-balancer", from: []string{"AzureLoadBalancer"}, to: anyAddress, why: "health probes of the gateway's instances"},
 		{name: denyNetwork, why: "nothing in the network needs the gateway"},
+	}}
+}
+
+// nodesTier is where the virtual machines with brokers are. The load balancer leaves the clients' addresses as they are.
+func nodesTier(cidr, bastion string, natGateway pulumi.IDOutput) tier {
+	inbound := []flow{
+		{name: "mqtt", from: []string{"Internet"}, to: cidr, ports: []string{strconv.Itoa(assets.VerneMQPort), strconv.Itoa(assets.VerneMQWebSocketPort)},
+			why: "MQTT over TLS, and over WebSocket"},
+		{name: "health", from: []string{"AzureLoadBalancer"}, to: cidr, ports: []string{strconv.Itoa(assets.VerneMQHealthPort)},
+			why: "health probes of the load balancer"},
+		{name: "cluster", from: []string{cidr}, to: cidr, ports: assets.VerneMQClusterPorts(),
+			why: "the nodes among each other: Erlang's port mapper and distribution, messages, and whether a node serves clients"},
+	}
+	if bastion != "" {
+		inbound = append(inbound, flow{name: "ssh", from: []string{bastion}, to: cidr, ports: []string{"22"}, why: "people, through Bastion"})
+	}
+	return tier{name: "nodes", cidr: cidr, policies: "Disabled", natGateway: natGateway, inbound: append(inbound,
+		flow{name: denyNetwork, why: "nothing else in the network reaches the nodes"},
+	)}
+}
+
+// bastionTier is where the Bastion host is. Azure wants its subnet under this name, and refuses a security group without these flows.
+func bastionTier(cidr string) tier {
+	return tier{name: "AzureBastionSubnet", cidr: cidr, policies: "Disabled", inbound: []flow{
+		{name: "people", from: []string{"Internet"}, to: anyAddress, ports: []string{"443"}, why: "people's browsers and CLIs"},
+		{name: "management", from: []string{"GatewayManager"}, to: anyAddress, ports: []string{"443"}, why: "Azure manages the host"},
+		{name: "load-balancer", from: []string{"AzureLoadBalancer"}, to: anyAddress, ports: []string{"443"}, why: "health probes of the host"},
+		{name: "instances", from: []string{"VirtualNetwork"}, to: anyAddress, ports: []string{"8080", "5701"}, why: "the host's instances among each other"},
+		{name: denyNetwork, why: "nothing else in the network needs the host"},
 	}}
 }
 

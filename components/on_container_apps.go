@@ -247,9 +247,9 @@ func secretValue(name, secret string) *app.EnvironmentVarArgs {
 	return &app.EnvironmentVarArgs{Name: pulumi.String(name), SecretRef: pulumi.String(secret)}
 }
 
-// compute is a share of a host, with 2 GiB of memory for each vCPU. Containers without one, which only run briefly, get Container
+// shareOfHost is a share of a host, with 2 GiB of memory for each vCPU. Containers without one, which only run briefly, get Container
 // Apps' default of 0.5 vCPU and 1 GiB.
-func compute(vcpu int) *app.ContainerResourcesArgs {
+func shareOfHost(vcpu int) *app.ContainerResourcesArgs {
 	return &app.ContainerResourcesArgs{Cpu: pulumi.Float64(vcpu), Memory: pulumi.String(fmt.Sprintf("%dGi", 2*vcpu))}
 }
 

@@ -55,7 +55,7 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 				Name:      pulumi.String("haproxy"),
 				Image:     c.args.Registry.image(proxyImage),
 				Command:   pulumi.ToStringArray(assets.EdgeCommand()),
-				Resources: compute(edgeVCPU),
+				Resources: shareOfHost(edgeVCPU),
 				Probes: app.ContainerAppProbeArray{
 					tcpProbe("Startup", assets.EdgeMQTTSPort, 1, 30),
 					tcpProbe("Liveness", assets.EdgeMQTTSPort, 10, 3),

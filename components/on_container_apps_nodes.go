@@ -169,7 +169,7 @@ func (c *containerApps) nodeContainer(i int) *app.ContainerArgs {
 		Image:     c.args.Registry.image(c.args.Image),
 		Command:   pulumi.ToStringArray(assets.NodeCommand()),
 		Env:       environment,
-		Resources: compute(c.args.Size.VCPU),
+		Resources: shareOfHost(c.args.Size.VCPU),
 		Probes: app.ContainerAppProbeArray{
 			tcpProbe("Startup", assets.DistributionPort, 5, 60),
 			tcpProbe("Liveness", assets.DistributionPort, 10, 6),

@@ -10,6 +10,7 @@ const (
 	roleManagedIdentityOperator     = "f1a07417-d97a-45cb-824c-7a7467783830" // Managed Identity Operator
 	roleNetworkContributor          = "4d97b98b-1d4f-4787-a291-c67834d212e7" // Network Contributor
 	roleStorageBlobDataReader       = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1" // Storage Blob Data Reader
+	roleStorageBlobDataContributor  = "ba92f5b4-2d11-453d-a403-e96b0029c9fe" // Storage Blob Data Contributor
 	roleAcrPull                     = "7f951dda-4ed3-4680-a7ca-43fe172d538d" // AcrPull
 	roleRegistryImport              = "577a9874-89fd-4f24-9dbd-b5034d0ad23a" // Container Registry Data Importer and Data Reader
 	roleKeyVaultSecretsUser         = "4633458b-17de-408a-b874-0445c86b69e6" // Key Vault Secrets User

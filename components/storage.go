@@ -80,7 +80,11 @@ func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[
 	}
 	var blobs []pulumi.Resource
 	for _, path := range paths {
-		blob, err := storage.NewBlob(ctx, name+"-"+pathpkg.Dir(path), &storage.BlobArgs{
+		part := pathpkg.Dir(path)
+		if part == "." {
+			part = path
+		}
+		blob, err := storage.NewBlob(ctx, name+"-"+part, &storage.BlobArgs{
 			ResourceGroupName: s.group,
 			AccountName:       s.Name,
 			ContainerName:     container.Name,

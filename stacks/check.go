@@ -1,7 +1,9 @@
 package stacks
 
 import (
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -18,7 +20,9 @@ const (
 	minNetworkBits = 16 // largest and …
 	maxNetworkBits = 23 // … smallest address space: a /24 for Container Apps and the same again for the rest
 	maxDomain      = 64 // Front Door and certificates: longest common name (RFC 5280, ub-common-name)
-	minNodeVCPU    = 4  // a smaller node has no room for a broker beside what AKS runs on every node
+	minAKSVCPU     = 4  // a smaller node has no room for a broker beside what AKS runs on every node
+	minVMVCPU      = 2
+	maxVCPU        = 96
 )
 
 var (
@@ -33,11 +37,16 @@ var (
 	cronRule     = regexp.MustCompile(`^\S+ \S+ \S+ \S+ \S+$`)
 	timezoneRule = regexp.MustCompile(`^(UTC|[A-Za-z]+/[A-Za-z0-9_+/-]+)$`)
 	vmRule       = regexp.MustCompile(`^Standard_([DEF])(\d+)[a-z]*s[a-z]*(_v\d+)?$`) // the s: Premium SSD
+	sshRule      = regexp.MustCompile(`^(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/]{60,}={0,3}( [^\r\n]*)?$`)
+	packageRule  = regexp.MustCompile(`^https://[^\s'"]+\.deb$`)
+	sha256Rule   = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	groupRule    = regexp.MustCompile(`^[a-zA-Z0-9._()-]{1,90}$`)
 )
 
+var brokers = []string{EMQXContainerApps, HiveMQAKS, VerneMQVMs}
+
 // The stateful resources by the names that allowReplace takes.
-var stateful = []string{"database", "network", "resourceGroup", "vault", "zone"}
+var stateful = []string{"database", "disks", "network", "resourceGroup", "vault", "zone"}
 
 // databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.
 var databaseTiers = map[string]string{"B": "Burstable", "D": "GeneralPurpose", "E": "MemoryOptimized"}
@@ -71,16 +80,14 @@ func (c *Config) check(f *Faults) {
 		c.checkEMQX(f)
 	case HiveMQAKS:
 		c.checkHiveMQ(f)
+	case VerneMQVMs:
+		c.checkVerneMQ(f)
 	}
 }
 
 func (c *Config) checkPlace(f *Faults) {
-	switch c.Broker {
-	case EMQXContainerApps, HiveMQAKS:
-	case VerneMQVMs:
-		f.add("broker", quoted(c.Broker), "is not in this version yet; %s and %s are", EMQXContainerApps, HiveMQAKS)
-	default:
-		f.add("broker", quoted(c.Broker), "must be %s or %s", EMQXContainerApps, HiveMQAKS)
+	if !slices.Contains(brokers, c.Broker) {
+		f.add("broker", quoted(c.Broker), "must be one of %s", strings.Join(brokers, ", "))
 	}
 	zoned, known := regions[c.Location]
 	if !known {
@@ -238,12 +245,7 @@ func (c *Config) checkEMQX(f *Faults) {
 
 func (c *Config) checkHiveMQ(f *Faults) {
 	h := c.HiveMQ
-	size := vmRule.FindStringSubmatch(h.VMSize)
-	if size == nil {
-		f.add("hivemq.vmSize", quoted(h.VMSize), "must be a D, E or F size that takes Premium SSD, such as Standard_D4s_v3 or Standard_D4s_v5")
-	} else if vcpu, err := strconv.Atoi(size[2]); err != nil || vcpu < minNodeVCPU || vcpu > 96 {
-		f.add("hivemq.vmSize", quoted(h.VMSize), "must have %d to 96 vCPUs", minNodeVCPU)
-	}
+	checkVMSize(f, "hivemq.vmSize", h.VMSize, minAKSVCPU)
 	for key, licence := range map[string]string{"licence": h.Licence, "securityLicence": h.SecurityLicence} {
 		if _, err := base64.StdEncoding.DecodeString(licence); err != nil {
 			f.add("hivemq."+key, "(secret)", "must be the licence file in base64, as base64 --wrap=0 FILE prints it")
@@ -260,6 +262,60 @@ func (c *Config) checkHiveMQ(f *Faults) {
 	if h.Licence == "" && c.Security.JWT != (JWT{}) {
 		f.add("security.jwt", "(set)", "needs hivemq.licence: only HiveMQ's enterprise security extension knows tokens")
 	}
+}
+
+func checkVMSize(f *Faults, key, value string, minVCPU int) {
+	size := vmRule.FindStringSubmatch(value)
+	if size == nil {
+		f.add(key, quoted(value), "must be a D, E or F size that takes Premium SSD, such as Standard_D4s_v3 or Standard_D4s_v5")
+	} else if vcpu, err := strconv.Atoi(size[2]); err != nil || vcpu < minVCPU || vcpu > maxVCPU {
+		f.add(key, quoted(value), "must have %d to %d vCPUs", minVCPU, maxVCPU)
+	}
+}
+
+func (c *Config) checkVerneMQ(f *Faults) {
+	v := c.VerneMQ
+	checkVMSize(f, "vernemq.vmSize", v.VMSize, minVMVCPU)
+	if !sshRule.MatchString(v.SSHKey) {
+		f.add("vernemq.sshKey", quoted(v.SSHKey), "must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa: Azure makes no machine without one")
+	}
+	if v.ClientCA != "" && !isCertificates(v.ClientCA) {
+		f.add("vernemq.clientCa", "(PEM)", "must be one or more CA certificates in PEM, and nothing else")
+	}
+	switch {
+	case v.PackageURL == "" && v.PackageSHA256 == "":
+		if v.AcceptEULA {
+			f.add("vernemq.acceptEula", "true", "is for the vendor's package, which needs vernemq.packageUrl and vernemq.packageSha256; VerneMQ built from its source has no such terms")
+		}
+	default:
+		if !packageRule.MatchString(v.PackageURL) {
+			f.add("vernemq.packageUrl", quoted(v.PackageURL), "must be the https URL of a Debian package for Ubuntu 24.04 (.deb)")
+		}
+		if !sha256Rule.MatchString(v.PackageSHA256) {
+			f.add("vernemq.packageSha256", quoted(v.PackageSHA256), "must be the package's SHA-256, 64 lower-case hexadecimal digits")
+		}
+		if !v.AcceptEULA {
+			f.add("vernemq.acceptEula", "false", "must be true for vernemq.packageUrl: the vendor's packages are under an EULA that wants a paid subscription for commercial use")
+		}
+	}
+	if c.Security.JWT != (JWT{}) {
+		f.add("security.jwt", "(set)", "must not be set: VerneMQ knows no tokens, only passwords and client certificates")
+	}
+}
+
+// isCertificates tells whether a text is PEM of CA certificates alone.
+func isCertificates(text string) bool {
+	found := 0
+	for rest := []byte(text); len(strings.TrimSpace(string(rest))) > 0; found++ {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil || block.Type != "CERTIFICATE" {
+			return false
+		}
+		if certificate, err := x509.ParseCertificate(block.Bytes); err != nil || !certificate.IsCA {
+			return false
+		}
+	}
+	return found > 0
 }
 
 func quoted(s string) string {

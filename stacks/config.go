@@ -1,7 +1,7 @@
 // Package stacks turns the config of a stack into a plan, and the plan into resources: Config → Plan → components → exports.
 package stacks
 
-// The brokers. Two are deployable in this version.
+// The brokers.
 const (
 	EMQXContainerApps = "emqx-container-apps"
 	HiveMQAKS         = "hivemq-aks"
@@ -31,6 +31,7 @@ type Config struct {
 	Security     Security          `config:"security"`
 	EMQX         EMQX              `config:"emqx"`
 	HiveMQ       HiveMQ            `config:"hivemq"`
+	VerneMQ      VerneMQ           `config:"vernemq"`
 	AllowReplace []string          `config:"allowReplace"` // stateful resources whose loss is agreed to
 	Tags         map[string]string `config:"tags"`
 }
@@ -44,7 +45,7 @@ type DNS struct {
 // Capacity is the number of broker nodes.
 type Capacity struct {
 	MinNodes int `config:"minNodes"` // always running
-	MaxNodes int `config:"maxNodes"` // EMQX: what runs in emqx.peak. HiveMQ: what the node pools may grow to
+	MaxNodes int `config:"maxNodes"` // EMQX: what runs in emqx.peak. HiveMQ: what the node pools may grow to. VerneMQ: without meaning
 }
 
 // Availability is what the stack survives.
@@ -108,6 +109,17 @@ type HiveMQ struct {
 	VMSize          string `config:"vmSize"`          // of a broker's node
 }
 
+// VerneMQ is what only this broker knows.
+type VerneMQ struct {
+	SSHKey        string `config:"sshKey"`        // public key of the machines' administrator, in OpenSSH's form
+	VMSize        string `config:"vmSize"`        // of a node
+	Bastion       bool   `config:"bastion"`       // a way in by SSH, for people
+	ClientCA      string `config:"clientCa"`      // PEM of those whose certificates clients must have, besides a password
+	AcceptEULA    bool   `config:"acceptEula"`    // of the vendor's package, which takes a paid subscription
+	PackageURL    string `config:"packageUrl"`    // the vendor's Debian package, instead of a build of the source
+	PackageSHA256 string `config:"packageSha256"` // in hexadecimal
+}
+
 // Peak is the window in which capacity.maxNodes nodes run. Empty: never.
 type Peak struct {
 	Timezone string `config:"timezone"`
@@ -118,7 +130,7 @@ type Peak struct {
 // defaults is a config as it is before anything but the broker is set: the sizes of a small production stack.
 func defaults(broker string) Config {
 	capacity := Capacity{MinNodes: 2, MaxNodes: 10}
-	if broker == HiveMQAKS {
+	if broker == HiveMQAKS || broker == VerneMQVMs {
 		capacity = Capacity{MinNodes: 3, MaxNodes: 5}
 	}
 	return Config{
@@ -131,5 +143,6 @@ func defaults(broker string) Config {
 		TLS:          TLS{Mode: TLSSelfSigned},
 		EMQX:         EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},
 		HiveMQ:       HiveMQ{VMSize: "Standard_D4s_v3"},
+		VerneMQ:      VerneMQ{VMSize: "Standard_D4s_v3"},
 	}
 }

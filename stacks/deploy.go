@@ -77,6 +77,8 @@ func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	switch p.Broker {
 	case HiveMQAKS:
 		at, err = deployHiveMQ(ctx, p, f, s)
+	case VerneMQVMs:
+		at, err = deployVerneMQ(ctx, p, f)
 	default:
 		at, err = deployEMQX(ctx, p, f, s)
 	}
@@ -103,6 +105,15 @@ func (f *foundation) uniqueCompact(prefix string) pulumi.StringOutput {
 	return pulumi.Sprintf("%s%s", compact(prefix), f.base.Suffix)
 }
 
+// newStorage registers the storage account, for the brokers that fetch what they run from there.
+func (f *foundation) newStorage(ctx *pulumi.Context, p Plan) (*components.Storage, error) {
+	storage, err := components.NewStorage(ctx, "storage", &components.StorageArgs{Placement: f.place, Name: f.uniqueCompact(p.Name)}, f.in)
+	if err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	return storage, nil
+}
+
 func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
 	provider, err := azure.NewProvider(ctx, "azure", &azure.ProviderArgs{Location: pulumi.String(p.Location)}, pulumi.Version(azureNativeVersion))
 	if err != nil {
@@ -118,7 +129,7 @@ func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
 	if f.network, err = components.NewNetwork(ctx, "network", &components.NetworkArgs{
 		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace,
 		DatabaseSubnet: p.Network.Database, EndpointsSubnet: p.Network.Endpoints,
-		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, Guard: p.guard("network"),
+		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes, Guard: p.guard("network"),
 	}, f.in); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}

@@ -18,9 +18,9 @@ func deployHiveMQ(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoi
 		}
 		ctx.Export("notice", pulumi.String(notice))
 	}
-	storage, err := components.NewStorage(ctx, "storage", &components.StorageArgs{Placement: f.place, Name: f.uniqueCompact(p.Name)}, f.in)
+	storage, err := f.newStorage(ctx, p)
 	if err != nil {
-		return endpoints{}, fmt.Errorf("storage: %w", err)
+		return endpoints{}, err
 	}
 	broker, err := components.NewOnAKS(ctx, "hivemq", &components.OnAKSArgs{
 		Placement: f.place, Name: p.Name, Licence: s.hiveMQLicence, SecurityLicence: s.hiveMQSecurityLicence, JWT: p.JWT,

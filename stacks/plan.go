@@ -29,6 +29,7 @@ type Plan struct {
 	HiveMQ   components.AKSSize
 	Cluster  components.ClusterRanges
 	Gateway  GatewayPlan
+	VerneMQ  VerneMQPlan
 	JWT      *assets.JWT
 
 	CertificateSecretURL string // "" for a self-signed one
@@ -38,9 +39,17 @@ type Plan struct {
 
 // NetworkPlan is the address space cut into subnets, as CIDR blocks.
 type NetworkPlan struct {
-	AddressSpace, Apps, Database, Endpoints, Cluster, Gateway string
+	AddressSpace, Apps, Database, Nodes, Endpoints, Cluster, Gateway, Bastion string
 
 	BrokerAddress string // of the load balancer inside Cluster
+}
+
+// VerneMQPlan is what a VerneMQ on VMs is made of.
+type VerneMQPlan struct {
+	components.VMsSize
+	SSHKey, ClientCA string
+	Bastion          bool
+	Package          *assets.VerneMQPackage // nil: built from source
 }
 
 // GatewayPlan is the size of the Application Gateway.
@@ -83,6 +92,7 @@ func NewPlan(stack string, c Config) Plan {
 		HiveMQ:       planHiveMQ(c, zoneNames(c, zoned)),
 		Cluster:      planCluster(c.Network.AddressSpace),
 		Gateway:      GatewayPlan{Zones: zoneNames(c, zoned), Instances: [2]int{1, 10}},
+		VerneMQ:      planVerneMQ(c, zoneNames(c, zoned)),
 		AllowReplace: c.AllowReplace,
 	}
 	if len(c.Availability.Zones) > 1 {
@@ -127,14 +137,16 @@ func tags(stack string, c Config) map[string]string {
 }
 
 // planNetwork cuts the address space: a /24 for the Container Apps environment at its start, and in the /24 after it a /28 for the database,
-// a /27 for private endpoints, a /26 for the nodes of a Kubernetes cluster and a /26 for the gateway in front of it. A /26 stays free.
+// a /28 for virtual machines with brokers, a /27 for private endpoints, a /26 for the nodes of a Kubernetes cluster, a /26 for the gateway in
+// front of it, and a /26 for Bastion.
 func planNetwork(space string) NetworkPlan {
 	base := netip.MustParsePrefix(space).Addr().As4()
 	block := func(third, fourth byte, bits int) string {
 		return fmt.Sprintf("%d.%d.%d.%d/%d", base[0], base[1], base[2]+third, fourth, bits)
 	}
 	return NetworkPlan{
-		AddressSpace: space, Apps: block(0, 0, 24), Database: block(1, 0, 28), Endpoints: block(1, 32, 27), Cluster: block(1, 64, 26), Gateway: block(1, 128, 26),
+		AddressSpace: space, Apps: block(0, 0, 24), Database: block(1, 0, 28), Nodes: block(1, 16, 28), Endpoints: block(1, 32, 27),
+		Cluster: block(1, 64, 26), Gateway: block(1, 128, 26), Bastion: block(1, 192, 26),
 		// The last one of the subnet that Azure leaves: nodes get theirs from its start.
 		BrokerAddress: strings.TrimSuffix(block(1, 126, 32), "/32"),
 	}
@@ -185,6 +197,38 @@ func planHiveMQ(c Config, zones []string) components.AKSSize {
 		})
 	}
 	return size
+}
+
+// What a VerneMQ node is planned for. The seed's range is 1 to 2 MB of memory for each connection; this is its middle.
+const (
+	connectionKB = 1536
+	reservedGB   = 2 // GiB of a node's memory for the system
+)
+
+// planVerneMQ gives each node an address of its own and a zone, in turns. A node's place in the list decides both, so that one node more
+// changes no other.
+func planVerneMQ(c Config, zones []string) VerneMQPlan {
+	v := c.VerneMQ
+	plan := VerneMQPlan{SSHKey: v.SSHKey, ClientCA: v.ClientCA, Bastion: v.Bastion}
+	plan.VMSize, plan.DiskGB = v.VMSize, dataDiskGB
+	if match := vmRule.FindStringSubmatch(v.VMSize); match != nil {
+		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
+		plan.Connections = (vcpu*memoryOf[match[1]] - reservedGB) << 20 / connectionKB
+	}
+	if v.PackageURL != "" {
+		plan.Package = &assets.VerneMQPackage{URL: v.PackageURL, SHA256: v.PackageSHA256}
+	}
+	// Azure keeps the first four addresses of a subnet.
+	address := netip.MustParsePrefix(planNetwork(c.Network.AddressSpace).Nodes).Addr().Next().Next().Next()
+	for i := range c.Capacity.MinNodes {
+		address = address.Next()
+		node := components.VMNode{Address: address.String()}
+		if len(zones) > 0 {
+			node.Zone = zones[i%len(zones)]
+		}
+		plan.Nodes = append(plan.Nodes, node)
+	}
+	return plan
 }
 
 // share is how many of some nodes go into the i-th of several pools.

@@ -101,7 +101,32 @@ CREATE OR REPLACE VIEW hivemq.user_roles AS SELECT 0 AS user_id, 0 AS role_id, n
 CREATE OR REPLACE VIEW hivemq.role_permissions AS SELECT 0 AS role, 0 AS permission, now() AS created_at, now() AS updated_at WHERE false;
 GRANT USAGE ON SCHEMA hivemq TO mqtt_broker;
 GRANT SELECT ON ALL TABLES IN SCHEMA hivemq TO mqtt_broker;
--- HiveMQ names no schema; the other brokers name tables that only public has.
-ALTER ROLE mqtt_broker SET search_path = hivemq, public;
+
+-- The same users and rules as VerneMQ asks for them. It puts username and client id only in place of a whole level of a topic, and has no way
+-- to write a level that looks like such a place: a rule that it can't say allows nothing there. A subscription that is shared by a group is
+-- a topic of its own to it.
+CREATE OR REPLACE FUNCTION vernemq_pattern(topic text, username text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN bool_and(level NOT IN ('%m', '%u', '%c') AND (original = '${clientid}' OR position('${clientid}' IN original) = 0))
+        THEN string_agg(CASE original WHEN '${clientid}' THEN '%c' ELSE level END, '/' ORDER BY place) END
+    FROM (SELECT original, replace(original, '${username}', username) AS level, place
+        FROM unnest(string_to_array(topic, '/')) WITH ORDINALITY AS levels (original, place)) AS replaced
+$$;
+CREATE SCHEMA IF NOT EXISTS vernemq;
+CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS
+    SELECT ''::text AS mountpoint, '*'::text AS client_id, username, password_hash AS password,
+        (SELECT coalesce(json_agg(json_build_object('pattern', pattern) ORDER BY id), '[]') FROM (
+            SELECT 0 AS id, '#' AS pattern WHERE is_superuser
+            UNION ALL SELECT id, vernemq_pattern(topic, u.username) FROM mqtt_acl a WHERE a.username = u.username AND action IN ('publish', 'all')
+        ) AS rules WHERE pattern IS NOT NULL) AS publish_acl,
+        (SELECT coalesce(json_agg(json_build_object('pattern', prefix || pattern) ORDER BY id, prefix), '[]') FROM (
+            SELECT 0 AS id, '#' AS pattern WHERE is_superuser
+            UNION ALL SELECT id, vernemq_pattern(topic, u.username) FROM mqtt_acl a WHERE a.username = u.username AND action IN ('subscribe', 'all')
+        ) AS rules CROSS JOIN (VALUES (''), ('$share/+/')) AS prefixes (prefix) WHERE pattern IS NOT NULL) AS subscribe_acl
+    FROM mqtt_user u;
+GRANT USAGE ON SCHEMA vernemq TO mqtt_broker;
+GRANT SELECT ON ALL TABLES IN SCHEMA vernemq TO mqtt_broker;
+
+-- HiveMQ and VerneMQ name no schema; EMQX names tables that only public has.
+ALTER ROLE mqtt_broker SET search_path = hivemq, vernemq, public;
 
 COMMIT;

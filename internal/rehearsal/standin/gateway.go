@@ -62,7 +62,7 @@ func inUse(code, text string) func(*World, *Resource) error {
 }
 
 func admitGateway(w *World, r, _ *Resource) error {
-	for _, rule := range []func(*World, *Resource) error{gatewaySize, gatewaySubnet, gatewayAddress, gatewayReferences, gatewayPorts, gatewayRules, gatewayCertificates} {
+	for _, rule := range []func(*World, *Resource) error{gatewaySize, gatewaySubnet, gatewayAddress, ownReferences, gatewayPorts, gatewayRules, gatewayCertificates} {
 		if err := rule(w, r); err != nil {
 			return err
 		}
@@ -120,8 +120,16 @@ func gatewayAddress(w *World, r *Resource) error {
 
 var selfReference = regexp.MustCompile(`^\$self/([A-Za-z]+)/(.+)$`)
 
-// gatewayReferences holds that every part that another part names is there, by one name in its collection.
-func gatewayReferences(_ *World, r *Resource) error {
+// toSelf writes a reference to a part of a resource with the "$self" that stands for the resource's id.
+func toSelf(id, reference string) string {
+	if within(reference, id) {
+		return "$self" + reference[len(id):]
+	}
+	return reference
+}
+
+// ownReferences holds that every part that another part names is there, by one name in its collection.
+func ownReferences(_ *World, r *Resource) error {
 	parts := map[string]bool{}
 	for collection := range r.in() {
 		for _, part := range r.in().objects(collection) {
@@ -134,9 +142,8 @@ func gatewayReferences(_ *World, r *Resource) error {
 	}
 	var missing error
 	each(r.Inputs, func(text string) {
-		if m := selfReference.FindStringSubmatch(text); m != nil && !parts[m[1]+"/"+m[2]] {
-			missing = refusal("InvalidResourceReference", "Resource %s/%s/%s referenced by resource %s was not found. Please make sure that the referenced resource exists, "+
-				"and that both resources are in the same region.", r.ID, m[1], m[2], r.ID)
+		if m := selfReference.FindStringSubmatch(toSelf(r.ID, text)); m != nil && !parts[m[1]+"/"+m[2]] {
+			missing = unresolved(r.ID+"/"+m[1]+"/"+m[2], r.ID)
 		}
 	})
 	return missing

@@ -62,7 +62,7 @@ var kinds, kindsByARM map[string]*kind
 
 // The rules of the kinds look other kinds up, which Go allows only once the tables are there.
 func init() {
-	kinds, kindsByARM = tables(groupKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds, appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds)
+	kinds, kindsByARM = tables(groupKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds, appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds, computeKinds, loadBalancerKinds, bastionKinds)
 }
 
 func tables(areas ...[]*kind) (byToken, byARM map[string]*kind) {

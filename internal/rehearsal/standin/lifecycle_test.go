@@ -20,6 +20,11 @@ func TestWhatIsInUseIsNotDeleted(t *testing.T) {
 		{"cluster", "InUseSubnetCannotBeDeleted"},
 		{"nat", "InUseNatGatewayCannotBeDeleted"},
 		{"gateway-address", "PublicIPAddressCannotBeDeleted"},
+		{"nodes", "InUseSubnetCannotBeDeleted"},
+		{"balancer-address", "PublicIPAddressCannotBeDeleted"},
+		{"balancer", "InUseLoadBalancerCannotBeDeleted"},
+		{"interface", "must be dissociated"},
+		{"disk", "Disk data is attached to VM " + machineID},
 		{"origins", "associated with the route 'mqtt'"},
 		{"origin", "at least one enabled origin"},
 		{"domain", "associated with the route 'mqtt'"},
@@ -119,6 +124,12 @@ func TestAnUpdateThatAzureRefusesIsRefused(t *testing.T) {
 		{"no delegation of a subnet in use", "apps", "delegations", nil, "SubnetMissingRequiredDelegation"},
 		{"a network smaller than its subnets", "network", "addressSpace.addressPrefixes", l{"10.0.0.0/24"}, "NetcfgSubnetRangeOutsideVnet"},
 		{"a lower tier of a cache", "classic", "sku.name", "Basic", "scaled down"},
+		{"a smaller disk", "disk", "diskSizeGB", 64, "cannot be resized down"},
+		{"a disk above 4 TiB while a machine runs with it", "disk", "diskSizeGB", 8192, "while it is attached to running VM"},
+		{"another size of the system's disk", "machine", "storageProfile.osDisk.diskSizeGB", 64, "Disk resizing is allowed only"},
+		{"a size of a machine that takes no Premium SSD", "machine", "hardwareProfile.vmSize", "Standard_D4_v3", "does not support the storage account type Premium_LRS of disk 'data'"},
+		{"an interface with an address outside its subnet", "interface", "ipConfigurations", l{configuration("10.0.10.4")}, "PrivateIPAddressNotInSubnet"},
+		{"a security group that shuts Bastion's subnet", "bastion nsg", "securityRules", l{inbound(100, "Internet", "443")}, "NetworkSecurityGroupNotCompliantForAzureBastionSubnet"},
 	} {
 		t.Run(strings.ReplaceAll(c.sentence, " ", "-"), func(t *testing.T) {
 			t.Parallel()

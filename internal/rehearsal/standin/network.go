@@ -146,6 +146,9 @@ func admitSubnet(w *World, r, old *Resource) error {
 	if err := apart(w, r, ranges); err != nil {
 		return err
 	}
+	if err := bastionMayWork(r, w.find(r.in().str("networkSecurityGroup.id"))); err != nil {
+		return err
+	}
 	return keepsItsUsers(w, r, old, ranges)
 }
 
@@ -210,7 +213,7 @@ func releaseNetwork(w *World, r *Resource) error {
 	return nil
 }
 
-func admitSecurityGroup(_ *World, r, _ *Resource) error {
+func admitSecurityGroup(w *World, r, _ *Resource) error {
 	type slot struct {
 		direction string
 		priority  float64
@@ -225,6 +228,13 @@ func admitSecurityGroup(_ *World, r, _ *Resource) error {
 			return refusal("SecurityRuleConflict", "Security rule %s conflicts with rule %s. Rules cannot have the same Priority and Direction.", rule.str("name"), other)
 		}
 		taken[at] = rule.str("name")
+	}
+	for _, subnet := range w.each("network:Subnet") {
+		if fold(subnet.in().str("networkSecurityGroup.id")) == fold(r.ID) {
+			if err := bastionMayWork(subnet, r); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -28,6 +28,12 @@ func TestOutputsAreWhatAzureComputes(t *testing.T) {
 		{"record", "fqdn", "broker.mqtt.example.com."},
 		{"afd", "profileName", "fd"},
 		{"pull", "scope", registryID},
+		{"machine", "vmId", guid(machineID, "vm")},
+		{"machine", "osProfile.computerName", "vm-0"},
+		{"machine", "osProfile.customData", ""},
+		{"machine", "userData", ""},
+		{"extension", "type", "Microsoft.Compute/virtualMachines/extensions"},
+		{"disk", "diskState", "Unattached"},
 		{"app", "customDomainVerificationId", props(plainMap(made["env"].Properties)).str("customDomainConfiguration.customDomainVerificationId")},
 		{"app", "configuration.ingress.fqdn", "mqtt-edge." + props(plainMap(made["env"].Properties)).str("defaultDomain")},
 	} {

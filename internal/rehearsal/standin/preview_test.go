@@ -161,6 +161,17 @@ func TestADiffUpdatesReplacesOrIsQuiet(t *testing.T) {
 		{"another tag", "env", "tags", m{"a.b": "c"}, map[string]plugin.DiffKind{"tags": plugin.DiffAdd}},
 		{"one more range", "network", "addressSpace.addressPrefixes", l{"10.0.0.0/16", "10.1.0.0/16"}, map[string]plugin.DiffKind{"addressSpace.addressPrefixes[1]": plugin.DiffAdd}},
 		{"another role", "pull", "roleDefinitionId", acrImport, map[string]plugin.DiffKind{"roleDefinitionId": plugin.DiffUpdateReplace}},
+		{"a larger disk", "disk", "diskSizeGB", 256, map[string]plugin.DiffKind{"diskSizeGB": plugin.DiffUpdate}},
+		{"a disk in another zone", "disk", "zones", l{"2"}, map[string]plugin.DiffKind{"zones[0]": plugin.DiffUpdateReplace}},
+		{"a larger machine", "machine", "hardwareProfile.vmSize", "Standard_D8s_v3", map[string]plugin.DiffKind{"hardwareProfile.vmSize": plugin.DiffUpdate}},
+		{"a machine without its disk", "machine", "storageProfile.dataDisks", nil, map[string]plugin.DiffKind{"storageProfile.dataDisks": plugin.DiffDelete}},
+		{"another cache of the system's disk", "machine", "storageProfile.osDisk.caching", "ReadOnly", map[string]plugin.DiffKind{"storageProfile.osDisk.caching": plugin.DiffUpdate}},
+		{"another beginning of a machine", "machine", "osProfile.customData", "b3RoZXI=", map[string]plugin.DiffKind{"osProfile.customData": plugin.DiffUpdateReplace}},
+		{"another image", "machine", "storageProfile.imageReference.sku", "minimal", map[string]plugin.DiffKind{"storageProfile.imageReference.sku": plugin.DiffUpdateReplace}},
+		{"a machine in no zone", "machine", "zones", nil, map[string]plugin.DiffKind{"zones": plugin.DiffDeleteReplace}},
+		{"another command on a machine", "extension", "settings.commandToExecute", "false", map[string]plugin.DiffKind{"settings.commandToExecute": plugin.DiffUpdate}},
+		{"another extension", "extension", "publisher", "Microsoft.OSTCExtensions", map[string]plugin.DiffKind{"publisher": plugin.DiffUpdateReplace}},
+		{"a load balancer of another sku", "balancer", "sku.name", "Basic", map[string]plugin.DiffKind{"sku.name": plugin.DiffUpdateReplace}},
 	} {
 		t.Run(strings.ReplaceAll(c.sentence, " ", "-"), func(t *testing.T) {
 			r := rehearse(t, Faults{})

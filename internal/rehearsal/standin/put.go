@@ -133,8 +133,12 @@ func (w *World) referable(r *Resource, id string) error {
 		}
 		return refusal("RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", lastSegment(id))
 	}
+	return unresolved(id, r.ID)
+}
+
+func unresolved(id, by string) error {
 	return refusal("InvalidResourceReference", "Resource %s referenced by resource %s was not found. "+
-		"Please make sure that the referenced resource exists, and that both resources are in the same region.", id, r.ID)
+		"Please make sure that the referenced resource exists, and that both resources are in the same region.", id, by)
 }
 
 // remove deletes a resource and all that is in it, or refuses as Azure does.

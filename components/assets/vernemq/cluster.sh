@@ -1,0 +1,195 @@
+# shellcheck shell=bash
+# Who is in the cluster. Where no node takes clients, the first of the members founds the cluster; every other one that is new joins it, once
+# those who are there have forgotten whoever had its address before. A node that is no longer wanted hands over and leaves; one that is lost
+# and not wanted is forgotten. Needs blob and log of amora-node, and the variables of vernemq.env.
+
+name_of() { echo "VerneMQ@$1"; }
+is_wanted() { [[ " $MEMBERS " == *" $1 "* ]]; }
+is_founder() { [ "${MEMBERS%% *}" = "$1" ]; }
+
+# A node is settled once it is in the cluster. The mark is on the data disk: a new disk makes a new node.
+settled() { [ -e "$DATA/settled" ]; }
+
+# Lists everybody in the cluster: ADDRESS true|false, which says whether that one runs.
+members() {
+    "$VMQ_ADMIN" cluster show --format=json | python3 -c '
+import json, sys
+for row in json.load(sys.stdin)["table"]:
+    print(row["Node"].split("@")[1], str(row["Running"]).lower())' 2>/dev/null
+}
+knows() { members | grep --quiet "^$1 "; }
+
+# Waits until VerneMQ answers.
+answers() {
+    local try
+    for try in $(seq "${TRIES:-60}"); do
+        if [ -n "$(members 2>/dev/null)" ]; then
+            return
+        fi
+        log "VerneMQ does not answer yet ($try)"
+        sleep "${WAIT:-2}"
+    done
+    return 1
+}
+
+# Whether a node takes clients, which it does only when it is settled.
+takes_clients() { timeout 3 bash -c "exec 3<>/dev/tcp/$1/${2:-$MQTT_PORT}" 2>/dev/null; }
+
+# Names the first other node that takes clients.
+anybody() {
+    local peer
+    for peer in $MEMBERS; do
+        if [ "$peer" != "$ADDRESS" ] && takes_clients "$peer"; then
+            echo "$peer"
+            return
+        fi
+    done
+    return 1
+}
+
+# Finds a new node its place in the cluster, before it takes clients.
+settle() {
+    local peer="" try
+    for try in $(seq 6); do
+        if peer=$(anybody) || ! is_founder "$ADDRESS"; then
+            break
+        fi
+        # The founder gives others that may be there a minute to answer.
+        [ "$try" = 6 ] || sleep "${PATIENCE:-10}"
+    done
+    if [ -n "$peer" ]; then
+        join "$peer"
+    elif is_founder "$ADDRESS"; then
+        log "nobody is there: this node founds the cluster"
+    else
+        log "nobody takes clients yet; ${MEMBERS%% *} founds the cluster"
+        return 1
+    fi
+    date >"$DATA/settled"
+}
+
+# The others' memory of a node that had this address would mix with what this one is now, and only an empty node may join.
+join() {
+    systemctl stop vernemq 2>/dev/null || true
+    empty_disk
+    introduce
+    run
+    "$VMQ_ADMIN" cluster join "discovery-node=$(name_of "$1")" || true # asked for below
+    local try
+    for try in $(seq "${TRIES:-60}"); do
+        if knows "$1"; then
+            log "joined $1"
+            return
+        fi
+        log "$1 is not there yet ($try)"
+        sleep "${WAIT:-2}"
+    done
+    return 1
+}
+
+empty_disk() { find "$DATA" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +; }
+
+# Leaves a note for the others, and waits until one of them has taken it away: see admit.
+introduce() {
+    local note="$SHARED/new-$ADDRESS" try
+    echo "$ADDRESS" >"$STATE/note"
+    blob "$note" --request PUT --header 'x-ms-blob-type: BlockBlob' --upload-file "$STATE/note"
+    for try in $(seq "${NOTE_TRIES:-60}"); do
+        if [ "$(blob "$note" --head --output /dev/null --write-out '%{http_code}' 2>/dev/null)" = 404 ]; then
+            return
+        fi
+        log "waiting to be let in ($try)"
+        sleep "${NOTE_WAIT:-5}"
+    done
+    return 1
+}
+
+# Whether this node acts for all: it is the first one that runs.
+acts() {
+    local node known
+    known=$(members)
+    for node in $MEMBERS; do
+        if grep --quiet --line-regexp "$node true" <<<"$known"; then
+            [ "$node" = "$ADDRESS" ]
+            return
+        fi
+    done
+    return 1
+}
+
+# Forgets a node that does not run; the cluster gives what it knew of its clients to the others.
+forget() {
+    "$VMQ_ADMIN" cluster leave "node=$(name_of "$1")" || true # asked for below
+    sleep "${GOSSIP:-30}"
+    if knows "$1"; then
+        log "could not forget $1 yet"
+        return 1
+    fi
+}
+
+# Lets those in who are new, after forgetting whoever had their address.
+admit() {
+    local node note
+    for node in $MEMBERS; do
+        note="$SHARED/new-$node"
+        if [ "$node" = "$ADDRESS" ] || ! blob "$note" --head --output /dev/null 2>/dev/null; then
+            continue
+        fi
+        log "$node is new"
+        if knows "$node"; then
+            forget "$node" || continue
+        fi
+        blob "$note" --request DELETE
+    done
+}
+
+# Forgets those who are not wanted and have not run for some minutes.
+forget_lost() {
+    local node runs marks="$STATE/lost"
+    mkdir -p "$marks"
+    while read -r node runs; do
+        if is_wanted "$node" || [ "$runs" = true ]; then
+            rm -f "$marks/$node"
+        elif [ ! -e "$marks/$node" ]; then
+            touch "$marks/$node"
+        elif [ -n "$(find "$marks/$node" -mmin "+${GRACE:-3}")" ]; then
+            log "$node is lost and not wanted"
+            forget "$node"
+            rm "$marks/$node"
+        fi
+    done < <(members)
+}
+
+# Hands over clients and what waits for them, and leaves. VerneMQ stops by itself when that is done; what is on the disk then is worth nothing,
+# and would keep the node from joining again.
+depart() {
+    if ! settled; then
+        systemctl stop vernemq 2>/dev/null || true
+        return
+    fi
+    systemctl is-active --quiet vernemq || systemctl start vernemq
+    answers
+    log "no longer wanted: leaving the cluster"
+    "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true # may take longer than the command waits
+    local try
+    for try in $(seq "${TRIES:-60}"); do
+        # Not one that crashed, and is about to start again.
+        if [ "$(systemctl show --property ActiveState --value vernemq)" = inactive ]; then
+            empty_disk
+            log "left the cluster"
+            return
+        fi
+        log "still leaving ($try)"
+        sleep "${WAIT:-2}"
+    done
+    return 1
+}
+
+# Whether nobody is in the cluster but these, or no addresses are given.
+only() {
+    [ $# -gt 0 ] || return 0
+    local node
+    while read -r node _; do
+        [[ " $* " == *" $node "* ]] || return 1
+    done < <(members)
+}

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Installs VerneMQ, once. From its source: the first of the nodes builds it and keeps the result in the storage account, where the others
+# find it. Needs blob and log of amora-node, and the variables of vernemq.env.
+
+packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query --show --showformat '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 "${missing[@]}" >/dev/null
+}
+
+install_vernemq() {
+    packages postgresql-client openssl ca-certificates libsnappy1v5
+    id vernemq >/dev/null 2>&1 || useradd --system --home-dir /var/lib/vernemq --no-create-home --shell /usr/sbin/nologin vernemq
+    if [ -n "$PACKAGE_URL" ]; then
+        install_package
+    else
+        install_build
+    fi
+}
+
+install_package() {
+    [ "$(cat "$STATE/installed" 2>/dev/null)" != "$PACKAGE_SHA256" ] || return 0
+    curl --silent --show-error --fail --location --retry 3 --max-time 1800 --output "$STATE/vernemq.deb" "$PACKAGE_URL"
+    echo "$PACKAGE_SHA256  $STATE/vernemq.deb" | sha256sum --check --quiet
+    # What the package starts by itself would not have the data disk.
+    ln -sf /dev/null "$ROOT/etc/systemd/system/vernemq.service"
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o DPkg::Lock::Timeout=600 "$STATE/vernemq.deb" >/dev/null
+    rm "$ROOT/etc/systemd/system/vernemq.service"
+    echo "$PACKAGE_SHA256" >"$STATE/installed"
+}
+
+install_build() {
+    [ "$(cat "$STATE/installed" 2>/dev/null)" != "$COMMIT" ] || return 0
+    local name="vernemq-$VERSION-${COMMIT:0:12}-ubuntu24.04-amd64.tar.gz"
+    if ! blob "$SHARED/$name" --output "$STATE/build.tar.gz"; then
+        if [ "${MEMBERS%% *}" != "$ADDRESS" ] && ! waited_long; then
+            log "no build yet: ${MEMBERS%% *} makes it"
+            return 1
+        fi
+        build
+        # Whoever is first, all run the same build.
+        blob "$SHARED/$name" --request PUT --header 'x-ms-blob-type: BlockBlob' --header 'If-None-Match: *' --upload-file "$STATE/build.tar.gz" ||
+            blob "$SHARED/$name" --output "$STATE/build.tar.gz"
+    fi
+    rm -rf "$ROOT/opt/vernemq.new"
+    mkdir -p "$ROOT/opt/vernemq.new"
+    tar --extract --gzip --no-same-owner --file "$STATE/build.tar.gz" --directory "$ROOT/opt/vernemq.new"
+    ln -sfn /var/lib/vernemq "$ROOT/opt/vernemq.new/data"
+    ln -sfn /etc/vernemq/vernemq.conf "$ROOT/opt/vernemq.new/etc/vernemq.conf"
+    chown -R vernemq:vernemq "$ROOT/opt/vernemq.new"
+    chmod 0755 "$ROOT/opt/vernemq.new"
+    rm -rf "$ROOT/opt/vernemq"
+    mv "$ROOT/opt/vernemq.new" "$ROOT/opt/vernemq"
+    rm "$STATE/build.tar.gz"
+    echo "$COMMIT" >"$STATE/installed"
+}
+
+# The first node may be lost before it has built anything.
+waited_long() {
+    [ -e "$STATE/waiting" ] || touch "$STATE/waiting"
+    [ -n "$(find "$STATE/waiting" -mmin +45)" ]
+}
+
+build() {
+    log "building VerneMQ $VERSION"
+    packages build-essential git erlang-base erlang-dev erlang-asn1 erlang-crypto erlang-eldap erlang-eunit erlang-inets erlang-mnesia erlang-os-mon erlang-parsetools \
+        erlang-public-key erlang-runtime-tools erlang-sasl erlang-snmp erlang-ssl erlang-syntax-tools erlang-tools erlang-xmerl libsnappy-dev libssl-dev
+    local source="$STATE/source"
+    rm -rf "$source"
+    git clone --quiet --depth 1 --branch "$VERSION" https://github.com/vernemq/vernemq.git "$source"
+    if [ "$(git -C "$source" rev-parse HEAD)" != "$COMMIT" ]; then
+        log "the tag $VERSION is not $COMMIT any more"
+        return 1
+    fi
+    (cd "$source" && HOME="$STATE" make rel >"$STATE/build.log" 2>&1) || {
+        tail -n 30 "$STATE/build.log" >&2
+        return 1
+    }
+    tar --create --gzip --file "$STATE/build.tar.gz" --directory "$source/_build/default/rel/vernemq" .
+    rm -rf "$source"
+}

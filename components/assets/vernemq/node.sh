@@ -1,0 +1,178 @@
+# shellcheck shell=bash
+# What amora-node does on a machine with VerneMQ. Every step leaves alone what is as it should be, so that all of them run every minute, after
+# a reboot as on a new machine.
+ROOT="${ROOT:-}" # for tests
+DATA="$ROOT/var/lib/vernemq"
+CONFIG="$ROOT/etc/vernemq"
+UNIT="$ROOT/etc/systemd/system/vernemq.service"
+# shellcheck source=/dev/null
+. "$FOLDER/vernemq.env"
+# shellcheck source=install.sh
+. "$FOLDER/install.sh"
+# shellcheck source=cluster.sh
+. "$FOLDER/cluster.sh"
+
+tick() { reconcile; }
+
+reconcile() {
+    mount_data
+    if ! is_wanted "$ADDRESS"; then
+        depart
+        return
+    fi
+    install_vernemq
+    apply_schema
+    fetch_certificate
+    settled || settle
+    run
+    if acts; then
+        admit
+        forget_lost
+    fi
+}
+
+# deploy VERSION [ADDRESS…] ends well once the node serves, and, if addresses are given, once nobody else is in the cluster.
+deploy() {
+    local end=$((SECONDS + ${LIMIT:-5000}))
+    rm -f "$STATE/schema" "$STATE/certificate-checked" "$STATE/node.conf" # looked at anew
+    # A process of its own: a step that fails in a condition would not end it.
+    until "$0" reconcile && serves && only "${@:2}"; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            log "the node does not serve, or others have not left"
+            return 1
+        fi
+        sleep "${PAUSE:-10}"
+    done
+    log "the node serves with $1"
+}
+
+# Runs one operation on users and rules: its name and values are in the environment.
+admin() { as_database_admin sh "$FOLDER/admin.sh"; }
+
+as_database_admin() {
+    local password
+    password=$(secret "$ADMIN_PASSWORD_URL")
+    PGHOST="$DATABASE_HOST" PGDATABASE="$DATABASE_NAME" PGUSER="$DATABASE_ADMIN" PGPASSWORD="$password" \
+        PGSSLMODE="${PGSSLMODE:-verify-full}" PGSSLROOTCERT="${PGSSLROOTCERT:-system}" "$@"
+}
+
+mount_data() {
+    mkdir -p "$DATA"
+    ! mountpoint --quiet "$DATA" || return 0
+    local device="" candidate kind code=0
+    for candidate in "$ROOT/dev/disk/azure/scsi1/lun$LUN" "$ROOT/dev/disk/azure/data/by-lun/$LUN"; do
+        [ ! -e "$candidate" ] || device="$candidate"
+    done
+    if [ -z "$device" ]; then
+        log "the data disk is not attached"
+        return 1
+    fi
+    # Two stands for a disk on which nothing was found. Only such a one is formatted.
+    kind=$(blkid --probe --output value --match-tag TYPE "$device") || code=$?
+    if [ "$code" -eq 2 ]; then
+        mkfs.ext4 -q -m 1 -L vernemq "$device"
+    elif [ "$kind" != ext4 ]; then
+        log "the data disk holds ${kind:-something else}, and is left alone"
+        return 1
+    fi
+    mount -o noatime "$device" "$DATA"
+}
+
+apply_schema() {
+    local stamp password
+    stamp=$(cat "$FOLDER/schema.sql" "$FOLDER/schema.sh" | sha256sum)
+    [ "$(cat "$STATE/schema" 2>/dev/null)" != "$stamp" ] || return 0
+    password=$(secret "$BROKER_PASSWORD_URL")
+    BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" as_database_admin sh "$FOLDER/schema.sh"
+    echo "$stamp" >"$STATE/schema"
+}
+
+# Looks for a new certificate every hour. One that can't be had leaves the old one where it is.
+fetch_certificate() {
+    local checked="$STATE/certificate-checked"
+    mkdir -p "$CONFIG"
+    [ -z "$(find "$checked" -mmin -60 2>/dev/null)" ] || [ ! -s "$CONFIG/tls.pem" ] || return 0
+    if secret "$CERTIFICATE_URL" >"$STATE/certificate" && IN="$STATE/certificate" OUT="$STATE/tls.pem" sh "$FOLDER/certificate.sh" >&2; then
+        touch "$checked"
+        if ! cmp --silent "$STATE/tls.pem" "$CONFIG/tls.pem"; then
+            install --mode 0640 --group vernemq "$STATE/tls.pem" "$CONFIG/tls.pem"
+            # Those that are connected stay. The command fails after it has done its work.
+            ! systemctl is-active --quiet vernemq || "$VMQ_ADMIN" tls clear-pem-cache >/dev/null 2>&1 || true
+        fi
+    fi
+    rm -f "$STATE/certificate" "$STATE/tls.pem"
+    [ -s "$CONFIG/tls.pem" ]
+}
+
+# What only this node has, and what is secret. It is asked for when a version is deployed, and kept.
+write_node_conf() {
+    [ ! -s "$STATE/node.conf" ] || return 0
+    local password
+    password=$(secret "$BROKER_PASSWORD_URL")
+    cat >"$STATE/node.conf.new" <<CONF
+nodename = $(name_of "$ADDRESS")
+distributed_cookie = $COOKIE
+listener.vmq.clustering = $ADDRESS:$CLUSTER_PORT
+vmq_diversity.postgres.host = $DATABASE_HOST
+vmq_diversity.postgres.password = $password
+CONF
+    mv "$STATE/node.conf.new" "$STATE/node.conf"
+}
+
+# A node takes clients once it is in the cluster: one that is still to join has to be empty.
+write_listeners() {
+    if ! settled; then
+        echo "listener.http.default = 127.0.0.1:$HEALTH_PORT"
+        return
+    fi
+    local kind client_ca="$FOLDER/client-ca.pem"
+    echo "listener.http.default = $ADDRESS:$HEALTH_PORT"
+    echo "listener.ssl.default = $ADDRESS:$MQTT_PORT"
+    echo "listener.wss.default = $ADDRESS:$WEBSOCKET_PORT"
+    for kind in ssl wss; do
+        echo "listener.$kind.certfile = $CONFIG/tls.pem"
+        echo "listener.$kind.keyfile = $CONFIG/tls.pem"
+        # Newer Erlangs want one, even where clients are asked for no certificate.
+        echo "listener.$kind.cafile = $CONFIG/ca.pem"
+        [ ! -e "$client_ca" ] || echo "listener.$kind.require_certificate = on"
+    done
+}
+
+write_client_ca() {
+    local from="$FOLDER/client-ca.pem"
+    [ -e "$from" ] || from="$CONFIG/tls.pem"
+    sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$from" >"$STATE/ca.pem"
+    install --mode 0644 "$STATE/ca.pem" "$CONFIG/ca.pem"
+}
+
+# Starts VerneMQ, and starts it again when its configuration changed.
+run() {
+    local changed=no
+    write_node_conf
+    cat "$FOLDER/vernemq.conf" "$STATE/node.conf" >"$STATE/vernemq.conf"
+    write_listeners >>"$STATE/vernemq.conf"
+    write_client_ca
+    if ! cmp --silent "$STATE/vernemq.conf" "$CONFIG/vernemq.conf"; then
+        install --mode 0640 --group vernemq "$STATE/vernemq.conf" "$CONFIG/vernemq.conf"
+        changed=yes
+    fi
+    rm "$STATE/vernemq.conf"
+    if ! cmp --silent "$FOLDER/vernemq.service" "$UNIT"; then
+        install --mode 0644 "$FOLDER/vernemq.service" "$UNIT"
+        systemctl daemon-reload
+        changed=yes
+    fi
+    [ "$changed" = no ] || systemctl stop vernemq
+    if ! systemctl is-active --quiet vernemq; then
+        # Another machine may have written the disk, under another number of the same user.
+        chown -R vernemq:vernemq "$DATA"
+        systemctl start vernemq
+    fi
+    answers
+}
+
+# A listener that did not start is not seen by the health page.
+serves() {
+    curl --silent --fail --max-time 10 --output /dev/null "http://$ADDRESS:$HEALTH_PORT$HEALTH_PATH" &&
+        takes_clients "$ADDRESS" && takes_clients "$ADDRESS" "$WEBSOCKET_PORT"
+}

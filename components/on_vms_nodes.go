@@ -1,0 +1,189 @@
+package components
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/compute/v2"
+	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+// vmAdmin is the administrator of a machine, who comes in by SSH key.
+const vmAdmin = "amora"
+
+// vmSystemDiskGB is the size of a machine's system disk: P4, with room for a build.
+const vmSystemDiskGB = 32
+
+// vmNode is a node that is registered.
+type vmNode struct {
+	machine pulumi.StringOutput // its name
+	serves  pulumi.IDOutput     // known once it serves
+}
+
+// newNodes makes the nodes, one after the other, so that an update stops no more than one at a time, and each finds the one before it
+// serving.
+func (v *vms) newNodes() ([]vmNode, error) {
+	nodes := make([]vmNode, 0, len(v.args.Size.Nodes))
+	after := v.roles
+	for i := range v.args.Size.Nodes {
+		name := fmt.Sprintf("%s-node-%d", v.name, i)
+		machine, err := v.newMachine(i, name, after)
+		if err != nil {
+			return nil, fmt.Errorf("node %d: %w", i, err)
+		}
+		serves, err := v.newDeployment(i, name, machine)
+		if err != nil {
+			return nil, fmt.Errorf("deployment of node %d: %w", i, err)
+		}
+		after = []pulumi.Resource{serves}
+		nodes = append(nodes, vmNode{machine.Name, serves.ID()})
+	}
+	return nodes, nil
+}
+
+func (v *vms) machineName(i int) string { return fmt.Sprintf("%s-%d", v.args.Name, i) }
+
+// newMachine makes a machine with its disk and its network interface. Both stay when the machine is replaced, which takes them off the old
+// one first.
+func (v *vms) newMachine(i int, name string, after []pulumi.Resource) (*compute.VirtualMachine, error) {
+	disk, zones, err := v.newDisk(i, name)
+	if err != nil {
+		return nil, fmt.Errorf("disk: %w", err)
+	}
+	nic, err := v.newInterface(i, name)
+	if err != nil {
+		return nil, fmt.Errorf("network interface: %w", err)
+	}
+	return compute.NewVirtualMachine(v.ctx, name, v.machineArgs(i, disk.ID(), nic.ID(), zones), v.parent,
+		pulumi.DependsOn(after), pulumi.DeleteBeforeReplace(true))
+}
+
+// newDisk makes the disk with a node's sessions and messages, and gives back the zones that its machine must be in.
+func (v *vms) newDisk(i int, name string) (*compute.Disk, pulumi.StringArrayInput, error) {
+	zone := v.args.Size.Nodes[i].Zone
+	disk, err := compute.NewDisk(v.ctx, name+"-data", &compute.DiskArgs{
+		ResourceGroupName:   v.args.ResourceGroup,
+		DiskName:            pulumi.String(v.machineName(i) + "-data"),
+		Location:            pulumi.String(v.args.Location),
+		Zones:               inZones(single(zone)),
+		Sku:                 &compute.DiskSkuArgs{Name: pulumi.String("Premium_LRS")},
+		CreationData:        &compute.CreationDataArgs{CreateOption: pulumi.String("Empty")},
+		DiskSizeGB:          pulumi.Int(v.args.Size.DiskGB),
+		NetworkAccessPolicy: pulumi.String("DenyAll"),
+		PublicNetworkAccess: pulumi.String("Disabled"),
+		Tags:                v.args.tags(),
+	}, v.args.DisksGuard.options(v.parent, "resourceGroupName", "diskName", "location", "zones")...)
+	if err != nil {
+		return nil, nil, err
+	}
+	held := disk.Zones.ApplyT(func(zones []string) string {
+		if len(zones) == 0 {
+			return ""
+		}
+		return zones[0]
+	}).(pulumi.StringOutput)
+	held = v.args.DisksGuard.kept("disks", "zone of "+v.machineName(i), pulumi.String(zone), held)
+	if zone == "" {
+		return disk, nil, nil
+	}
+	return disk, pulumi.StringArray{held}, nil
+}
+
+func single(zone string) []string {
+	if zone == "" {
+		return nil
+	}
+	return []string{zone}
+}
+
+func (v *vms) newInterface(i int, name string) (*network.NetworkInterface, error) {
+	return network.NewNetworkInterface(v.ctx, name+"-interface", &network.NetworkInterfaceArgs{
+		ResourceGroupName:           v.args.ResourceGroup,
+		NetworkInterfaceName:        pulumi.String(v.machineName(i)),
+		Location:                    pulumi.String(v.args.Location),
+		EnableAcceleratedNetworking: pulumi.Bool(true),
+		IpConfigurations: network.NetworkInterfaceIPConfigurationArray{&network.NetworkInterfaceIPConfigurationArgs{
+			Name: pulumi.String("node"), Primary: pulumi.Bool(true),
+			Subnet:           &network.SubnetTypeArgs{Id: v.subnet.ToStringPtrOutput()},
+			PrivateIPAddress: pulumi.String(v.args.Size.Nodes[i].Address), PrivateIPAllocationMethod: pulumi.String("Static"),
+			LoadBalancerBackendAddressPools: network.BackendAddressPoolArray{&network.BackendAddressPoolArgs{
+				Id: pulumi.Sprintf("%s/backendAddressPools/%s", v.balancer.ID(), balancerPool),
+			}},
+		}},
+		Tags: v.args.tags(),
+	}, v.parent)
+}
+
+func (v *vms) machineArgs(i int, disk, nic pulumi.IDOutput, zones pulumi.StringArrayInput) *compute.VirtualMachineArgs {
+	customData := pulumi.All(v.settings, v.identity.ClientId).ApplyT(func(values []any) (string, error) {
+		text, err := assets.VerneMQMachine{SettingsURL: values[0].(string), ClientID: values[1].(string), Address: v.args.Size.Nodes[i].Address}.CloudInit()
+		return base64.StdEncoding.EncodeToString([]byte(text)), err
+	}).(pulumi.StringOutput)
+	return &compute.VirtualMachineArgs{
+		ResourceGroupName: v.args.ResourceGroup,
+		VmName:            pulumi.String(v.machineName(i)),
+		Location:          pulumi.String(v.args.Location),
+		Zones:             zones,
+		HardwareProfile:   &compute.HardwareProfileArgs{VmSize: pulumi.String(v.args.Size.VMSize)},
+		Identity: &compute.VirtualMachineIdentityArgs{
+			Type: compute.ResourceIdentityTypeUserAssigned, UserAssignedIdentities: pulumi.StringArray{v.identity.ID()},
+		},
+		SecurityProfile: &compute.SecurityProfileArgs{
+			SecurityType: pulumi.String("TrustedLaunch"),
+			UefiSettings: &compute.UefiSettingsArgs{SecureBootEnabled: pulumi.Bool(true), VTpmEnabled: pulumi.Bool(true)},
+		},
+		OsProfile: &compute.OSProfileArgs{
+			ComputerName: pulumi.String(v.machineName(i)), AdminUsername: pulumi.String(vmAdmin), CustomData: customData.ToStringPtrOutput(),
+			LinuxConfiguration: &compute.LinuxConfigurationArgs{
+				DisablePasswordAuthentication: pulumi.Bool(true), ProvisionVMAgent: pulumi.Bool(true),
+				Ssh: &compute.SshConfigurationArgs{PublicKeys: compute.SshPublicKeyTypeArray{&compute.SshPublicKeyTypeArgs{
+					KeyData: pulumi.String(v.args.SSHKey), Path: pulumi.String("/home/" + vmAdmin + "/.ssh/authorized_keys"),
+				}}},
+				// Azure patches the machines of one zone after those of another.
+				PatchSettings: &compute.LinuxPatchSettingsArgs{
+					PatchMode: pulumi.String("AutomaticByPlatform"), AssessmentMode: pulumi.String("AutomaticByPlatform"),
+					AutomaticByPlatformSettings: &compute.LinuxVMGuestPatchAutomaticByPlatformSettingsArgs{RebootSetting: pulumi.String("IfRequired")},
+				},
+			},
+		},
+		StorageProfile: &compute.StorageProfileArgs{
+			ImageReference: &compute.ImageReferenceArgs{
+				Publisher: pulumi.String("Canonical"), Offer: pulumi.String("ubuntu-24_04-lts"), Sku: pulumi.String("server"), Version: pulumi.String("latest"),
+			},
+			OsDisk: &compute.OSDiskArgs{
+				Name: pulumi.String(v.machineName(i) + "-system"), CreateOption: pulumi.String("FromImage"), DeleteOption: pulumi.String("Delete"),
+				DiskSizeGB: pulumi.Int(vmSystemDiskGB), Caching: compute.CachingTypesReadWrite,
+				ManagedDisk: &compute.ManagedDiskParametersArgs{StorageAccountType: pulumi.String("Premium_LRS")},
+			},
+			DataDisks: compute.DataDiskArray{&compute.DataDiskArgs{
+				Lun: pulumi.Int(assets.VerneMQDataLUN), CreateOption: pulumi.String("Attach"), DeleteOption: pulumi.String("Detach"),
+				Caching:     compute.CachingTypesNone, // a cache would hold writes of a database
+				ManagedDisk: &compute.ManagedDiskParametersArgs{Id: disk.ToStringPtrOutput()},
+			}},
+		},
+		NetworkProfile: &compute.NetworkProfileArgs{NetworkInterfaces: compute.NetworkInterfaceReferenceArray{&compute.NetworkInterfaceReferenceArgs{
+			Id: nic.ToStringPtrOutput(), Primary: pulumi.Bool(true), DeleteOption: pulumi.String("Detach"),
+		}}},
+		DiagnosticsProfile: &compute.DiagnosticsProfileArgs{BootDiagnostics: &compute.BootDiagnosticsArgs{Enabled: pulumi.Bool(true)}},
+		Tags:               v.args.tags(),
+	}
+}
+
+// newDeployment runs a command on a machine that fails unless the node comes to serve, and runs it again when its text changes.
+func (v *vms) newDeployment(i int, name string, machine *compute.VirtualMachine) (*compute.VirtualMachineExtension, error) {
+	return compute.NewVirtualMachineExtension(v.ctx, name+"-deployment", &compute.VirtualMachineExtensionArgs{
+		ResourceGroupName:       v.args.ResourceGroup,
+		VmName:                  machine.Name,
+		VmExtensionName:         pulumi.String("deployment"),
+		Location:                pulumi.String(v.args.Location),
+		Publisher:               pulumi.String("Microsoft.Azure.Extensions"),
+		Type:                    pulumi.String("CustomScript"),
+		TypeHandlerVersion:      pulumi.String("2.1"),
+		AutoUpgradeMinorVersion: pulumi.Bool(true),
+		Settings:                pulumi.Map{"commandToExecute": v.deployCommand(i)},
+		Tags:                    v.args.tags(),
+	}, v.parent)
+}
