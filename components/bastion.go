@@ -13,8 +13,8 @@ const bastionType = "amora:edge:Bastion"
 type BastionArgs struct {
 	Placement
 	Name       string
-	SubnetCIDR string // /26 or larger, nothing else in it
-	Zones      []string
+	SubnetCIDR string   // /26 or larger, nothing else in it
+	Zones      []string // of its address
 	Network    *Network
 }
 

@@ -16,10 +16,16 @@ type EndpointArgs struct {
 	Address         pulumi.StringInput // public IPv4 address
 	WebSocketRecord string             // of WebSocket clients
 	WebSocketHost   pulumi.StringInput // host name that serves them
+	After           []pulumi.Resource  // what has to be there before a name moves, beyond what the values wait for
 }
 
 // Endpoint is the two names under which clients reach the broker. They move last when the broker is switched.
-type Endpoint struct{ pulumi.ResourceState }
+type Endpoint struct {
+	pulumi.ResourceState
+
+	AddressRecordID   pulumi.IDOutput `pulumi:"addressRecordId"`   // known once MQTT clients are led to the broker
+	WebSocketRecordID pulumi.IDOutput `pulumi:"webSocketRecordId"` // known once WebSocket clients are
+}
 
 // NewEndpoint registers the names.
 func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...pulumi.ResourceOption) (*Endpoint, error) {
@@ -27,17 +33,21 @@ func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...p
 	if err := ctx.RegisterComponentResourceV2(endpointType, name, pulumi.Map{"address": args.Address}, e, opts...); err != nil {
 		return nil, err
 	}
-	if _, err := newRecord(ctx, name+"-address", args.Zone, args.Record, "A", func(r *network.RecordSetArgs) {
+	parent, after := pulumi.Parent(e), pulumi.DependsOn(args.After)
+	address, err := newRecord(ctx, name+"-address", args.Zone, args.Record, "A", func(r *network.RecordSetArgs) {
 		r.ARecords = network.ARecordArray{&network.ARecordArgs{Ipv4Address: args.Address.ToStringOutput().ToStringPtrOutput()}}
-	}, pulumi.Parent(e)); err != nil {
+	}, parent, after)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME", func(r *network.RecordSetArgs) {
+	webSocket, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME", func(r *network.RecordSetArgs) {
 		r.CnameRecord = &network.CnameRecordArgs{Cname: args.WebSocketHost.ToStringOutput().ToStringPtrOutput()}
-	}, pulumi.Parent(e), pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}})); err != nil {
+	}, parent, after, pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}}))
+	if err != nil {
 		return nil, err
 	}
-	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{})
+	e.AddressRecordID, e.WebSocketRecordID = address.ID(), webSocket.ID()
+	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{"addressRecordId": e.AddressRecordID, "webSocketRecordId": e.WebSocketRecordID})
 }
 
 // formerWebSocketRecord is what earlier versions called the record of WebSocket clients: it belonged to Front Door.

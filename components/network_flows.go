@@ -9,14 +9,15 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// flow is one permitted inbound flow. What no flow permits is denied: from the Internet by Azure's own last rule, and within the
-// network by closed tiers' denyNetwork.
+// flow is one permitted flow, into the tier unless it is outbound. What no flow permits is denied: from the Internet by Azure's own last rule,
+// and within the network by closed tiers' denyNetwork. Outwards Azure's own rules permit all that is not denied.
 type flow struct {
-	name  string
-	from  []string // CIDR blocks, or one service tag
-	to    string   // CIDR block
-	ports []string // TCP; nil stands for every port and protocol
-	why   string
+	name     string
+	outbound bool
+	from     []string // CIDR blocks, or one service tag
+	to       string   // CIDR block or service tag
+	ports    []string // TCP; nil stands for every port and protocol
+	why      string
 }
 
 const (
@@ -105,6 +106,10 @@ func bastionTier(cidr string) tier {
 		{name: "management", from: []string{"GatewayManager"}, to: anyAddress, ports: []string{"443"}, why: "Azure manages the host"},
 		{name: "load-balancer", from: []string{"AzureLoadBalancer"}, to: anyAddress, ports: []string{"443"}, why: "health probes of the host"},
 		{name: "instances", from: []string{"VirtualNetwork"}, to: anyAddress, ports: []string{"8080", "5701"}, why: "the host's instances among each other"},
+		{name: "machines", outbound: true, from: []string{anyAddress}, to: "VirtualNetwork", ports: []string{"22", "3389"}, why: "the machines; Azure wants both ports"},
+		{name: "azure", outbound: true, from: []string{anyAddress}, to: "AzureCloud", ports: []string{"443"}, why: "Azure's own services"},
+		{name: "instances-out", outbound: true, from: []string{"VirtualNetwork"}, to: "VirtualNetwork", ports: []string{"8080", "5701"}, why: "the host's instances among each other"},
+		{name: "sessions", outbound: true, from: []string{anyAddress}, to: "Internet", ports: []string{"80"}, why: "whether certificates are still good"},
 		{name: denyNetwork, why: "nothing else in the network needs the host"},
 	}}
 }
@@ -122,6 +127,9 @@ func securityRules(flows []flow) network.SecurityRuleTypeArray {
 			SourcePortRange:          pulumi.String("*"),
 			DestinationAddressPrefix: pulumi.String(f.to),
 			DestinationPortRanges:    pulumi.ToStringArray(f.ports),
+		}
+		if f.outbound {
+			rule.Direction = pulumi.String("Outbound")
 		}
 		if f.name == denyNetwork {
 			rule.Priority, rule.Access = pulumi.Int(4096), pulumi.String("Deny")

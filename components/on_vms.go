@@ -28,6 +28,8 @@ type VMsSize struct {
 	VMSize      string   // such as "Standard_D4s_v3"
 	DiskGB      int      // GiB of Premium SSD for the sessions and messages of one node
 	Connections int      // that one node takes
+
+	AddressZones []string // of the public addresses, which stay where they are when nodes come and go; nil where the region has none
 }
 
 // OnVMsArgs is what an OnVMs is made of.
@@ -54,8 +56,10 @@ type OnVMsArgs struct {
 type OnVMs struct {
 	pulumi.ResourceState
 
-	Address      pulumi.StringOutput      `pulumi:"address"`      // public IPv4 address that takes MQTT over TLS and WebSocket, known once all nodes serve
+	Address      pulumi.StringOutput      `pulumi:"address"`      // public IPv4 address that takes MQTT over TLS, and WebSocket
 	MachineNames pulumi.StringArrayOutput `pulumi:"machineNames"` // each can change users and rules
+
+	Serving []pulumi.Resource // is there once all nodes serve
 }
 
 // vms is what the parts of one OnVMs share.
@@ -93,39 +97,22 @@ func NewOnVMs(ctx *pulumi.Context, name string, args *OnVMsArgs, opts ...pulumi.
 	if err := v.newSettings(); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
-	nodes, err := v.newNodes()
+	machines, serving, err := v.newNodes()
 	if err != nil {
 		return nil, err
 	}
-	known, names := []any{address.IpAddress.Elem()}, pulumi.StringArray{}
-	for _, n := range nodes {
-		known, names = append(known, n.serves), append(names, n.machine)
-	}
-	b.Address = pulumi.All(known...).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
-	b.MachineNames = names.ToStringArrayOutput()
+	b.Address, b.MachineNames, b.Serving = address.IpAddress.Elem(), machines.ToStringArrayOutput(), serving
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"address": b.Address, "machineNames": b.MachineNames})
 }
 
-// newNetwork makes the nodes' subnet, and their way out: to Ubuntu's packages and to Azure.
+// newNetwork makes the nodes' subnet, and their way out: to packages, sources and Azure.
 func (v *vms) newNetwork() error {
-	nat, err := newNATGateway(v.ctx, v.name, v.args.Placement, v.args.Name, v.zones(), v.parent)
+	nat, err := newNATGateway(v.ctx, v.name, v.args.Placement, v.args.Name+"-vms", v.args.Size.AddressZones, v.parent)
 	if err != nil {
 		return err
 	}
 	v.subnet, err = v.args.Network.newBrokerTier(v.ctx, v.name, nodesTier(v.args.SubnetCIDR, v.args.BastionCIDR, nat.ID()), v.parent)
 	return err
-}
-
-// zones lists the availability zones that nodes are in, nil where the region has none.
-func (v *vms) zones() []string {
-	var zones []string
-	seen := map[string]bool{"": true}
-	for _, node := range v.args.Size.Nodes {
-		if !seen[node.Zone] {
-			zones, seen[node.Zone] = append(zones, node.Zone), true
-		}
-	}
-	return zones
 }
 
 // newIdentity makes the identity of all nodes: it may read the vault's secrets and what the nodes are told, and share what one of them built.
@@ -224,12 +211,12 @@ func (v *vms) addresses() []string {
 
 // deployCommand has a node take what it is told, and ends once it serves. The first node waits as well until nobody is in the cluster who
 // should not be: Azure deletes a machine that is no longer wanted after that.
-func (v *vms) deployCommand(i int) pulumi.StringOutput {
+func (v *vms) deployCommand(i int) pulumi.StringPtrOutput {
 	members := ""
 	if i == 0 {
 		members = " " + strings.Join(v.addresses(), " ")
 	}
 	return pulumi.All(v.files, v.settings).ApplyT(func(values []any) string {
 		return assets.VerneMQDeployCommand(values[0].(string)) + members
-	}).(pulumi.StringOutput)
+	}).(pulumi.StringOutput).ToStringPtrOutput()
 }

@@ -12,14 +12,14 @@ import (
 // balancerPool is the name of the load balancer's one backend pool.
 const balancerPool = "nodes"
 
-// balancerIdleMinutes is how long the load balancer keeps a connection on which nothing is said: the most that Azure takes. A client's
-// keepalive must be below it.
+// balancerIdleMinutes is how long the load balancer keeps a connection on which nothing is said. A client's keepalive must
+// be below it.
 const balancerIdleMinutes = 30
 
 // newBalancer makes the load balancer that leads the public ports to the nodes, and gives back its address. It passes TLS through; the
 // nodes see their clients' addresses.
 func (v *vms) newBalancer() (*network.PublicIPAddress, error) {
-	address, err := newPublicAddress(v.ctx, v.name+"-address", v.args.Placement, v.args.Name+"-vms", v.zones(), v.parent)
+	address, err := newPublicAddress(v.ctx, v.name+"-address", v.args.Placement, v.args.Name+"-vms", v.args.Size.AddressZones, v.parent)
 	if err != nil {
 		return nil, fmt.Errorf("public address: %w", err)
 	}

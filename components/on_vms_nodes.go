@@ -17,31 +17,24 @@ const vmAdmin = "amora"
 // vmSystemDiskGB is the size of a machine's system disk: P4, with room for a build.
 const vmSystemDiskGB = 32
 
-// vmNode is a node that is registered.
-type vmNode struct {
-	machine pulumi.StringOutput // its name
-	serves  pulumi.IDOutput     // known once it serves
-}
-
 // newNodes makes the nodes, one after the other, so that an update stops no more than one at a time, and each finds the one before it
-// serving.
-func (v *vms) newNodes() ([]vmNode, error) {
-	nodes := make([]vmNode, 0, len(v.args.Size.Nodes))
+// serving. It gives back the machines' names, and what is there once each node serves.
+func (v *vms) newNodes() (machines pulumi.StringArray, serving []pulumi.Resource, err error) {
 	after := v.roles
 	for i := range v.args.Size.Nodes {
 		name := fmt.Sprintf("%s-node-%d", v.name, i)
 		machine, err := v.newMachine(i, name, after)
 		if err != nil {
-			return nil, fmt.Errorf("node %d: %w", i, err)
+			return nil, nil, fmt.Errorf("node %d: %w", i, err)
 		}
-		serves, err := v.newDeployment(i, name, machine)
+		deployment, err := v.newDeployment(i, name, machine)
 		if err != nil {
-			return nil, fmt.Errorf("deployment of node %d: %w", i, err)
+			return nil, nil, fmt.Errorf("deployment of node %d: %w", i, err)
 		}
-		after = []pulumi.Resource{serves}
-		nodes = append(nodes, vmNode{machine.Name, serves.ID()})
+		after = []pulumi.Resource{deployment}
+		machines, serving = append(machines, machine.Name), append(serving, deployment)
 	}
-	return nodes, nil
+	return machines, serving, nil
 }
 
 func (v *vms) machineName(i int) string { return fmt.Sprintf("%s-%d", v.args.Name, i) }
@@ -58,7 +51,13 @@ func (v *vms) newMachine(i int, name string, after []pulumi.Resource) (*compute.
 		return nil, fmt.Errorf("network interface: %w", err)
 	}
 	return compute.NewVirtualMachine(v.ctx, name, v.machineArgs(i, disk.ID(), nic.ID(), zones), v.parent,
-		pulumi.DependsOn(after), pulumi.DeleteBeforeReplace(true))
+		pulumi.DependsOn(after), pulumi.DeleteBeforeReplace(true), pulumi.ReplaceOnChanges(machineCreateOnly))
+}
+
+// machineCreateOnly is what Azure can't change of a machine. azure-native does not know, and would try.
+var machineCreateOnly = []string{
+	"zones", "osProfile.adminUsername", "osProfile.computerName", "osProfile.customData", "osProfile.linuxConfiguration.disablePasswordAuthentication",
+	"osProfile.linuxConfiguration.ssh", "storageProfile.imageReference", "storageProfile.osDisk.name", "securityProfile.securityType", "networkProfile",
 }
 
 // newDisk makes the disk with a node's sessions and messages, and gives back the zones that its machine must be in.
@@ -75,7 +74,9 @@ func (v *vms) newDisk(i int, name string) (*compute.Disk, pulumi.StringArrayInpu
 		NetworkAccessPolicy: pulumi.String("DenyAll"),
 		PublicNetworkAccess: pulumi.String("Disabled"),
 		Tags:                v.args.tags(),
-	}, v.args.DisksGuard.options(v.parent, "resourceGroupName", "diskName", "location", "zones")...)
+	}, append(v.args.DisksGuard.options(v.parent, "resourceGroupName", "diskName", "location", "zones"),
+		// Once its loss is agreed to; azure-native would try to move it.
+		pulumi.ReplaceOnChanges([]string{"zones"}), pulumi.DeleteBeforeReplace(true))...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,18 +173,20 @@ func (v *vms) machineArgs(i int, disk, nic pulumi.IDOutput, zones pulumi.StringA
 	}
 }
 
+// deploymentSeconds is how long a node may take to come to serve: the first one builds VerneMQ. Azure waits no longer than 90 minutes.
+const deploymentSeconds = 5400
+
 // newDeployment runs a command on a machine that fails unless the node comes to serve, and runs it again when its text changes.
-func (v *vms) newDeployment(i int, name string, machine *compute.VirtualMachine) (*compute.VirtualMachineExtension, error) {
-	return compute.NewVirtualMachineExtension(v.ctx, name+"-deployment", &compute.VirtualMachineExtensionArgs{
-		ResourceGroupName:       v.args.ResourceGroup,
-		VmName:                  machine.Name,
-		VmExtensionName:         pulumi.String("deployment"),
-		Location:                pulumi.String(v.args.Location),
-		Publisher:               pulumi.String("Microsoft.Azure.Extensions"),
-		Type:                    pulumi.String("CustomScript"),
-		TypeHandlerVersion:      pulumi.String("2.1"),
-		AutoUpgradeMinorVersion: pulumi.Bool(true),
-		Settings:                pulumi.Map{"commandToExecute": v.deployCommand(i)},
-		Tags:                    v.args.tags(),
+func (v *vms) newDeployment(i int, name string, machine *compute.VirtualMachine) (pulumi.Resource, error) {
+	return compute.NewVirtualMachineRunCommandByVirtualMachine(v.ctx, name+"-deployment", &compute.VirtualMachineRunCommandByVirtualMachineArgs{
+		ResourceGroupName: v.args.ResourceGroup,
+		VmName:            machine.Name,
+		RunCommandName:    pulumi.String("deployment"),
+		Location:          pulumi.String(v.args.Location),
+		Source:            &compute.VirtualMachineRunCommandScriptSourceArgs{Script: v.deployCommand(i)},
+		TimeoutInSeconds:  pulumi.Int(deploymentSeconds),
+		// Otherwise a script that fails is a deployment that went well.
+		TreatFailureAsDeploymentFailure: pulumi.Bool(true),
+		Tags:                            v.args.tags(),
 	}, v.parent)
 }

@@ -66,11 +66,12 @@ func TestNamesAreComparedAsAzureDoes(t *testing.T) {
 }
 
 func TestEveryTierIsClosedToTheNetworkAndOpenToTheInternetOnlyForClients(t *testing.T) {
-	args := &NetworkArgs{AppsSubnet: "10.0.0.0/24", DatabaseSubnet: "10.0.1.0/28", EndpointsSubnet: "10.0.1.32/27", ClusterSubnet: "10.0.1.64/26"}
-	open := map[string][]string{"apps": {"8883", "30000-32767"}, "gateway": {"8883", "443"}}
+	args := &NetworkArgs{AppsSubnet: "10.0.0.0/24", DatabaseSubnet: "10.0.1.0/28", EndpointsSubnet: "10.0.1.32/27", ClusterSubnet: "10.0.1.64/26", NodesSubnet: "10.0.1.16/28"}
+	open := map[string][]string{"apps": {"8883", "30000-32767"}, "gateway": {"8883", "443"}, "nodes": {"8883", "8084"}, "AzureBastionSubnet": {"443"}}
 	for _, tier := range []tier{
 		databaseTier(args), endpointsTier(args), appsTier(args.AppsSubnet), gatewayTier("10.0.1.128/26"),
 		clusterTier(args.ClusterSubnet, "192.168.0.0/17", "10.0.1.128/26", pulumi.IDOutput{}),
+		nodesTier(args.NodesSubnet, "10.0.1.192/26", pulumi.IDOutput{}), bastionTier("10.0.1.192/26"),
 	} {
 		for i, flow := range tier.inbound {
 			if flow.why == "" {

@@ -277,7 +277,11 @@ func (c *Config) checkVerneMQ(f *Faults) {
 	v := c.VerneMQ
 	checkVMSize(f, "vernemq.vmSize", v.VMSize, minVMVCPU)
 	if !sshRule.MatchString(v.SSHKey) {
-		f.add("vernemq.sshKey", quoted(v.SSHKey), "must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa: Azure makes no machine without one")
+		shown := "(not shown)" // it may be the private half
+		if v.SSHKey == "" {
+			shown = "(not set)"
+		}
+		f.add("vernemq.sshKey", shown, "must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa: Azure makes no machine without one")
 	}
 	if v.ClientCA != "" && !isCertificates(v.ClientCA) {
 		f.add("vernemq.clientCa", "(PEM)", "must be one or more CA certificates in PEM, and nothing else")

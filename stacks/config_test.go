@@ -1,10 +1,15 @@
 package stacks
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // valid is the smallest config that has no fault, with changes on top.
@@ -35,8 +40,7 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"misspelt key", "brocker", "emqx-container-apps", `amora-sync:brocker = "emqx-container-apps": no such key; did you mean "broker"?`},
 		{"misspelt nested key", "capacity", `{"minNode":2}`, `amora-sync:capacity.minNode = 2: no such key; did you mean "minNodes"?`},
 		{"key that resembles none", "quux12345", "1", `amora-sync:quux12345 = 1: no such key`},
-		{"unknown broker", "broker", "mosquitto", `amora-sync:broker = "mosquitto": must be emqx-container-apps or hivemq-aks`},
-		{"broker to come", "broker", "vernemq-vms", `amora-sync:broker = "vernemq-vms": is not in this version yet`},
+		{"unknown broker", "broker", "mosquitto", `amora-sync:broker = "mosquitto": must be one of emqx-container-apps, hivemq-aks, vernemq-vms`},
 		{"object for a string", "domain", `{"host":"x"}`, `amora-sync:domain = {"host":"x"}: must be a string`},
 		{"string for an object", "capacity", "five", `amora-sync:capacity = "five": must be an object`},
 		{"word for a number", "capacity", `{"minNodes":"many"}`, `amora-sync:capacity.minNodes = "many": must be a whole number`},
@@ -77,7 +81,7 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"enterprise without a licence", "emqx", `{"image":"docker.io/emqx/emqx-enterprise:5.10.0"}`, `amora-sync:emqx.licence = (not set): must be set for docker.io/emqx/emqx-enterprise:5.10.0`},
 		{"more than a replica can have", "emqx", `{"vcpu":4}`, `amora-sync:emqx.vcpu = 4: must be 1 to 3`},
 		{"peak without an end", "emqx", `{"peak":{"timezone":"UTC","start":"0 6 * * *"}}`, `amora-sync:emqx.peak.end = (not set): must be a cron expression`},
-		{"replacement of what is not stateful", "allowReplace", `["broker"]`, `amora-sync:allowReplace = "broker": must be one of database, network`},
+		{"replacement of what is not stateful", "allowReplace", `["broker"]`, `amora-sync:allowReplace = "broker": must be one of database, disks, network`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,9 +117,52 @@ func TestEachFaultOfHiveMQNamesItsKeyItsValueAndTheRule(t *testing.T) {
 	}
 }
 
+func TestEachFaultOfVerneMQNamesItsKeyItsValueAndTheRule(t *testing.T) {
+	key := `"sshKey":"` + sshKey + `"`
+	hash := strings.Repeat("a", 64)
+	for _, c := range []struct{ name, key, value, fault string }{
+		{"no SSH key", "vernemq", `{}`, `amora-sync:vernemq.sshKey = (not set): must be a public key in OpenSSH's form`},
+		{"a private SSH key", "vernemq", `{"sshKey":"-----BEGIN OPENSSH PRIVATE KEY-----"}`, `amora-sync:vernemq.sshKey = (not shown): must be a public key`},
+		{"an SSH key that Azure does not take", "vernemq", `{"sshKey":"ssh-dss ` + strings.Repeat("A", 80) + `"}`, `must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa`},
+		{"two SSH keys", "vernemq", `{"sshKey":"` + sshKey + `\n` + sshKey + `"}`, `amora-sync:vernemq.sshKey`},
+		{"a size without Premium SSD", "vernemq", `{` + key + `,"vmSize":"Standard_D4_v3"}`, `amora-sync:vernemq.vmSize = "Standard_D4_v3": must be a D, E or F size that takes Premium SSD`},
+		{"a CA that is none", "vernemq", `{` + key + `,"clientCa":"not PEM"}`, `amora-sync:vernemq.clientCa = (PEM): must be one or more CA certificates in PEM`},
+		{"terms accepted for nothing", "vernemq", `{` + key + `,"acceptEula":true}`, `amora-sync:vernemq.acceptEula = true: is for the vendor's package`},
+		{"a package without its terms", "vernemq", `{` + key + `,"packageUrl":"https://x.example/v.deb","packageSha256":"` + hash + `"}`, `amora-sync:vernemq.acceptEula = false: must be true for vernemq.packageUrl`},
+		{"a package without its hash", "vernemq", `{` + key + `,"packageUrl":"https://x.example/v.deb","acceptEula":true}`, `amora-sync:vernemq.packageSha256 = (not set): must be the package's SHA-256`},
+		{"a package that is none", "vernemq", `{` + key + `,"packageUrl":"http://x.example/v.tar.gz","packageSha256":"` + hash + `","acceptEula":true}`, `amora-sync:vernemq.packageUrl = "http://x.example/v.tar.gz": must be the https URL of a Debian package`},
+		{"tokens", "security", `{"jwt":{"jwksUrl":"https://x.example/keys","issuer":"i","audience":"a"}}`, `amora-sync:security.jwt = (set): must not be set: VerneMQ knows no tokens`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse("dev", valid(map[string]string{"broker": VerneMQVMs, c.key: c.value}))
+			if err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "PRIVATE") {
+				t.Errorf("the error is\n%v\nwithout\n%s", err, c.fault)
+			}
+		})
+	}
+}
+
+func TestACertificateAuthorityIsTakenAndALeafIsNot(t *testing.T) {
+	for name, ca := range map[string]bool{"an authority": true, "a leaf": false} {
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: ca, BasicConstraintsValid: true}
+		der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+		if isCertificates(text+text) != ca || isCertificates(text+"and more") {
+			t.Errorf("%s: %v", name, isCertificates(text))
+		}
+	}
+}
+
 func TestEachBrokerHasNodesOfItsOwnByDefault(t *testing.T) {
-	for broker, want := range map[string]Capacity{EMQXContainerApps: {2, 10}, HiveMQAKS: {3, 5}} {
-		c, err := Parse("dev", valid(map[string]string{"broker": broker}))
+	for broker, want := range map[string]Capacity{EMQXContainerApps: {2, 10}, HiveMQAKS: {3, 5}, VerneMQVMs: {3, 5}} {
+		c, err := Parse("dev", valid(map[string]string{"broker": broker, "vernemq": `{"sshKey":"` + sshKey + `"}`}))
 		if err != nil || c.Capacity != want {
 			t.Errorf("%s has %+v, %v", broker, c.Capacity, err)
 		}

@@ -64,8 +64,9 @@ func secretsOf(c Config) secrets {
 
 // endpoints is where a deployed broker is reached.
 type endpoints struct {
-	address       pulumi.StringOutput // public IPv4 address that takes MQTT over TLS, known once the broker runs
-	webSocketHost pulumi.StringOutput // host name that serves WebSocket clients, known once the broker runs
+	address       pulumi.StringOutput // public IPv4 address that takes MQTT over TLS, known once the broker runs …
+	webSocketHost pulumi.StringOutput // … and the host name that serves WebSocket clients …
+	after         []pulumi.Resource   // … or else what is there by then
 }
 
 func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
@@ -85,13 +86,14 @@ func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	if err != nil {
 		return err
 	}
-	if _, err := components.NewEndpoint(ctx, "endpoint", &components.EndpointArgs{
+	endpoint, err := components.NewEndpoint(ctx, "endpoint", &components.EndpointArgs{
 		Zone: f.zone, Record: p.Names.HostRecord, Address: at.address,
-		WebSocketRecord: p.Names.WebSocketRecord, WebSocketHost: at.webSocketHost,
-	}, f.in); err != nil {
+		WebSocketRecord: p.Names.WebSocketRecord, WebSocketHost: at.webSocketHost, After: at.after,
+	}, f.in)
+	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
-	export(ctx, p, f, at)
+	export(ctx, p, f, endpoint)
 	return nil
 }
 

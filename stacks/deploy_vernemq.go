@@ -30,12 +30,14 @@ func deployVerneMQ(ctx *pulumi.Context, p Plan, f *foundation) (endpoints, error
 	}
 	if p.VerneMQ.Bastion {
 		if _, err := components.NewBastion(ctx, "bastion", &components.BastionArgs{
-			Placement: f.place, Name: p.Name, SubnetCIDR: p.Network.Bastion, Zones: p.Gateway.Zones, Network: f.network,
+			Placement: f.place, Name: p.Name, SubnetCIDR: p.Network.Bastion, Zones: p.VerneMQ.AddressZones, Network: f.network,
 		}, f.in); err != nil {
 			return endpoints{}, fmt.Errorf("bastion: %w", err)
 		}
 	}
 	ctx.Export("machineNames", broker.MachineNames)
 	// Both names lead to the load balancer.
-	return endpoints{address: broker.Address, webSocketHost: after(pulumi.String(p.Names.Host), broker.Address)}, nil
+	return endpoints{
+		address: broker.Address, webSocketHost: pulumi.String(p.Names.Host).ToStringOutput(), after: broker.Serving,
+	}, nil
 }

@@ -56,11 +56,15 @@ var deployments = map[string]struct {
 	stack   string
 	changes map[string]string
 }{
-	"dev":         {"dev", nil},
-	"prod":        {"prod", nil},
-	"dev-hivemq":  {"dev", map[string]string{"broker": HiveMQAKS}},
-	"prod-hivemq": {"prod", map[string]string{"broker": HiveMQAKS, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
+	"dev":          {"dev", nil},
+	"prod":         {"prod", nil},
+	"dev-hivemq":   {"dev", map[string]string{"broker": HiveMQAKS}},
+	"prod-hivemq":  {"prod", map[string]string{"broker": HiveMQAKS, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
+	"dev-vernemq":  {"dev", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `"}`}},
+	"prod-vernemq": {"prod", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `","bastion":true}`}},
 }
+
+const sshKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f operator@example.com"
 
 // deployment is one of deployments.
 func deployment(t *testing.T, name string) []pulumitest.Resource {

@@ -211,6 +211,9 @@ func planVerneMQ(c Config, zones []string) VerneMQPlan {
 	v := c.VerneMQ
 	plan := VerneMQPlan{SSHKey: v.SSHKey, ClientCA: v.ClientCA, Bastion: v.Bastion}
 	plan.VMSize, plan.DiskGB = v.VMSize, dataDiskGB
+	if len(zones) > 0 {
+		plan.AddressZones = []string{"1", "2", "3"}
+	}
 	if match := vmRule.FindStringSubmatch(v.VMSize); match != nil {
 		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
 		plan.Connections = (vcpu*memoryOf[match[1]] - reservedGB) << 20 / connectionKB

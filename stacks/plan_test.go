@@ -24,6 +24,7 @@ func TestTheSubnetsLieInTheAddressSpaceAndApartFromEachOther(t *testing.T) {
 		subnets := []netip.Prefix{
 			netip.MustParsePrefix(network.Apps), netip.MustParsePrefix(network.Database), netip.MustParsePrefix(network.Endpoints),
 			netip.MustParsePrefix(network.Cluster), netip.MustParsePrefix(network.Gateway),
+			netip.MustParsePrefix(network.Nodes), netip.MustParsePrefix(network.Bastion),
 		}
 		if address := netip.MustParseAddr(network.BrokerAddress); !subnets[3].Contains(address) || subnets[3].Contains(address.Next().Next()) {
 			t.Errorf("%s is not the last address of %s that Azure leaves", address, subnets[3])
@@ -148,5 +149,58 @@ func TestABrokerFitsItsNodeBesideWhatAKSRunsThere(t *testing.T) {
 	const vcpu, gib = 4 - 0.14 - 1, 16 - (0.25*4 + 0.2*4 + 0.1*8) - 0.1 - 2
 	if 2.5 > vcpu || 8 > gib {
 		t.Errorf("only %v vCPU and %v GiB are left", vcpu, gib)
+	}
+}
+
+// vernemq is the plan of a stack with that broker.
+func vernemq(t *testing.T, changes map[string]string) Plan {
+	t.Helper()
+	all := map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `"}`}
+	for key, value := range changes {
+		all[key] = value
+	}
+	return plan(t, all)
+}
+
+func TestEveryNodeHasAnAddressOfItsOwnThatAzureLeavesAndAZoneInTurn(t *testing.T) {
+	p := vernemq(t, map[string]string{"capacity": `{"minNodes":10,"maxNodes":10}`, "availability": `{"zones":[1,2,3]}`})
+	subnet := netip.MustParsePrefix(p.Network.Nodes)
+	seen := map[string]bool{}
+	for i, node := range p.VerneMQ.Nodes {
+		address := netip.MustParseAddr(node.Address)
+		// Azure keeps the first four addresses of a subnet and the last one.
+		if first := subnet.Addr().Next().Next().Next(); !subnet.Contains(address) || address.Compare(first) <= 0 || !subnet.Contains(address.Next()) || seen[node.Address] {
+			t.Errorf("node %d has %s of %s", i, node.Address, subnet)
+		}
+		if want := []string{"1", "2", "3"}[i%3]; node.Zone != want {
+			t.Errorf("node %d is in zone %q, want %s", i, node.Zone, want)
+		}
+		seen[node.Address] = true
+	}
+	if len(seen) != 10 {
+		t.Errorf("%d nodes", len(seen))
+	}
+}
+
+func TestANodeMoreChangesNoOther(t *testing.T) {
+	few, many := vernemq(t, nil), vernemq(t, map[string]string{"capacity": `{"minNodes":5}`})
+	if len(few.VerneMQ.Nodes) != 3 || len(many.VerneMQ.Nodes) != 5 || !slices.Equal(few.VerneMQ.Nodes, many.VerneMQ.Nodes[:3]) {
+		t.Errorf("%v, then %v", few.VerneMQ.Nodes, many.VerneMQ.Nodes)
+	}
+}
+
+func TestARegionWithoutZonesPinsNoMachine(t *testing.T) {
+	if p := vernemq(t, map[string]string{"location": "westus"}); p.VerneMQ.Nodes[0].Zone != "" {
+		t.Errorf("the nodes are %v", p.VerneMQ.Nodes)
+	}
+}
+
+func TestANodeTakesAsManyConnectionsAsItsMemoryHolds(t *testing.T) {
+	// 14 of 16 GiB at 1.5 MiB each; the seed's range of 1 to 2 MB gives 7,168 to 14,336.
+	for size, want := range map[string]int{"Standard_D4s_v3": 9557, "Standard_D2s_v5": 4096, "Standard_E4s_v5": 20480, "Standard_F4s_v2": 4096} {
+		p := vernemq(t, map[string]string{"vernemq": `{"sshKey":"` + sshKey + `","vmSize":"` + size + `"}`})
+		if p.VerneMQ.Connections != want {
+			t.Errorf("%s takes %d, want %d", size, p.VerneMQ.Connections, want)
+		}
 	}
 }

@@ -100,6 +100,7 @@ type arrival struct {
 func TestPorts8883And443LeadFromThePublicAddressToAListenerOfEveryBroker(t *testing.T) {
 	for name, follow := range map[string]func(*testing.T, graph, int) arrival{
 		"dev": throughContainerApps, "prod": throughContainerApps, "dev-hivemq": throughTheGateway, "prod-hivemq": throughTheGateway,
+		"dev-vernemq": throughTheBalancer, "prod-vernemq": throughTheBalancer,
 	} {
 		for port, want := range map[int]string{8883: "mqtt", 443: "websocket"} {
 			t.Run(fmt.Sprint(name, "/", port), func(t *testing.T) {
@@ -345,15 +346,15 @@ func leaks(texts map[string]string, secrets []string) []string {
 
 func TestNoSecretIsInWhatIsUploaded(t *testing.T) {
 	secrets := []string{"random-password", "dGhlLWxpY2VuY2U=", "the-licence", "dGhlLW90aGVyLWxpY2VuY2U=", "the-other-licence"}
-	for _, name := range []string{"dev-hivemq", "prod-hivemq"} {
+	for name, files := range map[string]int{"dev-hivemq": 3, "prod-hivemq": 3, "dev-vernemq": 10, "prod-vernemq": 10} {
 		texts := blobs(deployment(t, name))
-		if len(texts) != 3 {
+		if len(texts) != files {
 			t.Errorf("%s uploads %d files", name, len(texts))
 		}
 		if found := leaks(texts, secrets); len(found) > 0 {
 			t.Errorf("%s: %v", name, found)
 		}
-		texts["base/manifests.yaml"] += "\n          value: random-password"
+		texts["planted"] = "value: random-password"
 		if found := leaks(texts, secrets); len(found) != 1 {
 			t.Errorf("a planted secret was not found: %v", found)
 		}

@@ -28,16 +28,17 @@ const (
 )
 
 // operator talks to a deployed stack through the CLIs that its owner has logged in to anyway: the user store is reachable from
-// inside the stack's network only, so a job there does the work.
+// inside the stack's network only, so a job or a machine there does the work.
 type operator struct {
 	stack string
 	out   io.Writer
 	poll  time.Duration
+	limit time.Duration // that a machine may take
 	run   func(ctx context.Context, name string, args ...string) ([]byte, error)
 }
 
 func user() *cobra.Command {
-	o := &operator{out: os.Stdout, poll: 5 * time.Second, run: output}
+	o := &operator{out: os.Stdout, poll: 5 * time.Second, limit: 5 * time.Minute, run: output}
 	command := &cobra.Command{Use: "user", Short: "Add users of a deployed broker, and say what they may do"}
 	command.PersistentFlags().StringVar(&o.stack, "stack", "dev", "the Pulumi stack")
 	command.AddCommand(
@@ -108,7 +109,10 @@ func passwordHashes() (map[string]string, error) {
 }
 
 // stackOutputs are the outputs of a stack that say where its administration is.
-type stackOutputs struct{ Broker, ResourceGroupName, AdminJobName, RulesJobName, ClusterName string }
+type stackOutputs struct {
+	Broker, ResourceGroupName, AdminJobName, RulesJobName, ClusterName string
+	MachineNames                                                       []string
+}
 
 // change runs one operation on the user store, where the stack's broker has it done.
 func (o *operator) change(ctx context.Context, operation string, environment map[string]string) error {
@@ -124,6 +128,8 @@ func (o *operator) change(ctx context.Context, operation string, environment map
 	switch {
 	case stack.ResourceGroupName != "" && stack.ClusterName != "":
 		err = o.changeInCluster(ctx, stack, environment)
+	case stack.ResourceGroupName != "" && len(stack.MachineNames) > 0:
+		err = o.changeOnMachine(ctx, stack, environment)
 	case stack.ResourceGroupName != "" && stack.AdminJobName != "" && stack.RulesJobName != "":
 		err = o.changeInJob(ctx, stack, environment)
 	default:
@@ -140,6 +146,7 @@ func output(ctx context.Context, name string, args ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, name, args...)
 	var said bytes.Buffer
 	command.Stderr = &said
+	command.WaitDelay = 30 * time.Second // az is a script: what it started would keep its output open for longer than it is waited for
 	data, err := command.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, strings.TrimSpace(said.String()))

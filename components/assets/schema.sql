@@ -104,7 +104,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA hivemq TO mqtt_broker;
 
 -- The same users and rules as VerneMQ asks for them. It puts username and client id only in place of a whole level of a topic, and has no way
 -- to write a level that looks like such a place: a rule that it can't say allows nothing there. A subscription that is shared by a group is
--- a topic of its own to it.
+-- a topic of its own to it, $share/GROUP/TOPIC, which a rule that begins with a wildcard or with the client's id would let in, with any topic:
+-- such a rule allows shared subscriptions only.
 CREATE OR REPLACE FUNCTION vernemq_pattern(topic text, username text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN bool_and(level NOT IN ('%m', '%u', '%c') AND (original = '${clientid}' OR position('${clientid}' IN original) = 0))
         THEN string_agg(CASE original WHEN '${clientid}' THEN '%c' ELSE level END, '/' ORDER BY place) END
@@ -121,7 +122,8 @@ CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS
         (SELECT coalesce(json_agg(json_build_object('pattern', prefix || pattern) ORDER BY id, prefix), '[]') FROM (
             SELECT 0 AS id, '#' AS pattern WHERE is_superuser
             UNION ALL SELECT id, vernemq_pattern(topic, u.username) FROM mqtt_acl a WHERE a.username = u.username AND action IN ('subscribe', 'all')
-        ) AS rules CROSS JOIN (VALUES (''), ('$share/+/')) AS prefixes (prefix) WHERE pattern IS NOT NULL) AS subscribe_acl
+        ) AS rules CROSS JOIN (VALUES (''), ('$share/+/')) AS prefixes (prefix)
+        WHERE pattern IS NOT NULL AND (prefix <> '' OR pattern = '+/#' OR pattern !~ '^(\+|%c|\$share)/(#$|.*/)')) AS subscribe_acl
     FROM mqtt_user u;
 GRANT USAGE ON SCHEMA vernemq TO mqtt_broker;
 GRANT SELECT ON ALL TABLES IN SCHEMA vernemq TO mqtt_broker;

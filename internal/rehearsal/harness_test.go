@@ -37,10 +37,12 @@ type deployment struct {
 }
 
 var deployments = map[string]deployment{
-	"dev":         {"dev", nil},
-	"prod":        {"prod", nil},
-	"dev-hivemq":  {"dev", []string{"broker=hivemq-aks"}},
-	"prod-hivemq": {"prod", []string{"broker=hivemq-aks", "capacity.maxNodes=5", "hivemq.licence=dGhlLWxpY2VuY2U=", "hivemq.securityLicence=dGhlLW90aGVyLWxpY2VuY2U="}},
+	"dev":          {"dev", nil},
+	"prod":         {"prod", nil},
+	"dev-hivemq":   {"dev", []string{"broker=hivemq-aks"}},
+	"prod-hivemq":  {"prod", []string{"broker=hivemq-aks", "capacity.maxNodes=5", "hivemq.licence=dGhlLWxpY2VuY2U=", "hivemq.securityLicence=dGhlLW90aGVyLWxpY2VuY2U="}},
+	"dev-vernemq":  {"dev", []string{"broker=vernemq-vms"}},
+	"prod-vernemq": {"prod", []string{"broker=vernemq-vms", "vernemq.bastion=true"}},
 }
 
 // stage is one of deployments with a state of its own.
@@ -70,9 +72,13 @@ func newStage(t *testing.T, name string, edits ...string) *stage {
 func (s *stage) edits(edits ...string) { s.Set = slices.Concat(s.set, edits) }
 
 // deployed holds a folder for each of deployments in which it is up, made once for all tests.
-var deployed = map[string]func() (string, error){
-	"dev": deployOnce("dev"), "prod": deployOnce("prod"), "dev-hivemq": deployOnce("dev-hivemq"), "prod-hivemq": deployOnce("prod-hivemq"),
-}
+var deployed = func() map[string]func() (string, error) {
+	all := map[string]func() (string, error){}
+	for name := range deployments {
+		all[name] = deployOnce(name)
+	}
+	return all
+}()
 
 func deployOnce(name string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {

@@ -45,7 +45,7 @@ func TestAStackComesUpOnceAndStaysAsItIs(t *testing.T) {
 }
 
 func TestDestroyOfAnUnprotectedStackLeavesNothing(t *testing.T) {
-	for _, name := range []string{"dev", "dev-hivemq"} {
+	for _, name := range []string{"dev", "dev-hivemq", "dev-vernemq"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := deployedStage(t, name)
@@ -60,7 +60,7 @@ func TestDestroyOfAnUnprotectedStackLeavesNothing(t *testing.T) {
 }
 
 func TestDestroyOfAProtectedStackLeavesWhatIsProtectedUntilForced(t *testing.T) {
-	for _, name := range []string{"prod", "prod-hivemq"} {
+	for _, name := range []string{"prod", "prod-hivemq", "prod-vernemq"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			leavesWhatIsProtected(t, deployedStage(t, name))

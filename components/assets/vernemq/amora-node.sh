@@ -9,22 +9,23 @@ STATE="${STATE:-/var/lib/amora-sync}"
 VERB="${1:-tick}"
 
 log() { echo "amora-node: $*" >&2; }
-json() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1" 2>/dev/null; }
 
 # A token for an Azure service, for this machine's identity.
 token() {
-    curl --silent --show-error --fail --retry 3 --max-time 30 --header Metadata:true \
-        "${METADATA:-http://169.254.169.254}/metadata/identity/oauth2/token?api-version=2018-02-01&client_id=$CLIENT_ID&resource=$1" | json access_token
+    local answer
+    answer=$(curl --silent --show-error --fail --retry 3 --max-time 30 --header Metadata:true \
+        "${METADATA:-http://169.254.169.254}/metadata/identity/oauth2/token?api-version=2018-02-01&client_id=$CLIENT_ID&resource=$1") || return
+    [[ $answer =~ \"access_token\":\ *\"([^\"]+)\" ]] && echo "${BASH_REMATCH[1]}"
 }
 
-# Calls an Azure service: SERVICE URL, and what else curl takes. The token goes in on standard input: arguments are visible to every process.
+# Calls an Azure service: SERVICE, and what curl takes. The token goes in on standard input: arguments are visible to every process.
 azure() {
     local bearer
-    bearer=$(token "$1")
+    bearer=$(token "$1") || return
     printf 'header = "Authorization: Bearer %s"\n' "$bearer" |
-        curl --silent --show-error --fail --retry 3 --max-time 1800 --header 'x-ms-version: 2021-12-02' --config - "${@:3}" "$2"
+        curl --silent --show-error --fail --retry 3 --connect-timeout 10 --speed-time 30 --max-time 1800 --header 'x-ms-version: 2021-12-02' --config - "${@:2}"
 }
-secret() { azure https://vault.azure.net "$1?api-version=7.4" | json value; }
+secret() { azure https://vault.azure.net "$1?api-version=7.4" | python3 -c 'import json, sys; print(json.load(sys.stdin)["value"])' 2>/dev/null; }
 blob() { azure https://storage.azure.com/ "$@"; }
 
 FILES="" FILE_NAMES=""
@@ -48,10 +49,11 @@ fetch() {
     [ ! -d "$STATE/$1" ] || return 0
     rm -rf "$STATE/$1.new"
     mkdir "$STATE/$1.new"
-    local name
+    local name all=()
     for name in $FILE_NAMES; do
-        blob "$FILES/$name" --output "$STATE/$1.new/$name"
+        all+=(--output "$STATE/$1.new/$name" "$FILES/$name")
     done
+    blob --fail-early "${all[@]}"
     mv "$STATE/$1.new" "$STATE/$1"
 }
 
@@ -74,12 +76,16 @@ deploy)
     flock 9
     ;;
 esac
+# An operation on users and rules doesn't wait for the lock above.
+exec 8>"$STATE/reading"
+flock 8
 read_settings
 if [ "$VERB" = deploy ] && [ "${FILES##*/}" != "$2" ]; then
     log "the vault names ${FILES##*/}, and $2 is to be deployed"
     exit 1
 fi
 choose_version
+exec 8>&-
 FOLDER="$STATE/current"
 # shellcheck source=node.sh
 . "$FOLDER/node.sh"

@@ -10,20 +10,27 @@ is_founder() { [ "${MEMBERS%% *}" = "$1" ]; }
 # A node is settled once it is in the cluster. The mark is on the data disk: a new disk makes a new node.
 settled() { [ -e "$DATA/settled" ]; }
 
-# Lists everybody in the cluster: ADDRESS true|false, which says whether that one runs.
+# Lists everybody in the cluster: ADDRESS true|false, which says whether that one runs. Fails while VerneMQ does not answer.
 members() {
-    "$VMQ_ADMIN" cluster show --format=json | python3 -c '
+    "$VMQ_ADMIN" cluster show --format=json </dev/null | python3 -c '
 import json, sys
 for row in json.load(sys.stdin)["table"]:
-    print(row["Node"].split("@")[1], str(row["Running"]).lower())' 2>/dev/null
+    print(row["Node"].split("@")[1], str(row["Running"]).lower())' 2>/dev/null | grep .
 }
 knows() { members | grep --quiet "^$1 "; }
 
-# Waits until VerneMQ answers.
+# Not the opposite of knows: without an answer neither holds.
+lacks() {
+    local known
+    known=$(members) && ! grep --quiet "^$1 " <<<"$known"
+}
+
+# Waits until VerneMQ answers, and notes in KNOWN who is there.
+KNOWN=""
 answers() {
     local try
     for try in $(seq "${TRIES:-60}"); do
-        if [ -n "$(members 2>/dev/null)" ]; then
+        if KNOWN=$(members 2>/dev/null); then
             return
         fi
         log "VerneMQ does not answer yet ($try)"
@@ -70,7 +77,7 @@ settle() {
 
 # The others' memory of a node that had this address would mix with what this one is now, and only an empty node may join.
 join() {
-    systemctl stop vernemq 2>/dev/null || true
+    stop
     empty_disk
     introduce
     run
@@ -87,7 +94,10 @@ join() {
     return 1
 }
 
-empty_disk() { find "$DATA" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +; }
+empty_disk() {
+    rm -f "$DATA/settled" # first: half of what was there must not start
+    find "$DATA" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
+}
 
 # Leaves a note for the others, and waits until one of them has taken it away: see admit.
 introduce() {
@@ -106,10 +116,9 @@ introduce() {
 
 # Whether this node acts for all: it is the first one that runs.
 acts() {
-    local node known
-    known=$(members)
+    local node
     for node in $MEMBERS; do
-        if grep --quiet --line-regexp "$node true" <<<"$known"; then
+        if grep --quiet --line-regexp "$node true" <<<"$KNOWN"; then
             [ "$node" = "$ADDRESS" ]
             return
         fi
@@ -119,9 +128,9 @@ acts() {
 
 # Forgets a node that does not run; the cluster gives what it knew of its clients to the others.
 forget() {
-    "$VMQ_ADMIN" cluster leave "node=$(name_of "$1")" || true # asked for below
+    "$VMQ_ADMIN" cluster leave "node=$(name_of "$1")" </dev/null || true # asked for below
     sleep "${GOSSIP:-30}"
-    if knows "$1"; then
+    if ! lacks "$1"; then
         log "could not forget $1 yet"
         return 1
     fi
@@ -136,9 +145,7 @@ admit() {
             continue
         fi
         log "$node is new"
-        if knows "$node"; then
-            forget "$node" || continue
-        fi
+        lacks "$node" || forget "$node" || continue
         blob "$note" --request DELETE
     done
 }
@@ -157,24 +164,35 @@ forget_lost() {
             forget "$node"
             rm "$marks/$node"
         fi
-    done < <(members)
+    done <<<"$KNOWN"
+}
+
+# A node that has begun to leave brings it to an end, even when it is wanted again: it takes no clients any more.
+leaving() { settled && [ -e "$DATA/leaving" ]; }
+
+# After a reboot VerneMQ is stopped as well, and was perhaps not done; a crashed one is about to start again.
+left() {
+    [ "$(cat "$DATA/leaving" 2>/dev/null)" = "$(cat "$ROOT/proc/sys/kernel/random/boot_id")" ] &&
+        [ "$(systemctl show --property ActiveState --value vernemq)" = inactive ]
 }
 
 # Hands over clients and what waits for them, and leaves. VerneMQ stops by itself when that is done; what is on the disk then is worth nothing,
 # and would keep the node from joining again.
 depart() {
     if ! settled; then
-        systemctl stop vernemq 2>/dev/null || true
+        stop
         return
     fi
-    systemctl is-active --quiet vernemq || systemctl start vernemq
-    answers
-    log "no longer wanted: leaving the cluster"
-    "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true # may take longer than the command waits
+    if ! left; then
+        systemctl is-active --quiet vernemq || systemctl start vernemq
+        answers
+        log "no longer wanted: leaving the cluster"
+        cat "$ROOT/proc/sys/kernel/random/boot_id" >"$DATA/leaving"
+        "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true # may take longer than the command waits
+    fi
     local try
     for try in $(seq "${TRIES:-60}"); do
-        # Not one that crashed, and is about to start again.
-        if [ "$(systemctl show --property ActiveState --value vernemq)" = inactive ]; then
+        if left; then
             empty_disk
             log "left the cluster"
             return
@@ -188,8 +206,9 @@ depart() {
 # Whether nobody is in the cluster but these, or no addresses are given.
 only() {
     [ $# -gt 0 ] || return 0
-    local node
+    local known node
+    known=$(members) || return 1
     while read -r node _; do
         [[ " $* " == *" $node "* ]] || return 1
-    done < <(members)
+    done <<<"$known"
 }

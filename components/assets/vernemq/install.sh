@@ -3,38 +3,37 @@
 # find it. Needs blob and log of amora-node, and the variables of vernemq.env.
 
 packages() {
-    local missing=() package
-    for package in "$@"; do
-        dpkg-query --show --showformat '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
+    local installed
+    installed=$(dpkg-query --show --showformat '${Status}\n' "$@" 2>/dev/null | grep -c ' installed$') || true
+    [ "$installed" -lt $# ] || return 0
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 "${missing[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" >/dev/null
 }
 
 install_vernemq() {
     packages postgresql-client openssl ca-certificates libsnappy1v5
     id vernemq >/dev/null 2>&1 || useradd --system --home-dir /var/lib/vernemq --no-create-home --shell /usr/sbin/nologin vernemq
+    local wanted="${PACKAGE_SHA256:-$COMMIT}"
+    [ "$(cat "$STATE/installed" 2>/dev/null)" != "$wanted" ] || return 0
     if [ -n "$PACKAGE_URL" ]; then
         install_package
     else
         install_build
     fi
+    echo "$wanted" >"$STATE/installed"
 }
 
 install_package() {
-    [ "$(cat "$STATE/installed" 2>/dev/null)" != "$PACKAGE_SHA256" ] || return 0
     curl --silent --show-error --fail --location --retry 3 --max-time 1800 --output "$STATE/vernemq.deb" "$PACKAGE_URL"
     echo "$PACKAGE_SHA256  $STATE/vernemq.deb" | sha256sum --check --quiet
+    stop
     # What the package starts by itself would not have the data disk.
     ln -sf /dev/null "$ROOT/etc/systemd/system/vernemq.service"
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o DPkg::Lock::Timeout=600 "$STATE/vernemq.deb" >/dev/null
-    rm "$ROOT/etc/systemd/system/vernemq.service"
-    echo "$PACKAGE_SHA256" >"$STATE/installed"
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o DPkg::Lock::Timeout=600 -o DPkg::Options::=--force-confold "$STATE/vernemq.deb" >/dev/null
+    rm "$ROOT/etc/systemd/system/vernemq.service" "$STATE/vernemq.deb"
 }
 
 install_build() {
-    [ "$(cat "$STATE/installed" 2>/dev/null)" != "$COMMIT" ] || return 0
     local name="vernemq-$VERSION-${COMMIT:0:12}-ubuntu24.04-amd64.tar.gz"
     if ! blob "$SHARED/$name" --output "$STATE/build.tar.gz"; then
         if [ "${MEMBERS%% *}" != "$ADDRESS" ] && ! waited_long; then
@@ -53,10 +52,10 @@ install_build() {
     ln -sfn /etc/vernemq/vernemq.conf "$ROOT/opt/vernemq.new/etc/vernemq.conf"
     chown -R vernemq:vernemq "$ROOT/opt/vernemq.new"
     chmod 0755 "$ROOT/opt/vernemq.new"
+    stop # one that runs would load the rest of itself from another build
     rm -rf "$ROOT/opt/vernemq"
     mv "$ROOT/opt/vernemq.new" "$ROOT/opt/vernemq"
-    rm "$STATE/build.tar.gz"
-    echo "$COMMIT" >"$STATE/installed"
+    rm -f "$STATE/build.tar.gz" "$STATE/waiting"
 }
 
 # The first node may be lost before it has built anything.

@@ -5,6 +5,7 @@ ROOT="${ROOT:-}" # for tests
 DATA="$ROOT/var/lib/vernemq"
 CONFIG="$ROOT/etc/vernemq"
 UNIT="$ROOT/etc/systemd/system/vernemq.service"
+export NO_EPMD=1 # vmq-admin would start one that ends with this script, with VerneMQ's name in it
 # shellcheck source=/dev/null
 . "$FOLDER/vernemq.env"
 # shellcheck source=install.sh
@@ -16,7 +17,7 @@ tick() { reconcile; }
 
 reconcile() {
     mount_data
-    if ! is_wanted "$ADDRESS"; then
+    if ! is_wanted "$ADDRESS" || leaving; then
         depart
         return
     fi
@@ -28,6 +29,8 @@ reconcile() {
     if acts; then
         admit
         forget_lost
+    else
+        rm -rf "$STATE/lost" # too old when this node acts again
     fi
 }
 
@@ -67,9 +70,9 @@ mount_data() {
         log "the data disk is not attached"
         return 1
     fi
-    # Two stands for a disk on which nothing was found. Only such a one is formatted.
+    # Two stands for a disk on which nothing was found, and for one that can't be read. Only a blank one is formatted.
     kind=$(blkid --probe --output value --match-tag TYPE "$device") || code=$?
-    if [ "$code" -eq 2 ]; then
+    if [ "$code" -eq 2 ] && cmp --silent --bytes=1048576 "$device" /dev/zero; then
         mkfs.ext4 -q -m 1 -L vernemq "$device"
     elif [ "$kind" != ext4 ]; then
         log "the data disk holds ${kind:-something else}, and is left alone"
@@ -90,7 +93,7 @@ apply_schema() {
 # Looks for a new certificate every hour. One that can't be had leaves the old one where it is.
 fetch_certificate() {
     local checked="$STATE/certificate-checked"
-    mkdir -p "$CONFIG"
+    install --directory --mode 0750 --group vernemq "$CONFIG"
     [ -z "$(find "$checked" -mmin -60 2>/dev/null)" ] || [ ! -s "$CONFIG/tls.pem" ] || return 0
     if secret "$CERTIFICATE_URL" >"$STATE/certificate" && IN="$STATE/certificate" OUT="$STATE/tls.pem" sh "$FOLDER/certificate.sh" >&2; then
         touch "$checked"
@@ -145,27 +148,26 @@ write_client_ca() {
     install --mode 0644 "$STATE/ca.pem" "$CONFIG/ca.pem"
 }
 
-# Starts VerneMQ, and starts it again when its configuration changed.
+# There may be nothing to stop, not even a unit.
+stop() { systemctl stop vernemq 2>/dev/null || ! systemctl is-active --quiet vernemq; }
+
+# Starts VerneMQ, and starts it again when its configuration changed: stopped first, it is so when this is interrupted as well.
 run() {
-    local changed=no
     write_node_conf
     cat "$FOLDER/vernemq.conf" "$STATE/node.conf" >"$STATE/vernemq.conf"
     write_listeners >>"$STATE/vernemq.conf"
     write_client_ca
-    if ! cmp --silent "$STATE/vernemq.conf" "$CONFIG/vernemq.conf"; then
+    if ! cmp --silent "$STATE/vernemq.conf" "$CONFIG/vernemq.conf" || ! cmp --silent "$FOLDER/vernemq.service" "$UNIT"; then
+        stop
         install --mode 0640 --group vernemq "$STATE/vernemq.conf" "$CONFIG/vernemq.conf"
-        changed=yes
+        install --mode 0644 "$FOLDER/vernemq.service" "$UNIT"
     fi
     rm "$STATE/vernemq.conf"
-    if ! cmp --silent "$FOLDER/vernemq.service" "$UNIT"; then
-        install --mode 0644 "$FOLDER/vernemq.service" "$UNIT"
-        systemctl daemon-reload
-        changed=yes
-    fi
-    [ "$changed" = no ] || systemctl stop vernemq
     if ! systemctl is-active --quiet vernemq; then
         # Another machine may have written the disk, under another number of the same user.
         chown -R vernemq:vernemq "$DATA"
+        chmod 0700 "$DATA" # VerneMQ keeps copies of its configuration there
+        systemctl daemon-reload
         systemctl start vernemq
     fi
     answers

@@ -108,7 +108,12 @@ func (p *azureNative) Update(_ context.Context, req plugin.UpdateRequest) (plugi
 		return plugin.UpdateResponse{Properties: p.preview(k, req.NewInputs, req.OldOutputs)}, nil
 	}
 	r := &Resource{Type: string(req.Type), ID: string(req.ID)}
-	lost, err := p.server.mutate(func() error { return p.server.world.put(k, r, req.NewInputs, false) })
+	lost, err := p.server.mutate(func() error {
+		if err := k.refuseChange(plainMap(req.OldInputs), plainMap(req.NewInputs)); err != nil {
+			return err
+		}
+		return p.server.world.put(k, r, req.NewInputs, false)
+	})
 	if err != nil {
 		return plugin.UpdateResponse{}, err
 	}

@@ -13,14 +13,12 @@ var machineNaming = naming{
 	rule:    "1 to 64 letters, digits, hyphens and periods, starting and ending with a letter or digit",
 }
 
-var cachings = []string{"None", "ReadOnly", "ReadWrite"}
-
 var computeKinds = []*kind{
 	{
 		token: "compute:Disk", arm: "Microsoft.Compute/disks",
 		path: []string{"diskName"}, located: true, required: []string{"creationData"}, latency: 10 * time.Second,
-		naming: naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`), rule: "1 to 80 letters, digits, underscores, hyphens and periods"},
-		fixed:  []string{"zones", "creationData", "osType"},
+		naming:  naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`), rule: "1 to 80 letters, digits, underscores, hyphens and periods"},
+		refused: []string{"zones", "creationData", "osType"},
 		enums: map[string][]string{
 			"sku.name":                  {"Premium_LRS", "PremiumV2_LRS", "StandardSSD_LRS", "Standard_LRS", "UltraSSD_LRS", "Premium_ZRS", "StandardSSD_ZRS"},
 			"creationData.createOption": {"Empty", "Attach", "FromImage", "Import", "Copy", "Restore", "Upload"},
@@ -40,7 +38,7 @@ var computeKinds = []*kind{
 	{
 		token: "compute:VirtualMachine", arm: "Microsoft.Compute/virtualMachines",
 		path: []string{"vmName"}, located: true, naming: machineNaming, latency: 90 * time.Second,
-		fixed: []string{
+		refused: []string{
 			"zones", "plan", "priority", "networkProfile", "securityProfile.securityType",
 			"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData", "osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
 			"storageProfile.imageReference", "storageProfile.osDisk.name", "storageProfile.osDisk.createOption", "storageProfile.osDisk.osType", "storageProfile.osDisk.managedDisk",
@@ -48,7 +46,7 @@ var computeKinds = []*kind{
 		enums: map[string][]string{
 			"identity.type": identityTypes, "priority": {"Regular", "Low", "Spot"}, "securityProfile.securityType": {"Standard", "TrustedLaunch", "ConfidentialVM"},
 			"storageProfile.osDisk.createOption": {"FromImage", "Attach", "Empty", "Copy", "Restore"}, "storageProfile.osDisk.osType": {"Linux", "Windows"},
-			"storageProfile.osDisk.caching": cachings,
+			"storageProfile.osDisk.caching": {"None", "ReadOnly", "ReadWrite"},
 		},
 		writeOnly: []string{"osProfile.customData", "osProfile.adminPassword", "userData"},
 		admit:     admitMachine,
@@ -65,6 +63,25 @@ var computeKinds = []*kind{
 		fixed:  []string{"publisher", "type"}, writeOnly: []string{"protectedSettings"},
 		admit: admitMachineExtension, compute: provisioned,
 	},
+	{
+		token: "compute:VirtualMachineRunCommandByVirtualMachine", arm: "Microsoft.Compute/virtualMachines/runCommands",
+		path: []string{"vmName", "runCommandName"}, located: true, latency: 4 * time.Minute,
+		naming:    naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`), rule: "1 to 80 letters, digits, underscores, hyphens and periods", auto: autoCopy},
+		writeOnly: []string{"protectedParameters", "runAsPassword"},
+		admit: func(_ *World, r, _ *Resource) error {
+			sources := 0
+			for _, source := range []string{"source.script", "source.scriptUri", "source.commandId"} {
+				if r.in().has(source) {
+					sources++
+				}
+			}
+			if sources != 1 {
+				return refusal("InvalidParameter", "One of source.script, source.scriptUri and source.commandId must be given, and only one.")
+			}
+			return nil
+		},
+		compute: provisioned,
+	},
 }
 
 // userOf is the first resource of a type, other than one, that names an id or a part of it.
@@ -77,7 +94,7 @@ func (w *World) userOf(id, token, other string) *Resource {
 	return nil
 }
 
-// resizedWhileInUse is the size in GiB above which Azure grows no smaller disk of a machine that runs.
+// resizedWhileInUse is the size in GiB that a disk does not grow beyond while its machine runs.
 const resizedWhileInUse = 4096
 
 func admitDisk(w *World, r, old *Resource) error {

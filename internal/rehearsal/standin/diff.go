@@ -40,6 +40,17 @@ func (p *azureNative) Diff(_ context.Context, req plugin.DiffRequest) (plugin.Di
 	return result, nil
 }
 
+// refuseChange refuses an update of what can't be changed in place.
+func (k *kind) refuseChange(before, after props) error {
+	for _, path := range k.refused {
+		changes := map[string]plugin.DiffKind{}
+		if compare(path, before.at(path), after.at(path), changes); len(changes) > 0 {
+			return refusal("PropertyChangeNotAllowed", "Changing property '%s' is not allowed.", path)
+		}
+	}
+	return nil
+}
+
 // compare collects the paths that differ: by key in objects, by index in lists.
 func compare(path string, before, after any, changes map[string]plugin.DiffKind) {
 	switch {

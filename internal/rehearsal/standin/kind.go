@@ -23,6 +23,7 @@ type kind struct {
 
 	required  []string            // besides path and resourceGroupName
 	fixed     []string            // what Azure can't change: an edit replaces the resource. path, resourceGroupName and location always are
+	refused   []string            // what Azure can't change either, but azure-native does not know: it tries, and Azure refuses
 	enums     map[string][]string // by path of the property
 	echoed    []string            // what of path Azure gives back
 	unechoed  []string            // inputs that Azure keeps and does not give back with the rest

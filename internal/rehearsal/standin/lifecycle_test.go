@@ -128,6 +128,8 @@ func TestAnUpdateThatAzureRefusesIsRefused(t *testing.T) {
 		{"a disk above 4 TiB while a machine runs with it", "disk", "diskSizeGB", 8192, "while it is attached to running VM"},
 		{"another size of the system's disk", "machine", "storageProfile.osDisk.diskSizeGB", 64, "Disk resizing is allowed only"},
 		{"a size of a machine that takes no Premium SSD", "machine", "hardwareProfile.vmSize", "Standard_D4_v3", "does not support the storage account type Premium_LRS of disk 'data'"},
+		{"another beginning of a machine", "machine", "osProfile.customData", "b3RoZXI=", "Changing property 'osProfile.customData' is not allowed"},
+		{"a machine in another zone", "machine", "zones", l{"2"}, "Changing property 'zones' is not allowed"},
 		{"an interface with an address outside its subnet", "interface", "ipConfigurations", l{configuration("10.0.10.4")}, "PrivateIPAddressNotInSubnet"},
 		{"a security group that shuts Bastion's subnet", "bastion nsg", "securityRules", l{inbound(100, "Internet", "443")}, "NetworkSecurityGroupNotCompliantForAzureBastionSubnet"},
 	} {

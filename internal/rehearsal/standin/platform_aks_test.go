@@ -143,6 +143,7 @@ func TestWhatAKSAndItsGatewayRefuseIsRefused(t *testing.T) {
 		{"a gateway in a subnet with others", "app gateway", element("gatewayIPConfigurations", "subnet", m{"id": networkID + "/subnets/cluster"}), "CannotHaveOtherResources"},
 		{"a gateway in a delegated subnet", "app gateway", element("gatewayIPConfigurations", "subnet", m{"id": networkID + "/subnets/small-apps"}), "IsDelegated"},
 		{"a reference to a part that there is not", "app gateway", element("routingRules", "listener", self("listeners/other")), "listeners/other referenced by"},
+		{"a reference by id to a part that there is not", "app gateway", element("routingRules", "listener", id(inGroup+"Microsoft.Network/applicationGateways/gateway/listeners/other")), "listeners/other referenced by"},
 		{"two parts of one name", "app gateway", edit("frontendPorts", l{m{"name": "mqtts", "port": 1}, m{"name": "mqtts", "port": 2}}), "DuplicateResourceName"},
 		{"two listeners on one port", "app gateway", element("httpListeners", "frontendPort", self("frontendPorts/mqtts")), "ListenersUsingSamePort"},
 		{"a TLS listener without a certificate", "app gateway", element("listeners", "sslCertificate", nil), "MustReferenceSslCert"},

@@ -2,8 +2,12 @@ package standin
 
 import (
 	"encoding/base64"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
 const (
@@ -26,7 +30,7 @@ func configuration(address string) m {
 }
 
 func leading(name string, from, to int) m {
-	return m{"name": name, "protocol": "Tcp", "frontendPort": from, "backendPort": to, "idleTimeoutInMinutes": 30, "disableOutboundSnat": true,
+	return m{"name": name, "protocol": "Tcp", "frontendPort": from, "backendPort": to, "idleTimeoutInMinutes": 100, "disableOutboundSnat": true,
 		"frontendIPConfiguration": self("frontendIPConfigurations/public"), "backendAddressPool": self("backendAddressPools/nodes"), "probe": self("probes/health")}
 }
 
@@ -119,8 +123,8 @@ func TestWhatMachinesAndTheirLoadBalancerRefuseIsRefused(t *testing.T) {
 		{"two pools of one name", "balancer", edit("backendAddressPools", l{m{"name": "nodes"}, m{"name": "nodes"}}), "DuplicateResourceName"},
 		{"a rule from a frontend that there is not", "balancer", first("loadBalancingRules", "frontendIPConfiguration", self("frontendIPConfigurations/other")), "lb/frontendIPConfigurations/other referenced by"},
 		{"a rule from nowhere", "balancer", first("loadBalancingRules", "frontendIPConfiguration", nil), "lb/frontendIPConfigurations referenced by"},
-		{"a rule from another load balancer's frontend", "", func(part) part {
-			return planned(t, "balancer").with("loadBalancerName", "lb2").with("frontendIPConfigurations", l{m{"name": "public"}})
+		{"a rule with another load balancer's probe", "", func(part) part {
+			return planned(t, "balancer").with("loadBalancerName", "lb2")
 		}, "lb/probes/health referenced by"},
 		{"a rule to a pool that there is not", "balancer", first("loadBalancingRules", "backendAddressPool", self("backendAddressPools/other")), "lb/backendAddressPools/other referenced by"},
 		{"a rule to one of several pools that there is not", "balancer", first("loadBalancingRules", "backendAddressPools", l{id(balancerID + "/backendAddressPools/other")}), "lb/backendAddressPools/other referenced by"},
@@ -244,6 +248,47 @@ func TestTwoRulesWithFloatingAddressesLeadToOnePort(t *testing.T) {
 		with(leading("a", 8883, 1883), "enableFloatingIP", true), with(leading("b", 8884, 1883), "enableFloatingIP", true)}))
 }
 
+func TestADiskGrowsWhileItsMachineRuns(t *testing.T) {
+	r := rehearse(t, Faults{})
+	disk := r.upTo("")["disk"].ID
+	for _, size := range []int{256, 4096} {
+		if _, err := r.update(disk, planned(t, "disk"), planned(t, "disk").with("diskSizeGB", size)); err != nil {
+			t.Errorf("to %d GiB: %v", size, err)
+		}
+	}
+
+	r = rehearse(t, Faults{})
+	r.upTo("disk")
+	r.mustCreate(planned(t, "disk").with("diskSizeGB", 8192))
+	r.mustCreate(planned(t, "machine"))
+	if _, err := r.update(disk, planned(t, "disk"), planned(t, "disk").with("diskSizeGB", 16384)); err != nil {
+		t.Errorf("from above 4 TiB: %v", err)
+	}
+}
+
+func TestWhatAMachineIsToldIsNeitherWrittenToTheWorldNorAChange(t *testing.T) {
+	r := rehearse(t, Faults{})
+	made := r.upTo("extension")
+	extension := planned(t, "extension").with("protectedSettings", m{"password": "n0b0dy"})
+	told := map[string]part{"machine": planned(t, "machine"), "extension": extension}
+	made["extension"] = r.mustCreate(extension)
+	data, err := os.ReadFile(r.world.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"I2Nsb3VkLWNvbmZpZw", "b25l", "n0b0dy"} {
+		if strings.Contains(string(data), `"`+secret) {
+			t.Errorf("%q is in the world", secret)
+		}
+	}
+	for name, p := range told {
+		got := r.read(made[name].ID, p, resource.NewPropertyMapFromMap(p.inputs))
+		if d := r.diff(made[name].ID, part{p.name, p.token, got.Inputs.Mappable()}, p); d.Changes != plugin.DiffNone {
+			t.Errorf("a refresh of the %s changes %v", name, d.DetailedDiff)
+		}
+	}
+}
+
 func TestADiskOfAnotherMachineIsAttachedOnceItIsTakenOff(t *testing.T) {
 	r := rehearse(t, Faults{})
 	machine := r.upTo("")["machine"].ID
@@ -330,6 +375,20 @@ func TestAMachineHasExtensionsOfSeveralKinds(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("")
 	r.mustCreate(planned(t, "extension").with("vmExtensionName", "login").with("publisher", "Microsoft.Azure.ActiveDirectory").with("type", "AADSSHLoginForLinux"))
+}
+
+func TestACommandOnAMachineHasOneSource(t *testing.T) {
+	command := func(source m) part {
+		return part{"command", "azure-native:compute:VirtualMachineRunCommandByVirtualMachine", at(m{"vmName": "vm-0", "runCommandName": "command", "source": source})}
+	}
+	r := rehearse(t, Faults{})
+	r.upTo("")
+	for _, bad := range []m{{}, {"script": "true", "commandId": "RunShellScript"}} {
+		if _, err := r.create(command(bad)); err == nil || !strings.Contains(err.Error(), "and only one") {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	r.mustCreate(command(m{"script": "true"}))
 }
 
 func TestAMachineLeavesItsDiskAndInterfaceAndTakesItsExtensions(t *testing.T) {

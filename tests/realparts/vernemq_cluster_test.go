@@ -1,0 +1,233 @@
+package realparts
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// boots runs a machine's first tick, after which it serves. The first of those that are there ticks when it waits for them.
+func (m *machine) boots(others ...*machine) {
+	m.site.Helper()
+	over := make(chan error)
+	go func() { over <- m.tick() }()
+	for {
+		select {
+		case err := <-over:
+			if err != nil || !m.serves() {
+				m.site.Fatalf("%s does not serve: %v", m.address, err)
+			}
+			return
+		case <-time.After(20 * time.Millisecond):
+			if len(others) > 0 && m.site.cloud.notes() > 0 {
+				others[0].mustTick() // it acts for all
+			}
+		}
+	}
+}
+
+// notes is how many new nodes wait to be let in.
+func (c *vmCloud) notes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for name := range c.blobs["vernemq-shared"] {
+		if len(name) > 4 && name[:4] == "new-" {
+			n++
+		}
+	}
+	return n
+}
+
+// together waits until these see each other, and nobody else.
+func (s *vmSite) together(all ...*machine) {
+	s.Helper()
+	var want []string
+	for _, m := range all {
+		want = append(want, m.address)
+	}
+	slices.Sort(want)
+	within(s.T, 10*time.Second, fmt.Sprintf("%v are one cluster", want), func() bool {
+		return !slices.ContainsFunc(all, func(m *machine) bool { return !m.serves() || !slices.Equal(s.cluster.seenBy(m), want) })
+	})
+}
+
+// starts is how often VerneMQ started, and joins through whom it joined.
+func (m *machine) starts() (n int) {
+	m.site.cluster.with(m, func(node *vmqNode) { n = node.starts })
+	return n
+}
+
+func (m *machine) joins() (through []string) {
+	m.site.cluster.with(m, func(node *vmqNode) { through = slices.Clone(node.joined) })
+	return through
+}
+
+func (m *machine) forgot() (whom []string) {
+	m.site.cluster.with(m, func(node *vmqNode) { whom = slices.Clone(node.forgot) })
+	return whom
+}
+
+func TestTheFirstVerneMQNodeFoundsTheClusterAndIsLeftAloneAfterwards(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 3)
+	m := s.newMachine(0)
+	m.boots()
+	if m.starts() != 1 || len(m.joins()) != 0 || m.disk.formatted != 1 {
+		t.Errorf("%d starts, joined %v, formatted %d times", m.starts(), m.joins(), m.disk.formatted)
+	}
+	secrets, files := s.cloud.count("GET vault/"), s.cloud.count("GET storage/")
+	m.mustTick()
+	if m.starts() != 1 || s.cloud.count("GET vault/") != secrets+1 || s.cloud.count("GET storage/") != files || len(m.calls("apt-get", "update")) != 1 {
+		t.Errorf("another tick found something to do: %v", s.cloud.calls)
+	}
+}
+
+func TestFurtherVerneMQNodesJoinTheOneThatServes(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 3)
+	all := s.settled(1)
+	for i := range 2 {
+		m := s.installed(1 + i)
+		m.boots(all...)
+		all = append(all, m)
+		// Once to join, and once to take clients.
+		if m.starts() != 2 || !slices.Equal(m.joins(), []string{all[0].address}) {
+			t.Errorf("%s: %d starts, joined through %v", m.address, m.starts(), m.joins())
+		}
+	}
+	s.together(all...)
+	if len(all[0].forgot()) != 0 || all[0].starts() != 0 {
+		t.Errorf("the first one forgot %v, and started %d times", all[0].forgot(), all[0].starts())
+	}
+}
+
+func TestThreeVerneMQNodesThatBootAtOnceEndInOneCluster(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 3)
+	var all []*machine
+	for i := range 3 {
+		all = append(all, s.installed(i))
+	}
+	var beside sync.WaitGroup
+	for _, m := range all {
+		beside.Go(func() {
+			for range 20 {
+				_ = m.tick() // the next one gets over it
+				if !slices.ContainsFunc(all, func(m *machine) bool { return !m.serves() }) {
+					return
+				}
+			}
+		})
+	}
+	beside.Wait()
+	s.together(all...)
+}
+
+func TestARebootedVerneMQNodeComesBackWithoutJoiningAgain(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 2)
+	all := s.settled(2)
+	for _, m := range all {
+		starts, joins := m.starts(), len(m.joins())
+		m.reboot()
+		m.mustTick()
+		if m.starts() != starts+1 || len(m.joins()) != joins || m.disk.formatted != 0 {
+			t.Errorf("%d starts more, joined through %v", m.starts()-starts, m.joins())
+		}
+	}
+	s.together(all...)
+}
+
+func TestAReplacedMachineWithItsOldDiskGoesOnAsTheSameVerneMQNode(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 2)
+	all := s.settled(2)
+	all[1] = s.replace(s.addresses[1], all[1].disk)
+	all[1].boots()
+	s.together(all...)
+	if len(all[1].joins()) != 0 || all[1].disk.formatted != 0 || len(all[0].forgot()) != 0 {
+		t.Errorf("joined through %v, formatted %d times, forgotten as %v", all[1].joins(), all[1].disk.formatted, all[0].forgot())
+	}
+}
+
+func TestAReplacedMachineWithANewDiskIsForgottenBeforeItIsInVerneMQsClusterAgain(t *testing.T) {
+	for i, name := range []string{"the founder", "another"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newVMSite(t, 2)
+			all := s.settled(2)
+			other := all[1-i]
+			all[i] = s.installed(i)
+			all[i].boots(other)
+			s.together(all...)
+			if !slices.Equal(other.forgot(), []string{s.addresses[i]}) || all[i].joins()[len(all[i].joins())-1] != other.address {
+				t.Errorf("forgotten %v, joined through %v", other.forgot(), all[i].joins())
+			}
+		})
+	}
+}
+
+func TestANewVerneMQNodeJoinsThroughAnotherWhenOneCanNotBeReached(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 3)
+	all := s.settled(2)
+	all[0].powerOff()
+	all[1].mustTick() // goes on
+	third := s.installed(2)
+	third.boots(all[1])
+	if !slices.Equal(third.joins(), []string{all[1].address}) || len(all[1].forgot()) != 0 {
+		t.Errorf("joined through %v, forgot %v", third.joins(), all[1].forgot())
+	}
+	all[0].reboot()
+	all[0].mustTick()
+	s.together(all[0], all[1], third)
+}
+
+func TestANewVerneMQNodeIsNotLetInWhileItsForerunnerMayStillBeKnown(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 2)
+	all := s.settled(2)
+	all[1] = s.installed(1)
+	all[1].more = []string{"NOTE_TRIES=3"}
+	done := make(chan error)
+	go func() { done <- all[1].tick() }()
+	within(t, 10*time.Second, "the new node asks", func() bool { return s.cloud.notes() == 1 })
+	s.cluster.with(all[0], func(n *vmqNode) { n.deaf = true })
+	all[0].more = []string{"TRIES=1"}
+	err := all[0].tick()
+	if newcomer := <-done; err == nil || newcomer == nil || s.cloud.notes() != 1 || all[1].serves() {
+		t.Errorf("let in by a node that does not know: %v, %v", err, newcomer)
+	}
+	s.cluster.with(all[0], func(n *vmqNode) { n.deaf = false })
+	all[0].more, all[1].more = nil, nil
+	all[1].boots(all[0])
+	s.together(all...)
+}
+
+func TestAVerneMQNodeThatCouldNotJoinStartsOver(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 2)
+	first := s.settled(1)[0]
+	second := s.installed(1)
+	second.more = []string{"TRIES=2", "NOTE_TRIES=50"}
+	done := make(chan error)
+	go func() { done <- second.tick() }()
+	within(t, 10*time.Second, "the new node asks", func() bool { return s.cloud.notes() == 1 })
+	s.cluster.with(first, func(n *vmqNode) { n.unreachable = true })
+	first.mustTick()
+	if err := <-done; err == nil || second.serves() || has(second.data("settled")) {
+		t.Fatalf("the first node can't be reached, and the second one is content: %v", err)
+	}
+	s.must(os.WriteFile(second.data("left-over"), nil, 0o600))
+	s.cluster.with(first, func(n *vmqNode) { n.unreachable = false })
+	second.more = nil
+	second.boots(first)
+	s.together(first, second)
+	if has(second.data("left-over")) {
+		t.Error("it joined with what was on its disk")
+	}
+}

@@ -1,0 +1,281 @@
+package realparts
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fakePrograms are played by the test: they would change the machine that it runs on.
+var fakePrograms = []string{
+	"vmq-admin", "systemctl", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id", "dpkg-query", "apt-get", "git", "make", "install", "psql",
+}
+
+// fakeProgram asks the test what to do, and does it: PROGRAM ARGUMENT….
+const fakeProgram = `fake() {
+	local answer
+	exec 3<>"/dev/tcp/127.0.0.1/$FAKES"
+	printf '%s\0' "$MACHINE" "$1" "${NO_EPMD:-}" "$(($# - 1))" "${@:2}" >&3
+	IFS= read -r -d '' answer <&3 || true
+	exec 3>&-
+	eval "$answer"
+}`
+
+// fakeFunctions is an environment in which bash has the fakes as functions: to start programs takes most of the time of these tests.
+func fakeFunctions() []string {
+	all := []string{"BASH_FUNC_fake%%=" + strings.TrimPrefix(fakeProgram, "fake")}
+	for _, name := range fakePrograms {
+		all = append(all, "BASH_FUNC_"+name+"%%=() { fake "+name+" \"$@\"; }")
+	}
+	return all
+}
+
+// serveFakes answers fakePrograms, and gives back the port.
+func (s *vmSite) serveFakes() string {
+	s.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s.must(err)
+	s.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go s.serveFake(conn)
+		}
+	}()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	s.must(err)
+	return port
+}
+
+func (s *vmSite) serveFake(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	word := func() string {
+		text, _ := in.ReadString(0) // a program that was killed says nothing more
+		return strings.TrimSuffix(text, "\x00")
+	}
+	address, program, noEpmd := word(), word(), word()
+	count, _ := strconv.Atoi(word())
+	args := make([]string, 0, count)
+	for range count {
+		args = append(args, word())
+	}
+	fmt.Fprint(conn, s.program(address, program, noEpmd, args))
+}
+
+// program says in shell what a program does.
+func (s *vmSite) program(address, program, noEpmd string, args []string) string {
+	s.mu.Lock()
+	m := s.machines[address]
+	if m == nil {
+		s.mu.Unlock()
+		return "return 99"
+	}
+	fmt.Fprintln(&s.argued, program, strings.Join(args, " "))
+	m.called = append(m.called, append([]string{program}, args...))
+	s.mu.Unlock()
+	switch program {
+	case "vmq-admin":
+		if noEpmd == "" {
+			s.cluster.fault("vmq-admin of %s starts an epmd, which ends with the script", address)
+		}
+		return s.cluster.admin(m.node, args)
+	case "systemctl":
+		return s.cluster.systemctl(m.node, args)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch program {
+	case "mountpoint", "blkid", "mkfs.ext4", "mount", "chown":
+		return m.disks(program, args)
+	case "dpkg-query", "apt-get", "id", "useradd":
+		return m.accounts(program, args)
+	case "git", "make":
+		return m.build(program, args)
+	case "install":
+		return m.copies(args)
+	case "psql":
+		return `{ env | grep -e ^PG -e ^BROKER_; cat; } >>"$ROOT/psql"`
+	}
+	return "return 98"
+}
+
+// calls lists a program's calls with their arguments.
+func (m *machine) calls(program, containing string) []string {
+	m.site.mu.Lock()
+	defer m.site.mu.Unlock()
+	var found []string
+	for _, call := range m.called {
+		if text := strings.Join(call, " "); call[0] == program && strings.Contains(text, containing) {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+func quoted(words ...string) string {
+	all := make([]string, 0, len(words))
+	for _, word := range words {
+		all = append(all, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
+	}
+	return strings.Join(all, " ")
+}
+
+func exit(succeeds bool) string {
+	if succeeds {
+		return "return 0"
+	}
+	return "return 1"
+}
+
+// disks plays mounting; the real blkid and mkfs.ext4 work on the device, which is a file.
+func (m *machine) disks(program string, args []string) string {
+	switch last := args[len(args)-1]; program {
+	case "mountpoint":
+		return exit(m.mounted)
+	case "chown":
+		if slices.Equal(args, []string{"-R", "vernemq:vernemq", m.data("")}) && m.mounted {
+			m.disk.owner = m
+		}
+		return exit(m.users["vernemq"])
+	case "mkfs.ext4":
+		m.disk.formatted++
+		m.site.must(os.MkdirAll(filepath.Join(m.disk.content, "lost+found"), 0o700))
+		return "/usr/sbin/mkfs.ext4 " + quoted(args...)
+	case "mount":
+		if m.mounted || m.disk == nil || last != m.data("") {
+			return "return 32"
+		}
+		if err := os.Remove(last); err != nil {
+			return "return 32"
+		}
+		m.site.must(os.MkdirAll(m.disk.content, 0o755), os.Rename(m.disk.content, last))
+		m.mounted = true
+		return "return 0"
+	default:
+		return "/usr/sbin/" + program + " " + quoted(args...)
+	}
+}
+
+func (m *machine) accounts(program string, args []string) string {
+	switch program {
+	case "id":
+		return exit(m.users[args[0]])
+	case "useradd":
+		m.users[args[len(args)-1]] = true
+		return "return 0"
+	case "dpkg-query":
+		answer, all := "", true
+		for _, name := range args[3:] {
+			if m.packages[name] {
+				answer += "echo install ok installed; "
+			}
+			all = all && m.packages[name]
+		}
+		return answer + exit(all)
+	}
+	if at := slices.Index(args, "install"); at >= 0 {
+		unit := m.path("etc/systemd/system/vernemq.service")
+		if to, err := os.Readlink(unit); strings.HasSuffix(args[len(args)-1], ".deb") && (err != nil || to != "/dev/null") {
+			m.site.cluster.fault("%s: the package starts VerneMQ without its data disk", m.address)
+		}
+		for _, name := range args[at+1:] {
+			m.packages[name] = true
+		}
+	}
+	return "return 0"
+}
+
+// copies is the real install, without the change of group, which takes root and the user vernemq.
+func (m *machine) copies(args []string) string {
+	kept := make([]string, 0, len(args))
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--group" {
+			m.groups[args[len(args)-1]] = args[i+1]
+			if !m.users[args[i+1]] {
+				return "echo \"install: invalid group\" >&2; return 1"
+			}
+			i++
+			continue
+		}
+		kept = append(kept, args[i])
+	}
+	return "/usr/bin/install " + quoted(kept...)
+}
+
+// build plays the source's tag, and what comes out of it.
+func (m *machine) build(program string, args []string) string {
+	if program == "make" && m.site.breaksMake {
+		return "echo 'fatal error: snappy.h: no such header'; return 2"
+	}
+	if program == "make" {
+		return fmt.Sprintf("mkdir -p _build/default/rel/vernemq/bin _build/default/rel/vernemq/etc && echo %s >_build/default/rel/vernemq/bin/vernemq", m.address)
+	}
+	if slices.Contains(args, "clone") {
+		return "mkdir -p " + quoted(args[len(args)-1])
+	}
+	return "echo " + m.site.commit()
+}
+
+// commit is the one that the source's tag has: what the nodes are told, unless a test says otherwise.
+func (s *vmSite) commit() string {
+	if s.tagged != "" {
+		return s.tagged
+	}
+	return variable(s.files["vernemq.env"], "COMMIT")
+}
+
+// variable is the value of a shell's variable in a text.
+func variable(text, name string) string {
+	_, rest, _ := strings.Cut("\n"+text, "\n"+name+"=")
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.Trim(value, "'")
+}
+
+// buildName is the name of the build that the files ask for.
+func (s *vmSite) buildName() string {
+	env := s.files["vernemq.env"]
+	return fmt.Sprintf("vernemq-%s-%s-ubuntu24.04-amd64.tar.gz", variable(env, "VERSION"), variable(env, "COMMIT")[:12])
+}
+
+// buildOf is what somebody built.
+func buildOf(t *testing.T, somebody string) string {
+	t.Helper()
+	var out bytes.Buffer
+	compressed := gzip.NewWriter(&out)
+	archive := tar.NewWriter(compressed)
+	for _, h := range []tar.Header{
+		{Name: "./bin/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "./etc/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "./bin/vernemq", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(somebody))},
+	} {
+		h.ModTime = time.Now()
+		if err := archive.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if h.Size > 0 {
+			if _, err := archive.Write([]byte(somebody)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := compressed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
