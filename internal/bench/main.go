@@ -52,9 +52,11 @@ func engine(ctx context.Context) error {
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	var base [4]time.Duration
 	hiveMQ := []string{"broker=" + stacks.HiveMQAKS, "hivemq.trial=true"}
+	verneMQ := []string{"broker=" + stacks.VerneMQVMs}
 	for _, s := range []subject{
 		{"empty", "dev", empty, nil}, {"dev", "dev", stacks.Program, nil}, {"prod", "prod", stacks.Program, nil},
 		{"dev, HiveMQ", "dev", stacks.Program, hiveMQ}, {"prod, HiveMQ", "prod", stacks.Program, hiveMQ},
+		{"dev, VerneMQ", "dev", stacks.Program, verneMQ}, {"prod, VerneMQ", "prod", stacks.Program, verneMQ},
 	} {
 		times, result, err := s.measure(ctx)
 		if err != nil {

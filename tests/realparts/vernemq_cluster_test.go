@@ -196,15 +196,35 @@ func TestANewVerneMQNodeIsNotLetInWhileItsForerunnerMayStillBeKnown(t *testing.T
 	done := make(chan error)
 	go func() { done <- all[1].tick() }()
 	within(t, 10*time.Second, "the new node asks", func() bool { return s.cloud.notes() == 1 })
-	s.cluster.with(all[0], func(n *vmqNode) { n.deaf = true })
-	all[0].more = []string{"TRIES=1"}
-	err := all[0].tick()
-	if newcomer := <-done; err == nil || newcomer == nil || s.cloud.notes() != 1 || all[1].serves() {
-		t.Errorf("let in by a node that does not know: %v, %v", err, newcomer)
+	s.cluster.with(all[0], func(n *vmqNode) { n.answers = 1 }) // to whether it runs
+	all[0].mustTick()
+	if err := <-done; err == nil || s.cloud.notes() != 1 || all[1].serves() {
+		t.Errorf("let in by a node that does not know: %v", err)
 	}
 	s.cluster.with(all[0], func(n *vmqNode) { n.deaf = false })
-	all[0].more, all[1].more = nil, nil
+	all[1].more = nil
 	all[1].boots(all[0])
+	s.together(all...)
+}
+
+func TestANewVerneMQNodeIsLetInWhenAllHaveHeardThatItsForerunnerIsGone(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 3)
+	all := s.settled(3)
+	all[1] = s.installed(1)
+	s.cluster.with(all[2], func(n *vmqNode) { n.uninformed = true })
+	all[0].more = []string{"GOSSIP=3"}
+	newcomer, actor := make(chan error), make(chan error)
+	go func() { newcomer <- all[1].tick() }()
+	within(t, 10*time.Second, "the new node asks", func() bool { return s.cloud.notes() == 1 })
+	go func() { actor <- all[0].tick() }()
+	within(t, 10*time.Second, "its forerunner is forgotten", func() bool { return len(all[0].forgot()) == 1 })
+	time.Sleep(2 * time.Second)
+	if s.cloud.notes() != 1 {
+		t.Error("it is let in at once")
+	}
+	s.cluster.with(all[2], func(n *vmqNode) { n.uninformed = false })
+	s.must(<-actor, <-newcomer)
 	s.together(all...)
 }
 

@@ -153,7 +153,7 @@ func (m *machine) disks(program string, args []string) string {
 		return exit(m.users["vernemq"])
 	case "mkfs.ext4":
 		m.disk.formatted++
-		m.site.must(os.MkdirAll(filepath.Join(m.disk.content, "lost+found"), 0o700))
+		m.site.must(os.MkdirAll(m.disk.content, 0o755), os.Mkdir(filepath.Join(m.disk.content, "lost+found"), 0o700))
 		return "/usr/sbin/mkfs.ext4 " + quoted(args...)
 	case "mount":
 		if m.mounted || m.disk == nil || last != m.data("") {

@@ -45,6 +45,7 @@ type vmqNode struct {
 	health  io.Closer
 
 	unreachable bool
+	uninformed  bool // hears of no change
 	leaveTakes  time.Duration
 	online      int  // how many times leaving finds clients that have not gone
 	deaf        bool // commands find nobody
@@ -167,6 +168,9 @@ func (c *vmqCluster) gossip() {
 
 // tells has a node put what another one knows together with what it knows.
 func (c *vmqCluster) tells(view vmqView, n *vmqNode) {
+	if n.uninformed {
+		return
+	}
 	before := len(n.view.Members) + len(n.view.Gone)
 	maps.Copy(n.view.Members, view.Members)
 	maps.Copy(n.view.Gone, view.Gone)
