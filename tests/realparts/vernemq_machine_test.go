@@ -272,7 +272,7 @@ func (m *machine) environment() []string {
 
 // run runs the one command of the machine.
 func (m *machine) run(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(m.site.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(m.site.Context(), 5*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, m.path("usr/local/sbin/amora-node"), args...)
 	command.Env, command.Dir, command.WaitDelay = m.environment(), m.root, time.Second

@@ -3,6 +3,7 @@ package standin
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
@@ -218,6 +219,7 @@ func TestAClusterAndANetworkTakeOneChangeAtATime(t *testing.T) {
 	} {
 		r := rehearse(t, Faults{})
 		r.upTo(c.part)
+		r.world.changeTakes = time.Second // so that the second one starts in time on a busy machine
 		errs := make(chan error, 2)
 		for _, edit := range c.edits {
 			go func() {

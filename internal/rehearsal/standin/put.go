@@ -32,7 +32,7 @@ func (w *World) alone(k *kind, id string, change func() error) error {
 	if taken {
 		return refusal("OperationNotAllowed", "Another operation is in progress on %s; the change of %s can be tried again when it is done (409 Conflict).", k.alone(id), id)
 	}
-	time.Sleep(changeTakes)
+	time.Sleep(w.changeTakes)
 	defer func() {
 		w.mu.Lock()
 		delete(w.busy, what)

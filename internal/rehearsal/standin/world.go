@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // World is everything the stand-in's Azure holds, kept on disk. Its methods may be called at the same time.
@@ -22,6 +23,8 @@ type World struct {
 	given    map[string]bool
 	busy     map[string]bool // what is being changed, of that which takes one change at a time
 	adopting bool            // the last server was killed
+
+	changeTakes time.Duration // see the constant of this name
 
 	slowRoles bool
 	newRoles  map[string]bool // assigned since the World was opened
@@ -61,7 +64,7 @@ func (r *Resource) name() string { return lastSegment(r.ID) }
 
 // Open reads a World from a JSON file; a file that is not there is an empty World. Every change is saved before it is answered.
 func Open(path string) (*World, error) {
-	w := &World{path: path, given: map[string]bool{}, busy: map[string]bool{}, newRoles: map[string]bool{}}
+	w := &World{path: path, given: map[string]bool{}, busy: map[string]bool{}, changeTakes: changeTakes, newRoles: map[string]bool{}}
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the rehearsal's world: %w", err)
