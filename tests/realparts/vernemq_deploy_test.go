@@ -204,29 +204,20 @@ func TestAFirstBootOfVerneMQWithoutTheVaultLeavesNothingHalfDone(t *testing.T) {
 	m.boots()
 }
 
-func TestTwoTicksOfAVerneMQMachineDoNotMix(t *testing.T) {
+func TestATickOfAVerneMQMachineGivesWayAndADeploymentWaits(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
 	m := s.settled(1)[0]
-	held, release := make(chan struct{}), make(chan struct{})
-	first := true
-	s.cloud.breaksWhen(func(part string, _ *http.Request) int {
-		if part == vault && first {
-			first = false
-			close(held)
-			<-release
-		}
-		return 0
-	})
+	running := m.lock()
+	m.mustTick()
 	over := make(chan error)
-	go func() { over <- m.tick() }()
-	<-held
-	m.mustTick() // at once, without a call
-	if n := len(m.calls("vmq-admin", "")); n > 0 {
-		t.Errorf("a second tick ran beside the first, and asked %d times", n)
+	go func() {
+		_, err := m.run("deploy", firstVersion)
+		over <- err
+	}()
+	time.Sleep(300 * time.Millisecond)
+	if calls := s.cloud.count(""); calls > 0 {
+		t.Errorf("beside one that runs there were %d calls", calls)
 	}
-	close(release)
-	if err := <-over; err != nil {
-		t.Error(err)
-	}
+	s.must(running.Close(), <-over)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -300,6 +301,14 @@ func (m *machine) mustTick() {
 func (m *machine) serves() bool {
 	return accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQPort)) && accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQWebSocketPort)) &&
 		accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQHealthPort))
+}
+
+// lock holds what a tick or a deployment holds while it runs.
+func (m *machine) lock() *os.File {
+	m.site.Helper()
+	lock, err := os.Create(m.state("lock"))
+	m.site.must(err, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	return lock
 }
 
 // age makes a file of the state older.

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -54,10 +53,7 @@ func TestAnOperationOnUsersDoesNotWaitForVerneMQ(t *testing.T) {
 	s := newVMSite(t, 2)
 	m := s.installed(1) // waits for the first
 	m.more = []string{"OPERATION=remove", "MQTT_USERNAME=x"}
-	lock, err := os.Create(m.state("lock"))
-	s.must(err)
-	defer lock.Close()
-	s.must(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	defer m.lock().Close()
 	said, err := m.run("admin")
 	if err != nil || !strings.Contains(said, "remove x done") {
 		t.Errorf("%v\n%s", err, said)
