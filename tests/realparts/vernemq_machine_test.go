@@ -267,7 +267,7 @@ func (m *machine) environment() []string {
 		"ROOT=" + m.root, "STATE=" + m.state(""), "NODE_ENV=" + m.path("etc/amora-sync/node.env"),
 		"METADATA=" + m.site.cloud.URL, "VMQ_ADMIN=vmq-admin",
 		"FAKES=" + m.site.fakes, "MACHINE=" + m.address,
-		"TRIES=40", "WAIT=0.2", "PATIENCE=0.1", "PAUSE=0.1", "GOSSIP=0.4", "NOTE_TRIES=50", "NOTE_WAIT=0.5", "LIMIT=20",
+		"TRIES=100", "WAIT=0.2", "PATIENCE=0.1", "PAUSE=0.1", "GOSSIP=0.8", "NOTE_TRIES=400", "NOTE_WAIT=0.5", "LIMIT=300",
 	}, m.more)
 }
 
