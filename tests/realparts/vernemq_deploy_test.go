@@ -162,9 +162,7 @@ func TestAnotherBuildOfVerneMQIsStarted(t *testing.T) {
 
 func TestVerneMQStartsAfterAReboot(t *testing.T) {
 	for name, trouble := range map[string]func(part string, r *http.Request) int{
-		"though the vault can't be reached":      func(part string, _ *http.Request) int { return map[string]int{vault: unreachable}[part] },
 		"though the vault refuses":               func(part string, _ *http.Request) int { return map[string]int{vault: http.StatusForbidden}[part] },
-		"though the metadata can't be reached":   func(part string, _ *http.Request) int { return map[string]int{metadata: unreachable}[part] },
 		"though nothing of Azure can be reached": func(string, *http.Request) int { return unreachable },
 	} {
 		t.Run(name, func(t *testing.T) {

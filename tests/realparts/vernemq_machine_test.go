@@ -263,7 +263,7 @@ func (m *machine) reboot() {
 // environment is the machine's, with patience for tests.
 func (m *machine) environment() []string {
 	return slices.Concat(fakeFunctions(), []string{
-		"PATH=" + m.bin + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH"), "HOME=" + m.root, "LC_ALL=C.UTF-8", "TMPDIR=" + m.root,
+		"PATH=" + m.bin + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH"), "HOME=" + m.root, "LC_ALL=C", "TMPDIR=" + m.root,
 		"ROOT=" + m.root, "STATE=" + m.state(""), "NODE_ENV=" + m.path("etc/amora-sync/node.env"),
 		"METADATA=" + m.site.cloud.URL, "VMQ_ADMIN=vmq-admin",
 		"FAKES=" + m.site.fakes, "MACHINE=" + m.address,

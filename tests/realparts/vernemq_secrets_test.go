@@ -20,7 +20,7 @@ func TestUsersAndRulesChangeOnAVerneMQMachineOrItSaysWhyNot(t *testing.T) {
 	s.want(s.addresses...)
 	m := s.installed(0)
 	s.must(os.Remove(m.state("schema")), os.Remove(filepath.Join(m.bin, "psql")))
-	m.more = []string{"BASH_FUNC_psql%%=() { command psql \"$@\"; }", "PGSSLMODE=disable", "PGPORT=" + d.environment()[1][len("PGPORT="):]}
+	m.more = []string{"LC_ALL=C.UTF-8", "BASH_FUNC_psql%%=() { command psql \"$@\"; }", "PGSSLMODE=disable", "PGPORT=" + d.environment()[1][len("PGPORT="):]}
 	database := m.more
 	m.boots()
 	admin := func(environment ...string) (string, error) {
@@ -64,7 +64,7 @@ func TestAnOperationOnUsersDoesNotWaitForVerneMQ(t *testing.T) {
 }
 
 // recordedPrograms are those real ones that the scripts give something to read or to write.
-var recordedPrograms = []string{"base64", "bash", "cat", "cmp", "curl", "env", "grep", "openssl", "python3", "sed", "sh", "sha256sum"}
+var recordedPrograms = []string{"base64", "cat", "curl", "env", "openssl", "python3", "sed", "sh"}
 
 func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 	t.Parallel()

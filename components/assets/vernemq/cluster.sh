@@ -29,7 +29,7 @@ lacks() {
 KNOWN=""
 answers() {
     local try
-    for try in $(seq "${TRIES:-60}"); do
+    for ((try = 1; try <= ${TRIES:-60}; try++)); do
         if KNOWN=$(members 2>/dev/null); then
             return
         fi
@@ -57,7 +57,7 @@ anybody() {
 # Finds a new node its place in the cluster, before it takes clients.
 settle() {
     local peer="" try
-    for try in $(seq 6); do
+    for try in 1 2 3 4 5 6; do
         if peer=$(anybody) || ! is_founder "$ADDRESS"; then
             break
         fi
@@ -83,7 +83,7 @@ join() {
     run
     "$VMQ_ADMIN" cluster join "discovery-node=$(name_of "$1")" || true # asked for below
     local try
-    for try in $(seq "${TRIES:-60}"); do
+    for ((try = 1; try <= ${TRIES:-60}; try++)); do
         if knows "$1"; then
             log "joined $1"
             return
@@ -104,7 +104,7 @@ introduce() {
     local note="$SHARED/new-$ADDRESS" try
     echo "$ADDRESS" >"$STATE/note"
     blob "$note" --request PUT --header 'x-ms-blob-type: BlockBlob' --upload-file "$STATE/note"
-    for try in $(seq "${NOTE_TRIES:-60}"); do
+    for ((try = 1; try <= ${NOTE_TRIES:-60}; try++)); do
         if [ "$(blob "$note" --head --output /dev/null --write-out '%{http_code}' 2>/dev/null)" = 404 ]; then
             return
         fi
@@ -191,7 +191,7 @@ depart() {
         "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true # may take longer than the command waits
     fi
     local try
-    for try in $(seq "${TRIES:-60}"); do
+    for ((try = 1; try <= ${TRIES:-60}; try++)); do
         if left; then
             empty_disk
             log "left the cluster"
