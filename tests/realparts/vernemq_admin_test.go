@@ -106,6 +106,8 @@ func (c *vmqCluster) leave(n *vmqNode, whom string, kill bool) string {
 	switch {
 	case !kill:
 		return "echo 'Done! Use -k to teardown and migrate existing sessions!'"
+	case len(other.view.addresses()) == 1:
+		return "echo 'Unknown error: no_target_available'"
 	case other.online > 0:
 		other.online--
 		return "echo 'error, still online queues, check the logs, and retry!'"

@@ -97,6 +97,13 @@ func (c *vmCloud) blob(container, name string) (string, bool) {
 	return content, has
 }
 
+// offers gives anybody a file.
+func (c *vmCloud) offers(file string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.file = file
+}
+
 // count is how many calls had this beginning, as in "PUT storage/shared/".
 func (c *vmCloud) count(beginning string) int {
 	c.mu.Lock()

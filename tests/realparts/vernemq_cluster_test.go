@@ -76,8 +76,8 @@ func TestTheFirstVerneMQNodeFoundsTheClusterAndIsLeftAloneAfterwards(t *testing.
 	s := newVMSite(t, 3)
 	m := s.newMachine(0)
 	m.boots()
-	if m.starts() != 1 || len(m.joins()) != 0 || m.disk.formatted != 1 {
-		t.Errorf("%d starts, joined %v, formatted %d times", m.starts(), m.joins(), m.disk.formatted)
+	if m.starts() != 1 || len(m.joins()) != 0 || m.formats() != 1 {
+		t.Errorf("%d starts, joined %v, formatted %d times", m.starts(), m.joins(), m.formats())
 	}
 	secrets, files := s.cloud.count("GET vault/"), s.cloud.count("GET storage/")
 	m.mustTick()
@@ -135,7 +135,7 @@ func TestARebootedVerneMQNodeComesBackWithoutJoiningAgain(t *testing.T) {
 		starts, joins := m.starts(), len(m.joins())
 		m.reboot()
 		m.mustTick()
-		if m.starts() != starts+1 || len(m.joins()) != joins || m.disk.formatted != 0 {
+		if m.starts() != starts+1 || len(m.joins()) != joins || m.formats() != 0 {
 			t.Errorf("%d starts more, joined through %v", m.starts()-starts, m.joins())
 		}
 	}
@@ -149,8 +149,8 @@ func TestAReplacedMachineWithItsOldDiskGoesOnAsTheSameVerneMQNode(t *testing.T) 
 	all[1] = s.replace(s.addresses[1], all[1].disk)
 	all[1].boots()
 	s.together(all...)
-	if len(all[1].joins()) != 0 || all[1].disk.formatted != 0 || len(all[0].forgot()) != 0 {
-		t.Errorf("joined through %v, formatted %d times, forgotten as %v", all[1].joins(), all[1].disk.formatted, all[0].forgot())
+	if len(all[1].joins()) != 0 || all[1].formats() != 0 || len(all[0].forgot()) != 0 {
+		t.Errorf("joined through %v, formatted %d times, forgotten as %v", all[1].joins(), all[1].formats(), all[0].forgot())
 	}
 }
 

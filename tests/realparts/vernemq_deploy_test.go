@@ -183,7 +183,7 @@ func TestAFirstBootOfVerneMQWithoutTheVaultLeavesNothingHalfDone(t *testing.T) {
 	s := newVMSite(t, 1)
 	m := s.newMachine(0)
 	s.cloud.breaks(vault, http.StatusForbidden)
-	if m.tick() == nil || m.lives() || has(m.state("current")) || has(m.state("settings")) || m.disk.formatted > 0 {
+	if m.tick() == nil || m.lives() || has(m.state("current")) || has(m.state("settings")) || m.formats() > 0 {
 		t.Error("the node does something without knowing what")
 	}
 	s.cloud.breaks(storage, unreachable)

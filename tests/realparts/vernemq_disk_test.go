@@ -53,7 +53,7 @@ func TestADataDiskOfVerneMQThatHoldsSomethingElseIsLeftAlone(t *testing.T) {
 			s.must(os.WriteFile(m.disk.device, device, 0o600))
 		}
 		said, err := m.run("tick")
-		if err == nil || !strings.Contains(said, "is left alone") || m.disk.formatted > 0 || m.lives() {
+		if err == nil || !strings.Contains(said, "is left alone") || m.formats() > 0 || m.lives() {
 			t.Errorf("%s: %v\n%s", what, err, said)
 		}
 		if now, _ := os.ReadFile(m.disk.device); !bytes.Equal(now, device) {

@@ -87,6 +87,8 @@ func (i *vmImage) copyTo(m *machine) {
 		}
 	}
 	m.site.must(os.WriteFile(m.state("settings"), []byte(m.site.settings.Text()+"\n"), 0o600))
+	m.site.mu.Lock()
+	defer m.site.mu.Unlock()
 	m.users, m.packages = maps.Clone(i.users), maps.Clone(i.packages)
 	for path, group := range i.groups {
 		m.groups[strings.Replace(path, i.root, m.root, 1)] = group
@@ -109,7 +111,9 @@ func (s *vmSite) settled(size int) []*machine {
 	var all []*machine
 	for i := range size {
 		m := s.installed(i)
+		s.mu.Lock()
 		m.mounted, m.disk.owner = true, m
+		s.mu.Unlock()
 		s.must(os.WriteFile(m.disk.device, image.device, 0o600), os.WriteFile(m.data("settled"), nil, 0o600))
 		view.Members[s.mark(m)] = true
 		all = append(all, m)

@@ -37,14 +37,14 @@ func TestTheFirstNodeBuildsVerneMQForAll(t *testing.T) {
 	}
 	first.boots()
 	built, _ := s.cloud.blob("vernemq-shared", s.buildName())
-	if first.installedFrom() != first.address || built == "" || !first.packages["erlang-dev"] {
+	if first.installedFrom() != first.address || built == "" || !first.hasPackage("erlang-dev") {
 		t.Errorf("it runs what %q built", first.installedFrom())
 	}
 	if clone := first.calls("git", "clone"); len(clone) != 1 || !strings.Contains(clone[0], "--branch "+variable(s.files["vernemq.env"], "VERSION")+" https://github.com/vernemq/vernemq.git") {
 		t.Errorf("the source comes by %q", clone)
 	}
 	second.boots(first)
-	if second.installedFrom() != first.address || len(second.calls("make", "")) > 0 || second.packages["erlang-dev"] {
+	if second.installedFrom() != first.address || len(second.calls("make", "")) > 0 || second.hasPackage("erlang-dev") {
 		t.Errorf("it runs what %q built", second.installedFrom())
 	}
 	if has(second.state("waiting")) || has(first.state("source")) || has(first.state("build.tar.gz")) {
@@ -116,12 +116,12 @@ func TestVerneMQsVendorsPackageIsInstalledWithTheRightSumOnly(t *testing.T) {
 	const content = "the vendor's package"
 	packages := &assets.VerneMQPackage{URL: s.cloud.URL + "/vernemq.deb", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content)))}
 	s.publish(firstVersion, vmFiles(t, assets.VerneMQ{Package: packages}))
-	s.cloud.file = "the vendor's package, changed"
+	s.cloud.offers("the vendor's package, changed")
 	m := s.newMachine(0)
 	if said, err := m.run("tick"); err == nil || !strings.Contains(said, "did NOT match") || len(m.calls("apt-get", "vernemq.deb")) > 0 || m.lives() {
 		t.Errorf("%v\n%s", err, said)
 	}
-	s.cloud.file = content
+	s.cloud.offers(content)
 	m.boots()
 	calls := m.calls("apt-get", "vernemq.deb")
 	// dpkg asks what to do with a configuration that was written over.

@@ -164,14 +164,42 @@ func TestAVerneMQNodeThatIsWantedAgainWhileItLeavesLeavesFirst(t *testing.T) {
 	}
 	s.want(s.addresses...)
 	s.cluster.with(all[1], func(n *vmqNode) { s.cluster.left(n) })
-	all[1].more = nil
 	all[1].mustTick()
 	all[1].hasLeft()
-	all[1].boots(all[0])
-	s.together(all...)
 }
 
-func TestAVerneMQNodeThatIsRebootedWhileItLeavesHandsOverAfterwards(t *testing.T) {
+func TestAVerneMQNodeThatIsInterruptedWhileItLeavesHandsOverAfterwards(t *testing.T) {
+	for how, interrupt := range map[string]func(m *machine){
+		"by a reboot": (*machine).reboot,
+		"by a crash, after which systemd waits": func(m *machine) {
+			m.site.cluster.with(m, func(n *vmqNode) {
+				n.stop()
+				n.active = "activating"
+			})
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			s := newVMSite(t, 2)
+			all := s.settled(2)
+			s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = time.Minute })
+			s.want(s.addresses[0])
+			all[1].more = []string{"TRIES=2"}
+			if all[1].tick() == nil {
+				t.Error("the tick ends well before the node has left")
+			}
+			interrupt(all[1])
+			s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 0 })
+			all[1].mustTick()
+			all[1].hasLeft()
+			if all[1].starts() != 1 {
+				t.Errorf("it started %d times", all[1].starts())
+			}
+		})
+	}
+}
+
+func TestAVerneMQNodeThatIsRebootedAfterItHasLeftKeepsNothing(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 2)
 	all := s.settled(2)
@@ -181,12 +209,25 @@ func TestAVerneMQNodeThatIsRebootedWhileItLeavesHandsOverAfterwards(t *testing.T
 	if all[1].tick() == nil {
 		t.Error("the tick ends well before the node has left")
 	}
+	s.cluster.with(all[1], func(n *vmqNode) { s.cluster.left(n) })
 	all[1].reboot()
-	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 0 })
-	all[1].mustTick()
+	s.want(s.addresses...)
+	all[1].mustTick() // alone with what it had
 	all[1].hasLeft()
-	if all[1].starts() != 1 {
-		t.Errorf("it started %d times", all[1].starts())
+}
+
+func TestALoneVerneMQNodeThatIsNoLongerWantedStops(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 2)
+	m := s.settled(1)[0]
+	s.want(s.addresses[1])
+	m.more = []string{"TRIES=2"}
+	if m.tick() == nil || len(m.onDisk()) == 0 {
+		t.Error("it gives up at once: others may come")
+	}
+	m.mustTick()
+	if m.lives() || len(m.onDisk()) > 0 {
+		t.Errorf("it runs (%v), and has on its disk %v", m.lives(), m.onDisk())
 	}
 }
 

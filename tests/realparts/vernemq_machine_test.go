@@ -303,6 +303,19 @@ func (m *machine) serves() bool {
 		accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQHealthPort))
 }
 
+// formats is how often the data disk was formatted.
+func (m *machine) formats() int {
+	m.site.mu.Lock()
+	defer m.site.mu.Unlock()
+	return m.disk.formatted
+}
+
+func (m *machine) hasPackage(name string) bool {
+	m.site.mu.Lock()
+	defer m.site.mu.Unlock()
+	return m.packages[name]
+}
+
 // lock holds what a tick or a deployment holds while it runs.
 func (m *machine) lock() *os.File {
 	m.site.Helper()

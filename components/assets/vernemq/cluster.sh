@@ -186,6 +186,13 @@ depart() {
     if ! left; then
         systemctl is-active --quiet vernemq || systemctl start vernemq
         answers
+        # It does not leave when it is alone, as it is when it had left before a reboot. Twice, because it may take a moment to find the others.
+        if leaving && [ "${KNOWN% *}" = "$ADDRESS" ]; then
+            log "nobody is there to hand over to"
+            stop
+            empty_disk
+            return
+        fi
         log "no longer wanted: leaving the cluster"
         cat "$ROOT/proc/sys/kernel/random/boot_id" >"$DATA/leaving"
         "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true # may take longer than the command waits
