@@ -2,7 +2,8 @@ package components
 
 import (
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v2"
 	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
@@ -136,19 +137,17 @@ func (v *vms) newIdentity() error {
 	if err != nil {
 		return fmt.Errorf("shared container: %w", err)
 	}
-	grants := []struct {
+	type rights struct {
 		part, role string
 		scope      pulumi.StringInput
-	}{
+	}
+	grants := []rights{
 		{"secrets-role", roleKeyVaultSecretsUser, v.args.Vault.ID},
 		{"files-role", roleStorageBlobDataReader, v.args.Storage.ID},
 		{"shared-role", roleStorageBlobDataContributor, shared.ID().ToStringOutput()},
 	}
 	if v.args.Certificate.External {
-		grants = append(grants, struct {
-			part, role string
-			scope      pulumi.StringInput
-		}{"certificate-role", roleKeyVaultSecretsUser, v.args.Certificate.VaultID})
+		grants = append(grants, rights{"certificate-role", roleKeyVaultSecretsUser, v.args.Certificate.VaultID})
 	}
 	for _, g := range grants {
 		var role *authorization.RoleAssignment
@@ -172,7 +171,7 @@ func (v *vms) newSettings() error {
 	if err != nil {
 		return err
 	}
-	contents, names := map[string]pulumi.StringInput{}, assets.VerneMQFiles(files)
+	contents, names := map[string]pulumi.StringInput{}, slices.Sorted(maps.Keys(files))
 	for path, text := range files {
 		contents[path] = pulumi.String(text)
 	}
@@ -212,11 +211,11 @@ func (v *vms) addresses() []string {
 // deployCommand has a node take what it is told, and ends once it serves. The first node waits as well until nobody is in the cluster who
 // should not be: Azure deletes a machine that is no longer wanted after that.
 func (v *vms) deployCommand(i int) pulumi.StringPtrOutput {
-	members := ""
+	var members []string
 	if i == 0 {
-		members = " " + strings.Join(v.addresses(), " ")
+		members = v.addresses()
 	}
 	return pulumi.All(v.files, v.settings).ApplyT(func(values []any) string {
-		return assets.VerneMQDeployCommand(values[0].(string)) + members
+		return assets.VerneMQDeployCommand(values[0].(string), members...)
 	}).(pulumi.StringOutput).ToStringPtrOutput()
 }

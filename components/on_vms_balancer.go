@@ -12,8 +12,8 @@ import (
 // balancerPool is the name of the load balancer's one backend pool.
 const balancerPool = "nodes"
 
-// balancerIdleMinutes is how long the load balancer keeps a connection on which nothing is said. A client's keepalive must
-// be below it.
+// balancerIdleMinutes is how long the load balancer keeps a connection on which nothing is said. A client's keepalive must be
+// below it.
 const balancerIdleMinutes = 30
 
 // newBalancer makes the load balancer that leads the public ports to the nodes, and gives back its address. It passes TLS through; the

@@ -172,7 +172,7 @@ func zoneNames(c Config, zoned bool) []string {
 	return names
 }
 
-// dataDiskGB is the disk of a broker and of its node: P10, the seed's "128 GB Premium SSD".
+// dataDiskGB is the disk of a broker and of its node: a P10 Premium SSD.
 const dataDiskGB = 128
 
 // memoryOf is the memory of a node, in GiB for each vCPU, by the letter of its size.
@@ -199,10 +199,10 @@ func planHiveMQ(c Config, zones []string) components.AKSSize {
 	return size
 }
 
-// What a VerneMQ node is planned for. The seed's range is 1 to 2 MB of memory for each connection; this is its middle.
+// What a VerneMQ node is planned for. A connection takes 1 to 2 MB of memory; this is the middle.
 const (
-	connectionKB = 1536
-	reservedGB   = 2 // GiB of a node's memory for the system
+	connectionKiB = 1536
+	reservedGiB   = 2 // of a node's memory for the system
 )
 
 // planVerneMQ gives each node an address of its own and a zone, in turns. A node's place in the list decides both, so that one node more
@@ -216,7 +216,7 @@ func planVerneMQ(c Config, zones []string) VerneMQPlan {
 	}
 	if match := vmRule.FindStringSubmatch(v.VMSize); match != nil {
 		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
-		plan.Connections = (vcpu*memoryOf[match[1]] - reservedGB) << 20 / connectionKB
+		plan.Connections = (vcpu*memoryOf[match[1]] - reservedGiB) << 20 / connectionKiB
 	}
 	if v.PackageURL != "" {
 		plan.Package = &assets.VerneMQPackage{URL: v.PackageURL, SHA256: v.PackageSHA256}

@@ -196,7 +196,7 @@ func TestARegionWithoutZonesPinsNoMachine(t *testing.T) {
 }
 
 func TestANodeTakesAsManyConnectionsAsItsMemoryHolds(t *testing.T) {
-	// 14 of 16 GiB at 1.5 MiB each; the seed's range of 1 to 2 MB gives 7,168 to 14,336.
+	// 14 of 16 GiB at 1.5 MiB each; a range of 1 to 2 MiB gives 7,168 to 14,336.
 	for size, want := range map[string]int{"Standard_D4s_v3": 9557, "Standard_D2s_v5": 4096, "Standard_E4s_v5": 20480, "Standard_F4s_v2": 4096} {
 		p := vernemq(t, map[string]string{"vernemq": `{"sshKey":"` + sshKey + `","vmSize":"` + size + `"}`})
 		if p.VerneMQ.Connections != want {

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -80,9 +78,6 @@ func (v VerneMQ) Files() (map[string]string, error) {
 	}
 	return files, nil
 }
-
-// VerneMQFiles lists the names of files.
-func VerneMQFiles(files map[string]string) []string { return slices.Sorted(maps.Keys(files)) }
 
 // vernemqData is what the templates see: the fields of VerneMQ, and the constants under names of their own.
 type vernemqData struct{ VerneMQ }
@@ -176,8 +171,9 @@ func (m VerneMQMachine) CloudInit() (string, error) {
 	}{m, VerneMQNodeCommand, string(script)})
 }
 
-// VerneMQDeployCommand has a machine take the files of a container, and ends well once its node serves clients. Addresses may follow: then
-// it waits as well until nobody else is in the cluster.
-func VerneMQDeployCommand(container string) string {
-	return "cloud-init status --wait >/dev/null; exec " + VerneMQNodeCommand + " deploy " + container
+// VerneMQDeployCommand has a machine take the files of a container, and ends well once its node serves clients. With addresses, it waits as
+// well until nobody else is in the cluster.
+func VerneMQDeployCommand(container string, addresses ...string) string {
+	words := append([]string{"exec", VerneMQNodeCommand, "deploy", container}, addresses...)
+	return "cloud-init status --wait >/dev/null; " + strings.Join(words, " ")
 }

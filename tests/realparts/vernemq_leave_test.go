@@ -134,8 +134,9 @@ func TestAVerneMQNodeMayTakeLongerToLeaveThanAnyCommandWaits(t *testing.T) {
 	s.together(all[0])
 }
 
-func TestAVerneMQNodeThatLeavesBetweenTwoTicksIsNotStartedAgain(t *testing.T) {
-	t.Parallel()
+// leaving is a site of two nodes, of which the second is no longer wanted and has begun to leave, which takes longer than a tick.
+func leaving(t *testing.T) (*vmSite, []*machine) {
+	t.Helper()
 	s := newVMSite(t, 2)
 	all := s.settled(2)
 	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = time.Minute })
@@ -144,6 +145,12 @@ func TestAVerneMQNodeThatLeavesBetweenTwoTicksIsNotStartedAgain(t *testing.T) {
 	if err := all[1].tick(); err == nil || !all[1].lives() || len(all[1].onDisk()) == 0 {
 		t.Errorf("it has not left yet, and the tick ends with %v", err)
 	}
+	return s, all
+}
+
+func TestAVerneMQNodeThatLeavesBetweenTwoTicksIsNotStartedAgain(t *testing.T) {
+	t.Parallel()
+	s, all := leaving(t)
 	s.cluster.with(all[1], func(n *vmqNode) { s.cluster.left(n) })
 	all[1].mustTick()
 	all[1].hasLeft()
@@ -154,14 +161,7 @@ func TestAVerneMQNodeThatLeavesBetweenTwoTicksIsNotStartedAgain(t *testing.T) {
 
 func TestAVerneMQNodeThatIsWantedAgainWhileItLeavesLeavesFirst(t *testing.T) {
 	t.Parallel()
-	s := newVMSite(t, 2)
-	all := s.settled(2)
-	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = time.Minute })
-	s.want(s.addresses[0])
-	all[1].more = []string{"TRIES=2"}
-	if all[1].tick() == nil {
-		t.Error("the tick ends well before the node has left")
-	}
+	s, all := leaving(t)
 	s.want(s.addresses...)
 	s.cluster.with(all[1], func(n *vmqNode) { s.cluster.left(n) })
 	all[1].mustTick()
@@ -180,14 +180,7 @@ func TestAVerneMQNodeThatIsInterruptedWhileItLeavesHandsOverAfterwards(t *testin
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			s := newVMSite(t, 2)
-			all := s.settled(2)
-			s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = time.Minute })
-			s.want(s.addresses[0])
-			all[1].more = []string{"TRIES=2"}
-			if all[1].tick() == nil {
-				t.Error("the tick ends well before the node has left")
-			}
+			s, all := leaving(t)
 			interrupt(all[1])
 			s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 0 })
 			all[1].mustTick()
@@ -201,14 +194,7 @@ func TestAVerneMQNodeThatIsInterruptedWhileItLeavesHandsOverAfterwards(t *testin
 
 func TestAVerneMQNodeThatIsRebootedAfterItHasLeftKeepsNothing(t *testing.T) {
 	t.Parallel()
-	s := newVMSite(t, 2)
-	all := s.settled(2)
-	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = time.Minute })
-	s.want(s.addresses[0])
-	all[1].more = []string{"TRIES=2"}
-	if all[1].tick() == nil {
-		t.Error("the tick ends well before the node has left")
-	}
+	s, all := leaving(t)
 	s.cluster.with(all[1], func(n *vmqNode) { s.cluster.left(n) })
 	all[1].reboot()
 	s.want(s.addresses...)

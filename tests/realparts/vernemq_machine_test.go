@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,7 +132,7 @@ func (s *vmSite) publish(version string, files map[string]string) {
 	for name, text := range files {
 		s.cloud.put(version, name, text)
 	}
-	s.settings.Files, s.settings.FileNames = s.cloud.URL+"/storage/"+version, assets.VerneMQFiles(files)
+	s.settings.Files, s.settings.FileNames = s.cloud.URL+"/storage/"+version, slices.Sorted(maps.Keys(files))
 	s.want(s.settings.Members...)
 }
 

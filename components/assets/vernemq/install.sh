@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Installs VerneMQ, once. From its source: the first of the nodes builds it and keeps the result in the storage account, where the others
-# find it. Needs blob and log of amora-node, and the variables of vernemq.env.
+# find it. Needs blob and log of amora-node, is_founder of cluster.sh, stop of node.sh, and the variables of vernemq.env.
 
 packages() {
     local installed
@@ -36,7 +36,7 @@ install_package() {
 install_build() {
     local name="vernemq-$VERSION-${COMMIT:0:12}-ubuntu24.04-amd64.tar.gz"
     if ! blob "$SHARED/$name" --output "$STATE/build.tar.gz"; then
-        if [ "${MEMBERS%% *}" != "$ADDRESS" ] && ! waited_long; then
+        if ! is_founder "$ADDRESS" && ! waited_long; then
             log "no build yet: ${MEMBERS%% *} makes it"
             return 1
         fi
