@@ -58,7 +58,7 @@ func (n *node) start(t *testing.T) {
 	}
 	go n.status.Serve(listener)
 	t.Cleanup(func() { n.status.Close() })
-	within(t, 5*time.Second, "the broker listens", func() bool { return accepts(fmt.Sprintf("127.0.0.1:%d", n.MQTT)) })
+	within(t, time.Minute, "the broker listens", func() bool { return accepts(fmt.Sprintf("127.0.0.1:%d", n.MQTT)) })
 }
 
 func (n *node) die() {
@@ -90,7 +90,7 @@ func newEdge(t *testing.T, nodes ...*node) *edge {
 		t.Fatal(err)
 	}
 	start(t, exec.Command("haproxy", "-W", "-db", "-f", write(t, filepath.Join(t.TempDir(), assets.EdgeConfigFile), config)))
-	within(t, 5*time.Second, "the edge listens", func() bool { return accepts(e.mqtts) && accepts(e.http) })
+	within(t, time.Minute, "the edge listens", func() bool { return accepts(e.mqtts) && accepts(e.http) })
 	return e
 }
 
@@ -243,7 +243,7 @@ func TestClientsPublishAndReceiveThroughTheEdgeAndGoOnWhenANodeDies(t *testing.T
 			for _, n := range e.nodes {
 				n.start(t)
 			}
-			within(t, 10*time.Second, "both nodes are up", func() bool { return e.health(t) == http.StatusOK })
+			within(t, time.Minute, "both nodes are up", func() bool { return e.health(t) == http.StatusOK })
 			time.Sleep(2500 * time.Millisecond) // one more round of checks: both nodes, not only the first
 			dial := e.dialTLS
 			if transport == "websocket" {
@@ -266,7 +266,7 @@ func TestClientsPublishAndReceiveThroughTheEdgeAndGoOnWhenANodeDies(t *testing.T
 				select {
 				case <-c.lost:
 					dropped++
-					within(t, 10*time.Second, "the client is on the other node", func() bool {
+					within(t, time.Minute, "the client is on the other node", func() bool {
 						again, err := connect(t.Context(), dial, fmt.Sprintf("%s-%d-again", transport, i))
 						return err == nil && again.echoes(t.Context(), "after") == nil
 					})
@@ -286,9 +286,9 @@ func TestClientsPublishAndReceiveThroughTheEdgeAndGoOnWhenANodeDies(t *testing.T
 func TestANodeThatStopsServingLosesItsClientsAndOneThatComesUpGetsSome(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, newNode(t, 0), newNode(t, 1))
-	within(t, 5*time.Second, "the edge without a node is unhealthy", func() bool { return e.health(t) == http.StatusServiceUnavailable })
+	within(t, time.Minute, "the edge without a node is unhealthy", func() bool { return e.health(t) == http.StatusServiceUnavailable })
 	e.nodes[1].start(t)
-	within(t, 10*time.Second, "the late node is used", func() bool { return e.health(t) == http.StatusOK })
+	within(t, time.Minute, "the late node is used", func() bool { return e.health(t) == http.StatusOK })
 	c, err := connect(t.Context(), e.dialTLS, "drained")
 	if err != nil {
 		t.Fatal(err)
@@ -299,14 +299,14 @@ func TestANodeThatStopsServingLosesItsClientsAndOneThatComesUpGetsSome(t *testin
 	case <-time.After(10 * time.Second):
 		t.Error("a client stays on a node that does not serve")
 	}
-	within(t, 5*time.Second, "the edge is unhealthy", func() bool { return e.health(t) == http.StatusServiceUnavailable })
+	within(t, time.Minute, "the edge is unhealthy", func() bool { return e.health(t) == http.StatusServiceUnavailable })
 }
 
 func TestOnlyTheStacksOwnFrontDoorReachesTheWebSocketAndNothingElse(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, newNode(t, 0))
 	e.nodes[0].start(t)
-	within(t, 10*time.Second, "the node is up", func() bool { return e.health(t) == http.StatusOK })
+	within(t, time.Minute, "the node is up", func() bool { return e.health(t) == http.StatusOK })
 	for _, c := range []struct {
 		path, id string
 		want     int
@@ -343,7 +343,7 @@ func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, newNode(t, 0))
 	e.nodes[0].start(t)
-	within(t, 10*time.Second, "the node is up", func() bool { return e.health(t) == http.StatusOK })
+	within(t, time.Minute, "the node is up", func() bool { return e.health(t) == http.StatusOK })
 	c, err := e.dialTLS()
 	if err != nil {
 		t.Fatal(err)

@@ -120,15 +120,15 @@ func TestThreeNodesFindEachOtherThroughProxiesByTheSeedListAlone(t *testing.T) {
 		c.proxy(i)
 	}
 	first, second := c.node(0), c.node(1)
-	within(t, 10*time.Second, "two nodes see each other", func() bool { return sees(first, 1) && sees(second, 0) })
+	within(t, time.Minute, "two nodes see each other", func() bool { return sees(first, 1) && sees(second, 0) })
 	third := c.node(2)
-	within(t, 10*time.Second, "three nodes see each other", func() bool {
+	within(t, time.Minute, "three nodes see each other", func() bool {
 		return sees(first, 1, 2) && sees(second, 0, 2) && sees(third, 0, 1)
 	})
 	second.kill()
-	within(t, 10*time.Second, "the killed node is dropped", func() bool { return sees(first, 2) && sees(third, 0) })
+	within(t, time.Minute, "the killed node is dropped", func() bool { return sees(first, 2) && sees(third, 0) })
 	again := c.node(1)
-	within(t, 10*time.Second, "the restarted node is seen again", func() bool {
+	within(t, time.Minute, "the restarted node is seen again", func() bool {
 		return sees(first, 1, 2) && sees(third, 0, 1) && sees(again, 0, 2)
 	})
 }
@@ -138,15 +138,15 @@ func TestTheNodesReachEachOtherThroughTheProxyOnly(t *testing.T) {
 	c := newCluster(t, 32, 2)
 	proxies := []*process{c.proxy(0), c.proxy(1)}
 	first, second := c.node(0), c.node(1)
-	within(t, 10*time.Second, "two nodes see each other", func() bool { return sees(first, 1) && sees(second, 0) })
+	within(t, time.Minute, "two nodes see each other", func() bool { return sees(first, 1) && sees(second, 0) })
 	for _, p := range proxies {
 		p.kill()
 	}
-	within(t, 10*time.Second, "without proxies they lose each other", func() bool { return sees(first) && sees(second) })
+	within(t, time.Minute, "without proxies they lose each other", func() bool { return sees(first) && sees(second) })
 	for i := range proxies {
 		c.proxy(i)
 	}
-	within(t, 10*time.Second, "with proxies they are back", func() bool { return sees(first, 1) && sees(second, 0) })
+	within(t, time.Minute, "with proxies they are back", func() bool { return sees(first, 1) && sees(second, 0) })
 }
 
 func TestAnIdleHourOfTicksKeepsTheClusterTogether(t *testing.T) {
@@ -155,7 +155,7 @@ func TestAnIdleHourOfTicksKeepsTheClusterTogether(t *testing.T) {
 	c.proxy(0)
 	c.proxy(1)
 	first, second := c.node(0), c.node(1)
-	within(t, 10*time.Second, "two nodes see each other", func() bool { return sees(first, 1) && sees(second, 0) })
+	within(t, time.Minute, "two nodes see each other", func() bool { return sees(first, 1) && sees(second, 0) })
 	said := first.said.String() + second.said.String()
 	time.Sleep(ticks * tickTime * time.Second / tickIntensity)
 	if now := first.said.String() + second.said.String(); now != said || !sees(first, 1) || !sees(second, 0) {
@@ -169,7 +169,7 @@ func TestNoNodeNeedsOrStartsAnEpmd(t *testing.T) {
 	before := accepts(epmd) // somebody else's
 	c := newCluster(t, 34, 1)
 	lonely := c.node(0)
-	within(t, 10*time.Second, "the node is up alone", func() bool { return sees(lonely) })
+	within(t, time.Minute, "the node is up alone", func() bool { return sees(lonely) })
 	if accepts(epmd) != before {
 		t.Error("the node started an epmd")
 	}

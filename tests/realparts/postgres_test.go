@@ -62,7 +62,7 @@ func newDatabase(t *testing.T) *database {
 	}
 	d := &database{port: freePort(t), folder: folder}
 	d.server = start(t, as("postgres", "-D", data, "-p", strconv.Itoa(d.port), "-k", folder, "-h", "127.0.0.1", "-c", "fsync=off"))
-	within(t, 15*time.Second, "PostgreSQL answers", func() bool {
+	within(t, time.Minute, "PostgreSQL answers", func() bool {
 		_, err := sh(t, []string{"sh"}, "psql -d postgres -c 'SELECT 1'", d.environment()...)
 		return err == nil
 	})

@@ -29,7 +29,7 @@ func newRedis(t *testing.T) *redis {
 		"port 0\ntls-port %d\nbind 127.0.0.1\ntls-cert-file %[2]s\ntls-key-file %[2]s\ntls-auth-clients no\nrequirepass %q\nsave \"\"\ndir %s\n",
 		r.port, r.certificate.file, redisPassword, t.TempDir()))
 	r.server = start(t, exec.Command("redis-server", config))
-	within(t, 5*time.Second, "Redis answers", func() bool {
+	within(t, time.Minute, "Redis answers", func() bool {
 		said, err := r.cli(t, redisPassword, "PING")
 		return err == nil && strings.TrimSpace(said) == "PONG"
 	})
