@@ -32,11 +32,11 @@ func NewBastion(ctx *pulumi.Context, name string, args *BastionArgs, opts ...pul
 	if err != nil {
 		return nil, err
 	}
-	address, err := newPublicAddress(ctx, name+"-address", args.Placement, args.Name+"-bastion", args.Zones, parent)
+	address, err := newPublicAddress(ctx, name+"-address", publicAddress{Placement: args.Placement, name: args.Name + "-bastion", zones: args.Zones}, parent)
 	if err != nil {
 		return nil, fmt.Errorf("public address: %w", err)
 	}
-	if _, err := network.NewBastionHost(ctx, name+"-host", &network.BastionHostArgs{
+	host, err := network.NewBastionHost(ctx, name+"-host", &network.BastionHostArgs{
 		ResourceGroupName: args.ResourceGroup,
 		BastionHostName:   pulumi.String(args.Name),
 		Location:          pulumi.String(args.Location),
@@ -47,8 +47,12 @@ func NewBastion(ctx *pulumi.Context, name string, args *BastionArgs, opts ...pul
 			PublicIPAddress: &network.SubResourceArgs{Id: address.ID().ToStringPtrOutput()},
 		}},
 		Tags: args.tags(),
-	}, parent); err != nil {
+	}, parent)
+	if err != nil {
 		return nil, fmt.Errorf("host: %w", err)
+	}
+	if err := newDiagnostics(ctx, name, args.Placement, host.ID(), allLogs, parent); err != nil {
+		return nil, err
 	}
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{})
 }

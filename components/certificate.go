@@ -33,6 +33,8 @@ type Certificate struct {
 	SecretURL pulumi.StringOutput `pulumi:"secretUrl"` // newest version, PEM or PKCS#12 as the vault holds it
 	VaultID   pulumi.StringOutput `pulumi:"vaultId"`   // what reads it needs Key Vault Secrets User there
 	External  bool                // VaultID is not the stack's own vault
+
+	reachable []pulumi.Resource // what reads the certificate waits for these
 }
 
 // NewCertificate registers the certificate: the team's own as it is, or a self-signed one that a deployment script makes in
@@ -64,7 +66,7 @@ func NewCertificate(ctx *pulumi.Context, name string, args *CertificateArgs, opt
 		c.SecretURL = pulumi.All(args.Vault.URI, script.ID()).ApplyT(func(v []any) string {
 			return v[0].(string) + "secrets/" + selfSignedName
 		}).(pulumi.StringOutput)
-		c.VaultID = args.Vault.ID
+		c.VaultID, c.reachable = args.Vault.ID, args.Vault.reachable
 	}
 	return c, ctx.RegisterResourceOutputs(c, pulumi.Map{"secretUrl": c.SecretURL, "vaultId": c.VaultID})
 }

@@ -15,6 +15,7 @@ type Placement struct {
 	ResourceGroup pulumi.StringInput // name of an existing resource group
 	Location      string             // Azure region, such as "westeurope"
 	Tags          map[string]string  // put on everything that takes tags
+	Logs          pulumi.StringInput // ARM id of the workspace that takes the resources' own logs; nil: they are not kept
 }
 
 func (p Placement) tags() pulumi.StringMap { return pulumi.ToStringMap(p.Tags) }

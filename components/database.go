@@ -44,6 +44,8 @@ type DatabaseArgs struct {
 type Database struct {
 	pulumi.ResourceState
 
+	ID                pulumi.StringOutput `pulumi:"id"`         // ARM id of the server
+	DatabaseID        pulumi.StringOutput `pulumi:"databaseId"` // ARM id of the database on it
 	Host              pulumi.StringOutput `pulumi:"host"`
 	AdminPasswordURL  pulumi.StringOutput `pulumi:"adminPasswordUrl"`  // vault secret of the server's administrator
 	BrokerPasswordURL pulumi.StringOutput `pulumi:"brokerPasswordUrl"` // vault secret of the brokers' read-only role
@@ -88,11 +90,15 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if d.BrokerPasswordURL, err = newVaultSecret(ctx, name+"-broker-secret", args.Placement, args.Vault, "database-broker-password", broker, parent); err != nil {
 		return nil, err
 	}
+	if err := newDiagnostics(ctx, name, args.Placement, server.ID(), allLogs, parent); err != nil {
+		return nil, err
+	}
+	d.ID, d.DatabaseID = server.ID().ToStringOutput(), database.ID().ToStringOutput()
 	named := args.Guard.kept("database", "name", args.Name, server.Name)
 	located := args.Guard.kept("database", "location", pulumi.String(args.Location), server.Location)
 	// Whoever has the host may use the database: it is known once the database is there.
 	d.Host = pulumi.All(server.FullyQualifiedDomainName, named, located, database.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
-	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"host": d.Host})
+	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"id": d.ID, "databaseId": d.DatabaseID, "host": d.Host})
 }
 
 // newPassword makes 32 letters and digits: long enough without characters that a connection string or a shell would eat.

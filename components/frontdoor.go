@@ -31,8 +31,9 @@ type FrontDoorArgs struct {
 type FrontDoor struct {
 	pulumi.ResourceState
 
-	Host            pulumi.StringOutput `pulumi:"host"` // of the endpoint; what the domain leads to
-	ID              pulumi.StringOutput `pulumi:"id"`   // the X-Azure-FDID header of every request that comes from this profile
+	ProfileID       pulumi.StringOutput `pulumi:"profileId"` // ARM id
+	Host            pulumi.StringOutput `pulumi:"host"`      // of the endpoint; what the domain leads to
+	ID              pulumi.StringOutput `pulumi:"id"`        // the X-Azure-FDID header of every request that comes from this profile
 	placement       Placement
 	profile         pulumi.StringOutput
 	endpoint        pulumi.StringOutput
@@ -57,6 +58,9 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 	}, parent)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
+	}
+	if err := newDiagnostics(ctx, name, args.Placement, profile.ID(), allLogs, parent); err != nil {
+		return nil, err
 	}
 	endpoint, err := cdn.NewAFDEndpoint(ctx, name+"-endpoint", &cdn.AFDEndpointArgs{
 		ResourceGroupName: args.ResourceGroup,
@@ -88,8 +92,9 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 	}, parent); err != nil {
 		return nil, err
 	}
+	f.ProfileID = profile.ID().ToStringOutput()
 	f.Host, f.ID, f.profile, f.endpoint, f.customDomainID = endpoint.HostName, profile.FrontDoorId, profile.Name, endpoint.Name, domain.ID()
-	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"host": f.Host, "id": f.ID})
+	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"profileId": f.ProfileID, "host": f.Host, "id": f.ID})
 }
 
 // FrontDoorRouteArgs is what a FrontDoorRoute is made of.

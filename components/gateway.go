@@ -31,6 +31,7 @@ type GatewayArgs struct {
 	Instances      [2]int // minimum and maximum; one has about ten capacity units of 2,500 connections each (Microsoft's pricing page)
 	Network        *Network
 	Certificate    *Certificate // as PKCS#12: the gateway takes no PEM
+	DDoS           bool         // DDoS IP Protection for the public address
 	SubscriptionID pulumi.StringInput
 
 	BackendAddress                pulumi.StringInput // private IPv4 address that takes plain MQTT and WebSocket
@@ -42,6 +43,7 @@ type GatewayArgs struct {
 type Gateway struct {
 	pulumi.ResourceState
 
+	ID      pulumi.StringOutput `pulumi:"id"`
 	Address pulumi.StringOutput `pulumi:"address"` // public IPv4 address
 }
 
@@ -56,7 +58,7 @@ func NewGateway(ctx *pulumi.Context, name string, args *GatewayArgs, opts ...pul
 	if err != nil {
 		return nil, err
 	}
-	address, err := newPublicAddress(ctx, name+"-address", args.Placement, args.Name+"-gateway", args.Zones, parent)
+	address, err := newPublicAddress(ctx, name+"-address", publicAddress{args.Placement, args.Name + "-gateway", args.Zones, args.DDoS}, parent)
 	if err != nil {
 		return nil, fmt.Errorf("public address: %w", err)
 	}
@@ -75,12 +77,16 @@ func NewGateway(ctx *pulumi.Context, name string, args *GatewayArgs, opts ...pul
 	}
 	gateway, err := network.NewApplicationGateway(ctx, name+"-gateway", gatewayArgs(args, subnet, address.ID(), identity.ID()),
 		// A gateway that can't read its certificate when it is made fails, and has to be deleted.
-		parent, pulumi.DependsOn([]pulumi.Resource{role}))
+		parent, pulumi.DependsOn(append(args.Certificate.reachable, role)))
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	if err := newDiagnostics(ctx, name, args.Placement, gateway.ID(), allLogs, parent); err != nil {
+		return nil, err
+	}
+	g.ID = gateway.ID().ToStringOutput()
 	g.Address = pulumi.All(address.IpAddress.Elem(), gateway.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
-	return g, ctx.RegisterResourceOutputs(g, pulumi.Map{"address": g.Address})
+	return g, ctx.RegisterResourceOutputs(g, pulumi.Map{"id": g.ID, "address": g.Address})
 }
 
 // self refers to a part of the gateway from another part of it: azure-native puts the gateway's own id in place of "$self".

@@ -19,6 +19,8 @@ type NetworkArgs struct {
 	AppsSubnet      string // of the broker on Container Apps …
 	ClusterSubnet   string // … of the one on AKS …
 	NodesSubnet     string // … and of the one on VMs: whichever is deployed makes its own, and all may use what is private here
+	GatewaySubnet   string // of the gateway in front of the one on AKS
+	DDoSPlan        bool   // DDoS Network Protection for every public address in the network: about $2,944 a month for a tenant's first 100
 	Guard           Guard
 }
 
@@ -53,16 +55,25 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 		return nil, err
 	}
 	parent := pulumi.Parent(n)
+	plan, err := n.newDDoSPlan(ctx, parent)
+	if err != nil {
+		return nil, fmt.Errorf("DDoS protection plan: %w", err)
+	}
 	vnet, err := network.NewVirtualNetwork(ctx, name+"-vnet", &network.VirtualNetworkArgs{
-		ResourceGroupName:  args.ResourceGroup,
-		VirtualNetworkName: pulumi.String(args.Name),
-		Location:           pulumi.String(args.Location),
-		AddressSpace:       &network.AddressSpaceArgs{AddressPrefixes: pulumi.StringArray{pulumi.String(args.AddressSpace)}},
-		Tags:               args.tags(),
+		ResourceGroupName:    args.ResourceGroup,
+		VirtualNetworkName:   pulumi.String(args.Name),
+		Location:             pulumi.String(args.Location),
+		AddressSpace:         &network.AddressSpaceArgs{AddressPrefixes: pulumi.StringArray{pulumi.String(args.AddressSpace)}},
+		EnableDdosProtection: pulumi.Bool(args.DDoSPlan),
+		DdosProtectionPlan:   plan,
+		Tags:                 args.tags(),
 		// The subnets are resources of their own; Azure echoes them here, and taking that for a change would drop them.
 	}, append(args.Guard.options(parent, "resourceGroupName", "virtualNetworkName", "location"), pulumi.IgnoreChanges([]string{"subnets"}))...)
 	if err != nil {
 		return nil, fmt.Errorf("virtual network: %w", err)
+	}
+	if err := newDiagnostics(ctx, name+"-vnet", args.Placement, vnet.ID(), allLogs, parent); err != nil {
+		return nil, err
 	}
 	n.ID, n.Name = vnet.ID(), vnet.Name
 	if n.DatabaseSubnetID, err = n.newTier(ctx, name+"-database", name+"-database-nsg", databaseTier(args), args.Guard, parent); err != nil {
@@ -74,6 +85,23 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{
 		"id": n.ID, "name": n.Name, "databaseSubnetId": n.DatabaseSubnetID, "endpointsSubnetId": n.EndpointsSubnetID,
 	})
+}
+
+// newDDoSPlan registers the plan, if there is to be one.
+func (n *Network) newDDoSPlan(ctx *pulumi.Context, parent pulumi.ResourceOption) (network.SubResourcePtrInput, error) {
+	if !n.args.DDoSPlan {
+		return nil, nil
+	}
+	plan, err := network.NewDdosProtectionPlan(ctx, n.component+"-ddos-plan", &network.DdosProtectionPlanArgs{
+		ResourceGroupName:      n.args.ResourceGroup,
+		DdosProtectionPlanName: pulumi.String(n.args.Name),
+		Location:               pulumi.String(n.args.Location),
+		Tags:                   n.args.tags(),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	return &network.SubResourceArgs{Id: plan.ID().ToStringPtrOutput()}, nil
 }
 
 // newBrokerTier registers a subnet that goes when its broker goes: nothing in it is stateful.
@@ -98,6 +126,9 @@ func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tie
 	}, append(guard.options(parent, "resourceGroupName", "networkSecurityGroupName", "location"), formerly("-nsg"))...)
 	if err != nil {
 		return pulumi.IDOutput{}, fmt.Errorf("security group %s: %w", t.name, err)
+	}
+	if err := newDiagnostics(ctx, nsgName, n.args.Placement, nsg.ID(), allLogs, parent); err != nil {
+		return pulumi.IDOutput{}, err
 	}
 	args := &network.SubnetArgs{
 		ResourceGroupName:              n.args.ResourceGroup,

@@ -39,6 +39,8 @@ func endpointsTier(args *NetworkArgs) tier {
 	return tier{name: "endpoints", cidr: args.EndpointsSubnet, policies: "Enabled", inbound: []flow{
 		{name: "redis", from: []string{args.AppsSubnet}, to: args.EndpointsSubnet, ports: []string{"6380", "8500", "10000"},
 			why: "topic rules: 6380 is Azure Cache for Redis, 10000 and 8500 Azure Managed Redis"},
+		{name: "vault-and-storage", from: []string{args.AppsSubnet, args.ClusterSubnet, args.NodesSubnet, args.GatewaySubnet}, to: args.EndpointsSubnet,
+			ports: []string{"443"}, why: "secrets, the certificate, and what brokers fetch from the storage account"},
 		{name: denyNetwork, why: "nothing else in the network reaches the private endpoints"},
 	}}
 }

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v2"
 	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
@@ -22,11 +23,12 @@ type BrokerPool struct {
 
 // AKSSize is what decides price, capacity and resilience of an OnAKS.
 type AKSSize struct {
-	Brokers     int // HiveMQ nodes; the minima of Pools add up to it
-	Pools       []BrokerPool
-	VMSize      string // of broker nodes, such as "Standard_D4s_v3"
-	CPU, Memory string // of one broker, as Kubernetes quantities; one has to fit a node beside what AKS runs there
-	DiskGB      int    // GiB of Premium SSD for the system of a node, and again for the data of a broker
+	Brokers   int // HiveMQ nodes; the minima of Pools add up to it
+	Pools     []BrokerPool
+	VMSize    string // of broker nodes, such as "Standard_D4s_v3"
+	CPU       string // of one broker, as a Kubernetes quantity …
+	MemoryGiB int    // … which has to fit a node beside what AKS runs there
+	DiskGB    int    // GiB of Premium SSD for the system of a node, and again for the data of a broker
 }
 
 // ClusterRanges are the addresses inside a cluster, as CIDR blocks; they overlap no other network that it talks to.
@@ -49,6 +51,7 @@ type OnAKSArgs struct {
 	Vault           *Vault
 	Database        *Database
 	Storage         *Storage
+	Telemetry       *Telemetry
 	TenantID        pulumi.StringInput
 	SubscriptionID  pulumi.StringInput
 }
@@ -71,7 +74,7 @@ type aks struct {
 	parent pulumi.ResourceOption
 
 	control, kubelet, pods *managedidentity.UserAssignedIdentity
-	readers                []pulumi.Resource // roles by which the cluster reads its manifests and the vault
+	readers                []pulumi.Resource // what the cluster needs to read its manifests and the vault
 
 	subnet  pulumi.IDOutput
 	cluster *containerservice.ManagedCluster
@@ -128,7 +131,7 @@ func (a *aks) newIdentities() ([]pulumi.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.readers = []pulumi.Resource{manifests, secrets}
+	a.readers = slices.Concat([]pulumi.Resource{manifests, secrets}, a.args.Vault.reachable, a.args.Storage.reachable)
 	return []pulumi.Resource{operator}, nil
 }
 

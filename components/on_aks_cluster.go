@@ -44,6 +44,12 @@ func (a *aks) newCluster(roles []pulumi.Resource) error {
 		return err
 	}
 	a.last = a.cluster
+	if err := newDiagnostics(a.ctx, a.name, a.args.Placement, a.cluster.ID(), clusterLogs, a.parent); err != nil {
+		return err
+	}
+	if err := a.newContainerInsights(); err != nil {
+		return fmt.Errorf("Container Insights: %w", err)
+	}
 	return a.newMaintenanceWindows()
 }
 
@@ -92,13 +98,7 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 			PodCidr: pulumi.String(a.args.Ranges.Pods), ServiceCidr: pulumi.String(a.args.Ranges.Services), DnsServiceIP: pulumi.String(a.args.Ranges.DNS),
 			LoadBalancerSku: pulumi.String("standard"), OutboundType: pulumi.String("userAssignedNATGateway"),
 		},
-		AddonProfiles: containerservice.ManagedClusterAddonProfileMap{
-			"azureKeyvaultSecretsProvider": &containerservice.ManagedClusterAddonProfileArgs{
-				Enabled: pulumi.Bool(true),
-				Config:  pulumi.ToStringMap(map[string]string{"enableSecretRotation": "true", "rotationPollInterval": "2m"}),
-			},
-			"azurepolicy": &containerservice.ManagedClusterAddonProfileArgs{Enabled: pulumi.Bool(true)},
-		},
+		AddonProfiles: a.addons(),
 		// Kubernetes' last minor version but one, and node images as they come, in the maintenance windows.
 		AutoUpgradeProfile: &containerservice.ManagedClusterAutoUpgradeProfileArgs{
 			UpgradeChannel: pulumi.String("stable"), NodeOSUpgradeChannel: pulumi.String("NodeImage"),
@@ -114,6 +114,24 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 		}},
 		Tags: a.args.tags(),
 	}
+}
+
+func (a *aks) addons() containerservice.ManagedClusterAddonProfileMap {
+	addons := containerservice.ManagedClusterAddonProfileMap{
+		"azureKeyvaultSecretsProvider": &containerservice.ManagedClusterAddonProfileArgs{
+			Enabled: pulumi.Bool(true),
+			Config:  pulumi.ToStringMap(map[string]string{"enableSecretRotation": "true", "rotationPollInterval": "2m"}),
+		},
+		"azurepolicy": &containerservice.ManagedClusterAddonProfileArgs{Enabled: pulumi.Bool(true)},
+	}
+	if a.args.Logs != nil {
+		addons["omsagent"] = &containerservice.ManagedClusterAddonProfileArgs{
+			Enabled: pulumi.Bool(true),
+			// By the cluster's own identity, not by the workspace's key.
+			Config: pulumi.StringMap{"logAnalyticsWorkspaceResourceID": a.args.Logs, "useAADAuth": pulumi.String("true")},
+		}
+	}
+	return addons
 }
 
 // newMaintenanceWindows keeps Azure's own upgrades, which restart brokers one after the other, to the night before Monday.

@@ -21,7 +21,11 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(licences), a.parent)
+	collector, connection, err := a.newCollector()
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("collector: %w", err)
+	}
+	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(licences, collector, connection), a.parent)
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
@@ -78,11 +82,33 @@ func (a *aks) newLicences() ([2]pulumi.StringInput, error) {
 	return urls, nil
 }
 
-// newServiceAccounts lets the brokers' and the administration's pods act as one identity, without a secret between them. Azure takes
+// newCollector puts into the vault with what the brokers' metrics are sent on, and gives back the configuration of what sends them and
+// where in the vault that is; both are empty for no telemetry.
+func (a *aks) newCollector() (string, pulumi.StringInput, error) {
+	if a.args.Telemetry == nil {
+		return "", pulumi.String(""), nil
+	}
+	config, err := assets.Collector{
+		Broker: assets.CollectedHiveMQ, Certificate: fmt.Sprintf("%s:%d", a.args.Telemetry.Host, GatewayMQTTSPort),
+	}.Config()
+	if err != nil {
+		return "", nil, err
+	}
+	url, err := newBrokerSecret(a.ctx, a.name+"-telemetry", a.args.Placement, a.args.Vault, "telemetry-connection", a.args.Telemetry.ConnectionString, a.parent)
+	return config, url, err
+}
+
+func (a *aks) folders() []string { return assets.HiveMQFolders(a.args.Telemetry != nil) }
+
+// newServiceAccounts lets the pods of the brokers and of what stands around them act as one identity, without a secret between them. Azure takes
 // one such change of an identity at a time.
 func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 	var made []pulumi.Resource
-	for _, account := range [][2]string{{"broker", assets.HiveMQBrokerAccount}, {"admin", assets.HiveMQAdminAccount}} {
+	accounts := [][2]string{{"broker", assets.HiveMQBrokerAccount}, {"admin", assets.HiveMQAdminAccount}}
+	if a.args.Telemetry != nil {
+		accounts = append(accounts, [2]string{"collector", assets.HiveMQCollectorAccount})
+	}
+	for _, account := range accounts {
 		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+account[0]+"-account", &managedidentity.FederatedIdentityCredentialArgs{
 			ResourceGroupName:                       a.args.ResourceGroup,
 			ResourceName:                            a.pods.Name,
@@ -100,10 +126,10 @@ func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 }
 
 // manifests renders what the cluster is filled with, by path. It waits for every secret that pods read.
-func (a *aks) manifests(licences [2]pulumi.StringInput) map[string]pulumi.StringInput {
+func (a *aks) manifests(licences [2]pulumi.StringInput, collector string, connection pulumi.StringInput) map[string]pulumi.StringInput {
 	rendered := pulumi.All(
 		a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.pods.ClientId,
-		a.args.Database.AdminPasswordURL, a.args.Database.BrokerPasswordURL, licences[0], licences[1],
+		a.args.Database.AdminPasswordURL, a.args.Database.BrokerPasswordURL, licences[0], licences[1], connection,
 	).ApplyT(func(v []any) (map[string]string, error) {
 		text := func(i int) string { return v[i].(string) }
 		return assets.HiveMQ{
@@ -114,10 +140,11 @@ func (a *aks) manifests(licences [2]pulumi.StringInput) map[string]pulumi.String
 			VaultName:     text(1), TenantID: text(2), ClientID: text(3),
 			AdminPassword: secretName(text(4)), BrokerPassword: secretName(text(5)),
 			Licence: secretName(text(6)), SecurityLicence: secretName(text(7)), JWT: a.args.JWT,
+			Collector: collector, Connection: secretName(text(8)),
 		}.Manifests()
 	}).(pulumi.StringMapOutput)
 	files := map[string]pulumi.StringInput{}
-	for _, folder := range assets.HiveMQFolders {
+	for _, folder := range a.folders() {
 		path := folder + "/manifests.yaml"
 		files[path] = rendered.MapIndex(pulumi.String(path))
 	}
@@ -128,16 +155,17 @@ func (a *aks) manifests(licences [2]pulumi.StringInput) map[string]pulumi.String
 // of them any more. What follows from the size of the cluster is filled in here, so that another size changes no manifest.
 func (a *aks) kustomizations() kubernetes.KustomizationDefinitionMap {
 	all := kubernetes.KustomizationDefinitionMap{}
-	for i, folder := range assets.HiveMQFolders {
+	folders := a.folders()
+	for i, folder := range folders {
 		kustomization := kubernetes.KustomizationDefinitionArgs{
-			Path: pulumi.String("./" + folder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(true), Force: pulumi.Bool(false),
+			Path: pulumi.String("./" + folder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(folder != assets.HiveMQCollectorFolder), Force: pulumi.Bool(false),
 			SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60), TimeoutInSeconds: pulumi.Float64(1200),
 		}
 		if i > 0 {
-			kustomization.DependsOn = pulumi.ToStringArray([]string{assets.HiveMQFolders[i-1]})
+			kustomization.DependsOn = pulumi.ToStringArray([]string{folders[i-1]})
 		}
 		if folder == assets.HiveMQBrokerFolder {
-			kustomization.PostBuild = kubernetes.PostBuildDefinitionArgs{Substitute: pulumi.ToStringMap(assets.HiveMQSubstitutes(a.args.Size.Brokers, a.args.Size.CPU, a.args.Size.Memory))}
+			kustomization.PostBuild = kubernetes.PostBuildDefinitionArgs{Substitute: pulumi.ToStringMap(assets.HiveMQSubstitutes(a.args.Size.Brokers, a.args.Size.CPU, fmt.Sprintf("%dGi", a.args.Size.MemoryGiB)))}
 		}
 		all[folder] = kustomization
 	}

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 
 	app "github.com/pulumi/pulumi-azure-native-sdk/app/v2/v20240301"
 	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
@@ -22,7 +23,7 @@ const (
 
 // OnContainerAppsImages lists every public image that the broker runs, to be mirrored.
 func OnContainerAppsImages(broker string) []string {
-	return []string{broker, proxyImage, postgresImage, redisImage, opensslImage}
+	return []string{broker, proxyImage, postgresImage, redisImage, opensslImage, assets.CollectorImage}
 }
 
 // PeakHours is a daily or weekly window in which all nodes up to MaxNodes run. Outside it only MinNodes do, and the clients of
@@ -59,6 +60,7 @@ type OnContainerAppsArgs struct {
 	Database       *Database
 	RuleCache      *RuleCache
 	FrontDoorID    pulumi.StringInput
+	Telemetry      *Telemetry
 	SubscriptionID pulumi.StringInput
 }
 
@@ -81,7 +83,7 @@ type containerApps struct {
 	parent      pulumi.ResourceOption
 	environment *app.ManagedEnvironment
 	identity    *managedidentity.UserAssignedIdentity
-	ready       pulumi.ResourceOption // the identity's roles are there
+	ready       pulumi.ResourceOption // the identity can read the vault and the registry
 }
 
 // NewOnContainerApps registers the environment, the node apps, the edge app, and the two jobs.
@@ -107,6 +109,9 @@ func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsA
 	rules, admin, err := c.newJobs()
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	if err := c.newCollector(); err != nil {
+		return nil, fmt.Errorf("collector: %w", err)
 	}
 	b.Address = pulumi.All(c.environment.StaticIp, edge.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	b.EdgeHost = edge.Configuration.Ingress().Fqdn().Elem()
@@ -140,15 +145,15 @@ func (c *containerApps) newIdentity() error {
 			scope      pulumi.StringInput
 		}{"certificate-role", roleKeyVaultSecretsUser, c.args.Certificate.VaultID})
 	}
-	roles := make([]pulumi.Resource, 0, len(grants))
+	ready := slices.Clone(c.args.Vault.reachable)
 	for _, g := range grants {
 		role, err := newGrant(c.ctx, c.name+"-"+g.name, grant{c.identity.PrincipalId, g.role, g.scope, c.args.SubscriptionID}, c.parent)
 		if err != nil {
 			return err
 		}
-		roles = append(roles, role)
+		ready = append(ready, role)
 	}
-	c.ready = pulumi.DependsOn(roles)
+	c.ready = pulumi.DependsOn(ready)
 	return nil
 }
 
@@ -186,7 +191,10 @@ func (c *containerApps) newEnvironment() error {
 		AppLogsConfiguration: &app.AppLogsConfigurationArgs{Destination: pulumi.String("azure-monitor")},
 		Tags:                 c.args.tags(),
 	}, c.parent)
-	return err
+	if err != nil {
+		return err
+	}
+	return newDiagnostics(c.ctx, c.name, c.args.Placement, c.environment.ID(), allLogs, c.parent)
 }
 
 // profile is the workload profile of the node apps.

@@ -39,12 +39,8 @@ func (c *containerApps) newNodes() error {
 		}.Config()
 	}).(pulumi.StringOutput)
 
-	nodes := c.args.Size.MinNodes
-	if c.args.Size.Peak != nil {
-		nodes = c.args.Size.MaxNodes
-	}
-	after := []pulumi.Resource{c.args.RuleCache.privateNetwork}
-	for i := range nodes {
+	after := c.args.RuleCache.reachable
+	for i := range c.nodes() {
 		node, err := c.newNode(i, config, secrets, after)
 		if err != nil {
 			return fmt.Errorf("node %d: %w", i, err)
@@ -52,6 +48,14 @@ func (c *containerApps) newNodes() error {
 		after = []pulumi.Resource{node}
 	}
 	return nil
+}
+
+// nodes is how many node apps there are, whether they run or wait for their hours.
+func (c *containerApps) nodes() int {
+	if c.args.Size.Peak != nil {
+		return c.args.Size.MaxNodes
+	}
+	return c.args.Size.MinNodes
 }
 
 func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {

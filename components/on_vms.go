@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v2"
+	insights "github.com/pulumi/pulumi-azure-native-sdk/insights/v2/v20220601"
 	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
 	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
 	"github.com/pulumi/pulumi-azure-native-sdk/storage/v2"
@@ -48,6 +49,8 @@ type OnVMsArgs struct {
 	Certificate    *Certificate
 	Database       *Database
 	Storage        *Storage
+	DDoS           bool // DDoS IP Protection for the public address
+	Telemetry      *Telemetry
 	SubscriptionID pulumi.StringInput
 	DisksGuard     Guard // of the disks with sessions and messages
 }
@@ -59,6 +62,7 @@ type OnVMs struct {
 
 	Address      pulumi.StringOutput      `pulumi:"address"`      // public IPv4 address that takes MQTT over TLS, and WebSocket
 	MachineNames pulumi.StringArrayOutput `pulumi:"machineNames"` // each can change users and rules
+	BalancerID   pulumi.StringOutput      `pulumi:"balancerId"`   // ARM id of the load balancer
 
 	Serving []pulumi.Resource // is there once all nodes serve
 }
@@ -70,12 +74,13 @@ type vms struct {
 	args   *OnVMsArgs
 	parent pulumi.ResourceOption
 
-	identity *managedidentity.UserAssignedIdentity
-	roles    []pulumi.Resource
-	subnet   pulumi.IDOutput
-	balancer *network.LoadBalancer
-	files    pulumi.StringOutput // name of the container with what nodes are told
-	settings pulumi.StringOutput // URL of the vault secret with where that is
+	identity   *managedidentity.UserAssignedIdentity
+	ready      []pulumi.Resource // what a node needs to read what it is told
+	subnet     pulumi.IDOutput
+	balancer   *network.LoadBalancer
+	collection *insights.DataCollectionRule // of the machines' agents; nil: there are none
+	files      pulumi.StringOutput          // name of the container with what nodes are told
+	settings   pulumi.StringOutput          // URL of the vault secret with where that is
 }
 
 // NewOnVMs registers the load balancer, what the nodes are told, and the nodes.
@@ -98,12 +103,16 @@ func NewOnVMs(ctx *pulumi.Context, name string, args *OnVMsArgs, opts ...pulumi.
 	if err := v.newSettings(); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
+	if err := v.newMachineCollection(); err != nil {
+		return nil, fmt.Errorf("data collection rule: %w", err)
+	}
 	machines, serving, err := v.newNodes()
 	if err != nil {
 		return nil, err
 	}
+	b.BalancerID = v.balancer.ID().ToStringOutput()
 	b.Address, b.MachineNames, b.Serving = address.IpAddress.Elem(), machines.ToStringArrayOutput(), serving
-	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"address": b.Address, "machineNames": b.MachineNames})
+	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"address": b.Address, "machineNames": b.MachineNames, "balancerId": b.BalancerID})
 }
 
 // newNetwork makes the nodes' subnet, and their way out: to packages, sources and Azure.
@@ -154,8 +163,9 @@ func (v *vms) newIdentity() error {
 		if role, err = newGrant(v.ctx, v.name+"-"+g.part, grant{v.identity.PrincipalId, g.role, g.scope, v.args.SubscriptionID}, v.parent); err != nil {
 			return fmt.Errorf("%s: %w", g.part, err)
 		}
-		v.roles = append(v.roles, role)
+		v.ready = append(v.ready, role)
 	}
+	v.ready = slices.Concat(v.ready, v.args.Vault.reachable, v.args.Storage.reachable)
 	return nil
 }
 
@@ -167,7 +177,11 @@ func (v *vms) newSettings() error {
 	if err != nil {
 		return fmt.Errorf("cookie: %w", err)
 	}
-	files, err := v.cluster().Files()
+	collector, err := v.collector()
+	if err != nil {
+		return err
+	}
+	files, err := v.cluster(collector).Files()
 	if err != nil {
 		return err
 	}
@@ -180,13 +194,17 @@ func (v *vms) newSettings() error {
 		return err
 	}
 	v.files = container
+	connection, err := v.newConnection()
+	if err != nil {
+		return err
+	}
 	text := pulumi.All(v.args.Storage.BlobURL, container, v.args.Database.Host, v.args.Database.AdminPasswordURL, v.args.Database.BrokerPasswordURL,
-		v.args.Certificate.SecretURL, cookie.Result).ApplyT(func(values []any) string {
+		v.args.Certificate.SecretURL, cookie.Result, connection).ApplyT(func(values []any) string {
 		at := func(i int) string { return values[i].(string) }
 		return assets.VerneMQSettings{
 			Files: at(0) + "/" + at(1), FileNames: names, Shared: at(0) + "/" + assets.VerneMQShared,
 			DatabaseHost: at(2), DatabaseName: databaseName, DatabaseAdmin: databaseAdmin, AdminPasswordURL: at(3), BrokerPasswordURL: at(4),
-			CertificateURL: at(5), Cookie: at(6), Members: v.addresses(),
+			CertificateURL: at(5), Cookie: at(6), ConnectionURL: at(7), Members: v.addresses(),
 		}.Text()
 	}).(pulumi.StringOutput)
 	v.settings, err = newBrokerSecret(v.ctx, v.name+"-settings", v.args.Placement, v.args.Vault, "vernemq-settings", text, pulumi.Composite(v.parent, pulumi.DependsOn(blobs)))
@@ -194,10 +212,32 @@ func (v *vms) newSettings() error {
 }
 
 // cluster is what the configuration of every node depends on.
-func (v *vms) cluster() assets.VerneMQ {
+func (v *vms) cluster(collector string) assets.VerneMQ {
 	return assets.VerneMQ{
 		DatabaseName: databaseName, DatabaseUser: databaseRole, Connections: v.args.Size.Connections, ClientCA: v.args.ClientCA, Package: v.args.Package,
+		Collector: collector,
 	}
+}
+
+// collector is the configuration of what reads each node's metrics, "" for none. A node fills in who it is.
+func (v *vms) collector() (string, error) {
+	if v.args.Telemetry == nil {
+		return "", nil
+	}
+	return assets.Collector{
+		Broker:  assets.CollectedVerneMQ,
+		Targets: []assets.CollectorTarget{{Address: fmt.Sprintf("${env:ADDRESS}:%d", assets.VerneMQHealthPort), Node: "${env:NODE}", Zone: "${env:ZONE}"}},
+		// The node's own: it ends TLS, and each fetches the certificate by itself.
+		Certificate: fmt.Sprintf("${env:ADDRESS}:%d", assets.VerneMQPort),
+	}.Config()
+}
+
+// newConnection puts into the vault with what a node sends its metrics on, and gives back where; "" for no telemetry.
+func (v *vms) newConnection() (pulumi.StringInput, error) {
+	if v.args.Telemetry == nil {
+		return pulumi.String(""), nil
+	}
+	return newBrokerSecret(v.ctx, v.name+"-telemetry", v.args.Placement, v.args.Vault, "telemetry-connection", v.args.Telemetry.ConnectionString, v.parent)
 }
 
 func (v *vms) addresses() []string {

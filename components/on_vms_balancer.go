@@ -19,12 +19,15 @@ const balancerIdleMinutes = 30
 // newBalancer makes the load balancer that leads the public ports to the nodes, and gives back its address. It passes TLS through; the
 // nodes see their clients' addresses.
 func (v *vms) newBalancer() (*network.PublicIPAddress, error) {
-	address, err := newPublicAddress(v.ctx, v.name+"-address", v.args.Placement, v.args.Name+"-vms", v.args.Size.AddressZones, v.parent)
+	address, err := newPublicAddress(v.ctx, v.name+"-address", publicAddress{v.args.Placement, v.args.Name + "-vms", v.args.Size.AddressZones, v.args.DDoS}, v.parent)
 	if err != nil {
 		return nil, fmt.Errorf("public address: %w", err)
 	}
 	v.balancer, err = network.NewLoadBalancer(v.ctx, v.name+"-balancer", balancerArgs(v.args.Placement, v.args.Name, address.ID()), v.parent)
-	return address, err
+	if err != nil {
+		return nil, err
+	}
+	return address, newDiagnostics(v.ctx, v.name+"-balancer", v.args.Placement, v.balancer.ID(), allLogs, v.parent)
 }
 
 func balancerArgs(place Placement, name string, address pulumi.IDOutput) *network.LoadBalancerArgs {

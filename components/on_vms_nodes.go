@@ -20,11 +20,14 @@ const vmSystemDiskGB = 32
 // newNodes makes the nodes, one after the other, so that an update stops no more than one at a time, and each finds the one before it
 // serving. It gives back the machines' names, and what is there once each node serves.
 func (v *vms) newNodes() (machines pulumi.StringArray, serving []pulumi.Resource, err error) {
-	after := v.roles
+	after := v.ready
 	for i := range v.args.Size.Nodes {
 		name := fmt.Sprintf("%s-node-%d", v.name, i)
 		machine, err := v.newMachine(i, name, after)
 		if err != nil {
+			return nil, nil, fmt.Errorf("node %d: %w", i, err)
+		}
+		if err := v.newAgent(name, machine); err != nil {
 			return nil, nil, fmt.Errorf("node %d: %w", i, err)
 		}
 		deployment, err := v.newDeployment(i, name, machine)

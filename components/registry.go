@@ -48,6 +48,9 @@ func NewRegistry(ctx *pulumi.Context, name string, args *RegistryArgs, opts ...p
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
+	if err := newDiagnostics(ctx, name, args.Placement, registry.ID(), allLogs, pulumi.Parent(r)); err != nil {
+		return nil, err
+	}
 	script, err := newScript(ctx, name, scriptArgs{
 		Placement: args.Placement,
 		name:      args.ScriptName,

@@ -3,7 +3,6 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/internal/azurenative/cache"
@@ -28,11 +27,10 @@ type RedisSize struct {
 // RuleCacheArgs is what a RuleCache is made of.
 type RuleCacheArgs struct {
 	Placement
-	Name      pulumi.StringInput // unique in all of Azure
-	NetworkID pulumi.StringInput // ARM id of the virtual network …
-	SubnetID  pulumi.StringInput // … and of its subnet for private endpoints
-	Size      RedisSize
-	Vault     *Vault // takes the access key
+	Name  pulumi.StringInput // unique in all of Azure
+	Link  *PrivateLink       // nil: it has a public address
+	Size  RedisSize
+	Vault *Vault // takes the access key
 }
 
 // RuleCache is the Redis from which EMQX reads topic rules. It holds a projection of the database's rules and may be lost
@@ -40,10 +38,11 @@ type RuleCacheArgs struct {
 type RuleCache struct {
 	pulumi.ResourceState
 
-	Host           pulumi.StringOutput `pulumi:"host"`
-	Port           int                 // TLS
-	PasswordURL    pulumi.StringOutput `pulumi:"passwordUrl"` // vault secret
-	privateNetwork pulumi.Resource     // the host resolves in the network once this is there
+	ID          pulumi.StringOutput `pulumi:"id"` // ARM id
+	Host        pulumi.StringOutput `pulumi:"host"`
+	Port        int                 // TLS
+	PasswordURL pulumi.StringOutput `pulumi:"passwordUrl"` // vault secret
+	reachable   []pulumi.Resource   // the network reaches the host once these are there
 }
 
 // redisEndpoint is what the two services have in common.
@@ -52,7 +51,8 @@ type redisEndpoint struct {
 	host, key      pulumi.StringOutput
 	groupID, zone  string // of the private endpoint
 	port           int
-	beforeEndpoint pulumi.Resource // the cluster refuses a private endpoint while this is under way
+	logs           pulumi.StringOutput // ARM id of what has logs
+	beforeEndpoint pulumi.Resource     // the cluster refuses a private endpoint while this is under way
 }
 
 // NewRuleCache registers the Redis, its private endpoint and DNS zone, and its access key in the vault.
@@ -70,14 +70,24 @@ func NewRuleCache(ctx *pulumi.Context, name string, args *RuleCacheArgs, opts ..
 	if err != nil {
 		return nil, fmt.Errorf("%s Redis: %w", args.Size.Service, err)
 	}
-	if r.privateNetwork, err = newPrivateEndpoint(ctx, name, args, redis, parent); err != nil {
-		return nil, fmt.Errorf("private endpoint: %w", err)
+	if args.Link != nil {
+		names, err := newPrivateEndpoint(ctx, name, privateService{
+			Placement: args.Placement, link: *args.Link, name: args.Name, id: redis.id, groupID: redis.groupID, zone: redis.zone,
+			after: []pulumi.Resource{redis.beforeEndpoint},
+		}, parent)
+		if err != nil {
+			return nil, err
+		}
+		r.reachable = []pulumi.Resource{names}
 	}
-	r.Host, r.Port = redis.host, redis.port
+	if err := newDiagnostics(ctx, name, args.Placement, redis.logs, allLogs, parent); err != nil {
+		return nil, err
+	}
+	r.ID, r.Host, r.Port = redis.id, redis.host, redis.port
 	if r.PasswordURL, err = newBrokerSecret(ctx, name+"-secret", args.Placement, args.Vault, "redis-password", redis.key, parent); err != nil {
 		return nil, err
 	}
-	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{"host": r.Host})
+	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{"id": r.ID, "host": r.Host})
 }
 
 func newManagedRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, parent pulumi.ResourceOption) (*redisEndpoint, error) {
@@ -118,6 +128,7 @@ func newManagedRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, pare
 	return &redisEndpoint{
 		id: cluster.ID().ToStringOutput(), host: cluster.HostName, key: keys.PrimaryKey(), port: port,
 		groupID: "redisEnterprise", zone: "privatelink.redis.azure.net", beforeEndpoint: database,
+		logs: database.ID().ToStringOutput(),
 	}, nil
 }
 
@@ -129,7 +140,7 @@ func newClassicRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, pare
 		Sku:                 cache.SkuArgs{Name: pulumi.String("Standard"), Family: pulumi.String("C"), Capacity: pulumi.Int(int(args.Size.SKU[1] - '0'))},
 		EnableNonSslPort:    pulumi.Bool(false),
 		MinimumTlsVersion:   pulumi.String("1.2"),
-		PublicNetworkAccess: pulumi.String("Disabled"),
+		PublicNetworkAccess: publicNetworkAccess(args.Link),
 		Tags:                args.tags(),
 	}, parent)
 	if err != nil {
@@ -139,34 +150,6 @@ func newClassicRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, pare
 	return &redisEndpoint{
 		id: redis.ID().ToStringOutput(), host: redis.HostName, key: keys.PrimaryKey(), port: 6380,
 		groupID: "redisCache", zone: "privatelink.redis.cache.windows.net", beforeEndpoint: redis,
+		logs: redis.ID().ToStringOutput(),
 	}, nil
-}
-
-func newPrivateEndpoint(ctx *pulumi.Context, name string, args *RuleCacheArgs, redis *redisEndpoint, parent pulumi.ResourceOption) (pulumi.Resource, error) {
-	// The cache may be lost at any time, and its zone with it.
-	zone, link, err := newPrivateZone(ctx, name, privateZone{args.Placement, redis.zone, args.NetworkID}, Guard{AllowReplace: true}, parent)
-	if err != nil {
-		return nil, err
-	}
-	endpoint, err := network.NewPrivateEndpoint(ctx, name+"-endpoint", &network.PrivateEndpointArgs{
-		ResourceGroupName:   args.ResourceGroup,
-		PrivateEndpointName: args.Name.ToStringOutput().ToStringPtrOutput(),
-		Location:            pulumi.String(args.Location),
-		Subnet:              &network.SubnetTypeArgs{Id: args.SubnetID.ToStringOutput().ToStringPtrOutput()},
-		PrivateLinkServiceConnections: network.PrivateLinkServiceConnectionArray{&network.PrivateLinkServiceConnectionArgs{
-			Name: pulumi.String("redis"), PrivateLinkServiceId: redis.id, GroupIds: pulumi.StringArray{pulumi.String(redis.groupID)},
-		}},
-		Tags: args.tags(),
-	}, parent, pulumi.DependsOn([]pulumi.Resource{redis.beforeEndpoint}))
-	if err != nil {
-		return nil, err
-	}
-	return network.NewPrivateDnsZoneGroup(ctx, name+"-endpoint-dns", &network.PrivateDnsZoneGroupArgs{
-		ResourceGroupName:       args.ResourceGroup,
-		PrivateEndpointName:     endpoint.Name,
-		PrivateDnsZoneGroupName: pulumi.String("default"),
-		PrivateDnsZoneConfigs: network.PrivateDnsZoneConfigArray{&network.PrivateDnsZoneConfigArgs{
-			Name: pulumi.String("redis"), PrivateDnsZoneId: zone.ID(),
-		}},
-	}, parent, pulumi.DependsOn([]pulumi.Resource{link}))
 }

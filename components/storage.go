@@ -16,7 +16,9 @@ const storageType = "amora:foundation:Storage"
 // StorageArgs is what a Storage is made of.
 type StorageArgs struct {
 	Placement
-	Name pulumi.StringInput // 3 to 24 lower-case letters and digits, unique in all of Azure
+	Name       pulumi.StringInput // 3 to 24 lower-case letters and digits, unique in all of Azure
+	Link       *PrivateLink       // nil: it has an address that everybody reaches
+	DeployFrom []string           // with a Link: public IPv4 addresses or CIDR blocks that may write all the same: blobs are uploaded from where this program runs
 }
 
 // Storage is the storage account of a stack, Standard LRS. It holds what the stack's machines fetch; all of it can be made again.
@@ -27,6 +29,8 @@ type Storage struct {
 	Name    pulumi.StringOutput `pulumi:"name"`
 	BlobURL pulumi.StringOutput `pulumi:"blobUrl"` // "https://NAME.blob.core.windows.net"
 	group   pulumi.StringInput
+
+	reachable []pulumi.Resource // what reads blobs from inside the network waits for these
 }
 
 // NewStorage registers the storage account.
@@ -49,14 +53,48 @@ func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pul
 		// azure-native uploads blobs with the account's key; everything else reads by managed identity.
 		AllowSharedKeyAccess:        pulumi.Bool(true),
 		AllowCrossTenantReplication: pulumi.Bool(false),
+		PublicNetworkAccess:         args.publicAccess(),
+		NetworkRuleSet:              args.networkRules(),
 		Tags:                        args.tags(),
 	}, pulumi.Parent(s))
 	if err != nil {
 		return nil, fmt.Errorf("storage account: %w", err)
 	}
+	if args.Link != nil {
+		names, err := newPrivateEndpoint(ctx, name, privateService{
+			Placement: args.Placement, link: *args.Link, name: pulumi.Sprintf("%s-blob", args.Name), id: account.ID(), groupID: "blob", zone: "privatelink.blob.core.windows.net",
+		}, pulumi.Parent(s))
+		if err != nil {
+			return nil, err
+		}
+		s.reachable = []pulumi.Resource{names}
+	}
+	if err := newDiagnostics(ctx, name, args.Placement, pulumi.Sprintf("%s/blobServices/default", account.ID()), allLogs, pulumi.Parent(s)); err != nil {
+		return nil, err
+	}
 	s.ID, s.Name = account.ID().ToStringOutput(), account.Name
 	s.BlobURL = pulumi.Sprintf("https://%s.blob.core.windows.net", account.Name)
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID, "name": s.Name, "blobUrl": s.BlobURL})
+}
+
+// publicAccess is what the account lets in past its private endpoint, in Azure's word.
+func (a *StorageArgs) publicAccess() pulumi.String {
+	if len(a.DeployFrom) > 0 {
+		return "Enabled" // for those whom networkRules lets in
+	}
+	return publicNetworkAccess(a.Link)
+}
+
+// networkRules lets nobody in past the private endpoint but those who deploy.
+func (a *StorageArgs) networkRules() storage.NetworkRuleSetPtrInput {
+	if a.Link == nil {
+		return nil
+	}
+	rules := storage.IPRuleArray{}
+	for _, address := range a.DeployFrom {
+		rules = append(rules, &storage.IPRuleArgs{IPAddressOrRange: pulumi.String(address), Action: storage.ActionAllow})
+	}
+	return &storage.NetworkRuleSetArgs{DefaultAction: storage.DefaultActionDeny, Bypass: pulumi.String("None"), IpRules: rules}
 }
 
 // newFolder uploads files, by path, into a container whose name ends with a hash of them all. azure-native replaces a blob to change it,

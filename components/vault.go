@@ -19,7 +19,8 @@ type VaultArgs struct {
 	Placement
 	Name            pulumi.StringInput // 3 to 24 letters, digits and hyphens, unique in all of Azure
 	TenantID        pulumi.StringInput
-	PurgeProtection bool // a deleted vault can't be purged before its 90 days are over; never switched off again
+	Link            *PrivateLink // nil: it has a public address
+	PurgeProtection bool         // a deleted vault can't be purged before its 90 days are over; never switched off again
 	Guard           Guard
 }
 
@@ -30,6 +31,8 @@ type Vault struct {
 	ID   pulumi.StringOutput `pulumi:"id"`
 	Name pulumi.StringOutput `pulumi:"name"`
 	URI  pulumi.StringOutput `pulumi:"uri"` // "https://NAME.vault.azure.net/"
+
+	reachable []pulumi.Resource // what reads secrets waits for these
 }
 
 // NewVault registers the vault.
@@ -44,6 +47,7 @@ func NewVault(ctx *pulumi.Context, name string, args *VaultArgs, opts ...pulumi.
 		EnableRbacAuthorization:   pulumi.Bool(true),
 		EnableSoftDelete:          pulumi.Bool(true),
 		SoftDeleteRetentionInDays: pulumi.Int(90),
+		PublicNetworkAccess:       publicNetworkAccess(args.Link),
 	}
 	if args.PurgeProtection {
 		properties.EnablePurgeProtection = pulumi.Bool(true) // Azure takes true or nothing, never false
@@ -58,10 +62,29 @@ func NewVault(ctx *pulumi.Context, name string, args *VaultArgs, opts ...pulumi.
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
+	if args.Link != nil {
+		names, err := newPrivateEndpoint(ctx, name, privateService{
+			Placement: args.Placement, link: *args.Link, name: pulumi.Sprintf("%s-vault", args.Name), id: vault.ID(), groupID: "vault", zone: "privatelink.vaultcore.azure.net",
+		}, pulumi.Parent(v))
+		if err != nil {
+			return nil, err
+		}
+		v.reachable = []pulumi.Resource{names}
+	}
+	if err := newDiagnostics(ctx, name, args.Placement, vault.ID(), allLogs, pulumi.Parent(v)); err != nil {
+		return nil, err
+	}
 	v.ID = vault.ID().ToStringOutput()
 	v.Name = args.Guard.kept("vault", "name", args.Name, vault.Name)
 	v.URI = pulumi.Sprintf("https://%s.vault.azure.net/", v.Name)
 	return v, ctx.RegisterResourceOutputs(v, pulumi.Map{"id": v.ID, "name": v.Name, "uri": v.URI})
+}
+
+// SecretID is the ARM id of a secret in the vault, by its URL.
+func (v *Vault) SecretID(url pulumi.StringInput) pulumi.StringOutput {
+	return pulumi.All(v.ID, url).ApplyT(func(values []any) string {
+		return values[0].(string) + "/secrets/" + secretName(values[1].(string))
+	}).(pulumi.StringOutput)
 }
 
 // newVaultSecret puts a value into the vault and gives back the URL under which Azure services read its newest version.

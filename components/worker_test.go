@@ -150,7 +150,8 @@ func TestAClassicCacheSpeaksTLSOnItsOwnPortAndIsPrivate(t *testing.T) {
 			return err
 		}
 		rules, err := NewRuleCache(ctx, "rules", &RuleCacheArgs{
-			Placement: place(), Name: pulumi.String("cache"), NetworkID: pulumi.String("/vnet"), SubnetID: pulumi.String("/subnet"),
+			Placement: place(), Name: pulumi.String("cache"),
+			Link: &PrivateLink{NetworkID: pulumi.String("/vnet"), SubnetID: pulumi.String("/subnet")},
 			Size: RedisSize{Service: RedisClassic, SKU: "C3"}, Vault: vault,
 		})
 		if err == nil && rules.Port != 6380 {

@@ -21,6 +21,7 @@ type ZoneArgs struct {
 type Zone struct {
 	pulumi.ResourceState
 
+	ID            pulumi.StringOutput      `pulumi:"id"` // ARM id; none for an existing zone
 	Name          pulumi.StringOutput      `pulumi:"name"`
 	ResourceGroup pulumi.StringOutput      `pulumi:"resourceGroup"`
 	NameServers   pulumi.StringArrayOutput `pulumi:"nameServers"` // to be entered at the parent zone; empty for an existing zone
@@ -47,6 +48,7 @@ func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.Re
 		if err != nil {
 			return nil, fmt.Errorf("zone: %w", err)
 		}
+		z.ID = zone.ID().ToStringOutput()
 		z.Name = args.Guard.kept("zone", "name", pulumi.String(args.Name), zone.Name)
 		z.ResourceGroup = args.ResourceGroup.ToStringOutput()
 		z.NameServers = zone.NameServers

@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -40,13 +41,14 @@ var (
 	sshRule      = regexp.MustCompile(`^(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/]{60,}={0,3}( [^\r\n]*)?$`)
 	packageRule  = regexp.MustCompile(`^https://[^\s'"]+\.deb$`)
 	sha256Rule   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	claimRule    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$`)
 	groupRule    = regexp.MustCompile(`^[a-zA-Z0-9._()-]{1,90}$`)
 )
 
 var brokers = []string{EMQXContainerApps, HiveMQAKS, VerneMQVMs}
 
 // The stateful resources by the names that allowReplace takes.
-var stateful = []string{"database", "disks", "network", "resourceGroup", "vault", "zone"}
+var stateful = []string{"database", "disks", "network", "resourceGroup", "tenant", "vault", "workspace", "zone"}
 
 // databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.
 var databaseTiers = map[string]string{"B": "Burstable", "D": "GeneralPurpose", "E": "MemoryOptimized"}
@@ -65,6 +67,9 @@ func (c *Config) fillDependentDefaults(stack string) {
 			c.Redis.SKU = "Balanced_B1"
 		}
 	}
+	if c.Security.PrivateLink == nil {
+		c.Security.PrivateLink = c.possibleLinks()
+	}
 }
 
 // check adds every rule that the config breaks, alone or together with another key.
@@ -74,7 +79,9 @@ func (c *Config) check(f *Faults) {
 	c.checkNodes(f)
 	c.checkData(f)
 	c.checkTLS(f)
-	c.checkJWT(f)
+	c.checkTokens(f)
+	c.checkNetworkSecurity(f)
+	c.checkMonitoring(f)
 	switch c.Broker {
 	case EMQXContainerApps:
 		c.checkEMQX(f)
@@ -199,13 +206,36 @@ func (c *Config) checkTLS(f *Faults) {
 	}
 }
 
-func (c *Config) checkJWT(f *Faults) {
+// tokens is the issuer of tokens that clients may send as password, nil for none.
+func (c *Config) tokens() *assets.JWT {
+	if jwt := c.Security.JWT; jwt != (JWT{}) {
+		return &assets.JWT{JWKSURL: jwt.JWKSURL, Issuer: jwt.Issuer, Audience: jwt.Audience, UsernameClaim: cmp.Or(jwt.UsernameClaim, defaultUsernameClaim)}
+	}
+	return c.Security.Identity.issuer()
+}
+
+// tokensKey is where the config names it.
+func (c *Config) tokensKey() string {
+	if c.Security.JWT != (JWT{}) {
+		return "security.jwt"
+	}
+	return "security.identity"
+}
+
+func (c *Config) checkTokens(f *Faults) {
+	c.Security.Identity.check(f)
 	jwt := c.Security.JWT
 	if jwt == (JWT{}) {
 		return
 	}
+	if provider := c.Security.Identity.Provider; provider != "" && provider != IdentityNone {
+		f.add("security.jwt", "(set)", "must not be set together with security.identity, which names the issuer by itself")
+	}
 	if u, err := url.Parse(jwt.JWKSURL); err != nil || u.Scheme != "https" || u.Host == "" {
 		f.add("security.jwt.jwksUrl", quoted(jwt.JWKSURL), "must be an https URL")
+	}
+	if claim := jwt.UsernameClaim; claim != "" && (!claimRule.MatchString(claim) || claim == "iss" || claim == "aud") {
+		f.add("security.jwt.usernameClaim", quoted(jwt.UsernameClaim), "must be a claim that names the client, such as sub")
 	}
 	if jwt.Issuer == "" {
 		f.add("security.jwt.issuer", "(not set)", "must be set: without it any token of the same keys would pass")
@@ -259,8 +289,11 @@ func (c *Config) checkHiveMQ(f *Faults) {
 	case h.Licence == "" && c.Protect && !h.Trial:
 		f.add("hivemq.licence", "(not set)", "must be set for a protected stack: without it HiveMQ takes %d connections; hivemq.trial says that this is meant", assets.HiveMQTrialConnections)
 	}
-	if h.Licence == "" && c.Security.JWT != (JWT{}) {
-		f.add("security.jwt", "(set)", "needs hivemq.licence: only HiveMQ's enterprise security extension knows tokens")
+	if jwt := c.tokens(); jwt != nil && jwt.UsernameClaim != defaultUsernameClaim {
+		f.add(c.tokensKey()+".usernameClaim", quoted(jwt.UsernameClaim), "must be %s: HiveMQ compares no other claim with the MQTT username", defaultUsernameClaim)
+	}
+	if h.Licence == "" && c.tokens() != nil {
+		f.add(c.tokensKey(), "(set)", "needs hivemq.licence: only HiveMQ's enterprise security extension knows tokens")
 	}
 }
 
@@ -302,8 +335,8 @@ func (c *Config) checkVerneMQ(f *Faults) {
 			f.add("vernemq.acceptEula", "false", "must be true for vernemq.packageUrl: the vendor's packages are under an EULA that wants a paid subscription for commercial use")
 		}
 	}
-	if c.Security.JWT != (JWT{}) {
-		f.add("security.jwt", "(set)", "must not be set: VerneMQ knows no tokens, only passwords and client certificates")
+	if c.tokens() != nil {
+		f.add(c.tokensKey(), "(set)", "must not be set: VerneMQ knows no tokens, only passwords and client certificates")
 	}
 }
 

@@ -29,6 +29,7 @@ type Config struct {
 	Redis        Redis             `config:"redis"`
 	TLS          TLS               `config:"tls"`
 	Security     Security          `config:"security"`
+	Monitoring   Monitoring        `config:"monitoring"`
 	EMQX         EMQX              `config:"emqx"`
 	HiveMQ       HiveMQ            `config:"hivemq"`
 	VerneMQ      VerneMQ           `config:"vernemq"`
@@ -80,9 +81,38 @@ type TLS struct {
 	VaultID     string `config:"vaultId"`     // ARM id of that vault
 }
 
-// Security is who may connect.
+// What keeps floods of traffic away from the stack's public addresses, beyond what Azure does for everybody.
+const (
+	DDoSNone    = "none"
+	DDoSIP      = "ip"      // DDoS IP Protection of the address that clients use
+	DDoSNetwork = "network" // DDoS Network Protection of everything in the network
+)
+
+// The services that can have a private endpoint. The database is in the network anyway.
+const (
+	LinkRedis   = "redis"
+	LinkStorage = "storage"
+	LinkVault   = "vault"
+)
+
+// DeployFromNetwork stands for a deployment from inside of the stack's network, or of one that resolves its private names.
+const DeployFromNetwork = "network"
+
+// Security is who may connect, and from where.
 type Security struct {
-	JWT JWT `config:"jwt"`
+	JWT         JWT      `config:"jwt"`
+	Identity    Identity `config:"identity"`
+	DDoS        string   `config:"ddos"`
+	PrivateLink []string `config:"privateLink"` // services that have a private endpoint, and no public address
+	DeployFrom  []string `config:"deployFrom"`  // public IPv4 addresses or blocks that pulumi up runs from, or DeployFromNetwork
+}
+
+// Monitoring is what is kept of what the stack tells about itself, and who is told.
+type Monitoring struct {
+	Enabled       bool     `config:"enabled"`
+	RetentionDays int      `config:"retentionDays"` // 30 to 730
+	DailyQuotaGB  float64  `config:"dailyQuotaGb"`  // GB that a workspace takes in a day
+	AlertEmails   []string `config:"alertEmails"`
 }
 
 // JWT is the issuer of tokens that clients may send as password. Empty: passwords only.
@@ -90,6 +120,8 @@ type JWT struct {
 	JWKSURL  string `config:"jwksUrl"`
 	Issuer   string `config:"issuer"`
 	Audience string `config:"audience"`
+
+	UsernameClaim string `config:"usernameClaim"` // what must equal the MQTT username; default sub
 }
 
 // EMQX is what only this broker knows.
@@ -141,8 +173,11 @@ func defaults(broker string) Config {
 		Database:     Database{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "16"},
 		Redis:        Redis{Service: "managed"},
 		TLS:          TLS{Mode: TLSSelfSigned},
-		EMQX:         EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},
-		HiveMQ:       HiveMQ{VMSize: "Standard_D4s_v3"},
-		VerneMQ:      VerneMQ{VMSize: "Standard_D4s_v3"},
+		Security:     Security{DDoS: DDoSNone},
+		// A GB a day is $70 a month at most. Three nodes with all their logs write a tenth of that.
+		Monitoring: Monitoring{Enabled: true, RetentionDays: 30, DailyQuotaGB: 1},
+		EMQX:       EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},
+		HiveMQ:     HiveMQ{VMSize: "Standard_D4s_v3"},
+		VerneMQ:    VerneMQ{VMSize: "Standard_D4s_v3"},
 	}
 }

@@ -138,6 +138,8 @@ func kindName(t reflect.Type) string {
 		return "true or false"
 	case reflect.Int:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
 	case reflect.Map:
 		return "an object of strings"
 	default:

@@ -46,7 +46,9 @@ type foundation struct {
 	zone        *components.Zone
 	database    *components.Database
 	certificate *components.Certificate
-	in          pulumi.ResourceOption // the provider
+	monitoring  *components.Monitoring // nil: none …
+	telemetry   *components.Telemetry  // … and nothing that goes there
+	in          pulumi.ResourceOption  // the provider
 }
 
 // secrets are what a config holds that must not be in a Plan. Each is nil when it is not given.
@@ -67,6 +69,7 @@ type endpoints struct {
 	address       pulumi.StringOutput // public IPv4 address that takes MQTT over TLS, known once the broker runs …
 	webSocketHost pulumi.StringOutput // … and the host name that serves WebSocket clients …
 	after         []pulumi.Resource   // … or else what is there by then
+	watched       []components.Watched
 }
 
 func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
@@ -93,6 +96,9 @@ func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
+	if err := f.deployOnCall(ctx, p, at.watched); err != nil {
+		return err
+	}
 	export(ctx, p, f, endpoint)
 	return nil
 }
@@ -109,7 +115,9 @@ func (f *foundation) uniqueCompact(prefix string) pulumi.StringOutput {
 
 // newStorage registers the storage account, for the brokers that fetch what they run from there.
 func (f *foundation) newStorage(ctx *pulumi.Context, p Plan) (*components.Storage, error) {
-	storage, err := components.NewStorage(ctx, "storage", &components.StorageArgs{Placement: f.place, Name: f.uniqueCompact(p.Name)}, f.in)
+	storage, err := components.NewStorage(ctx, "storage", &components.StorageArgs{
+		Placement: f.place, Name: f.uniqueCompact(p.Name), Link: f.link(p, LinkStorage), DeployFrom: p.DeployFrom,
+	}, f.in)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
@@ -128,15 +136,19 @@ func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
 		return nil, fmt.Errorf("base: %w", err)
 	}
 	f.place = components.Placement{ResourceGroup: f.base.ResourceGroup, Location: p.Location, Tags: p.Tags}
+	if err := f.deployMonitoring(ctx, p); err != nil {
+		return nil, err
+	}
 	if f.network, err = components.NewNetwork(ctx, "network", &components.NetworkArgs{
 		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace,
 		DatabaseSubnet: p.Network.Database, EndpointsSubnet: p.Network.Endpoints,
-		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes, Guard: p.guard("network"),
+		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes, GatewaySubnet: p.Network.Gateway,
+		DDoSPlan: p.DDoS == DDoSNetwork, Guard: p.guard("network"),
 	}, f.in); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	if f.vault, err = components.NewVault(ctx, "vault", &components.VaultArgs{
-		Placement: f.place, Name: f.unique(p.Name), TenantID: f.base.TenantID, PurgeProtection: p.Protect, Guard: p.guard("vault"),
+		Placement: f.place, Name: f.unique(p.Name), TenantID: f.base.TenantID, Link: f.link(p, LinkVault), PurgeProtection: p.Protect, Guard: p.guard("vault"),
 	}, f.in); err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
@@ -150,6 +162,9 @@ func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
 		NetworkID: f.network.ID, SubnetID: f.network.DatabaseSubnetID, Size: p.Database, Vault: f.vault, Guard: p.guard("database"),
 	}, f.in); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := f.deploySecurity(ctx, p); err != nil {
+		return nil, err
 	}
 	if f.certificate, err = components.NewCertificate(ctx, "certificate", &components.CertificateArgs{
 		Placement: f.place, Name: p.Name, Domains: []string{p.Names.Host, p.Names.WebSocketHost},

@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components"
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
 // deployEMQX puts EMQX on Container Apps, with Front Door for its WebSocket clients.
@@ -25,8 +26,7 @@ func deployEMQX(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoint
 		return endpoints{}, fmt.Errorf("registry: %w", err)
 	}
 	rules, err := components.NewRuleCache(ctx, "rules", &components.RuleCacheArgs{
-		Placement: f.place, Name: f.unique(p.Name), NetworkID: f.network.ID, SubnetID: f.network.EndpointsSubnetID,
-		Size: p.Redis, Vault: f.vault,
+		Placement: f.place, Name: f.unique(p.Name), Link: f.link(p, LinkRedis), Size: p.Redis, Vault: f.vault,
 	}, f.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("rule cache: %w", err)
@@ -34,7 +34,7 @@ func deployEMQX(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoint
 	broker, err := components.NewOnContainerApps(ctx, "emqx", &components.OnContainerAppsArgs{
 		Placement: f.place, Name: p.Name, Image: p.Image, Licence: s.emqxLicence, JWT: p.JWT, Size: p.EMQX, SubnetCIDR: p.Network.Apps,
 		Network: f.network, Vault: f.vault, Certificate: f.certificate, Registry: registry, Database: f.database, RuleCache: rules,
-		FrontDoorID: frontDoor.ID, SubscriptionID: f.base.SubscriptionID,
+		FrontDoorID: frontDoor.ID, Telemetry: f.telemetry, SubscriptionID: f.base.SubscriptionID,
 	}, f.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("broker: %w", err)
@@ -46,7 +46,10 @@ func deployEMQX(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoint
 	}
 	ctx.Export("adminJobName", broker.AdminJobName)
 	ctx.Export("rulesJobName", broker.RulesJobName)
-	return endpoints{address: broker.Address, webSocketHost: after(frontDoor.Host, broker.EdgeHost)}, nil
+	return endpoints{address: broker.Address, webSocketHost: after(frontDoor.Host, broker.EdgeHost), watched: []components.Watched{
+		{Kind: "redis", ID: rules.ID, Alerts: assets.RedisAlerts(p.Redis.Service)},
+		{Kind: "front-door", ID: frontDoor.ProfileID, Alerts: assets.FrontDoorAlerts()},
+	}}, nil
 }
 
 // after is a value that is known once another one is.

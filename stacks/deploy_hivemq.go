@@ -26,14 +26,14 @@ func deployHiveMQ(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoi
 		Placement: f.place, Name: p.Name, Licence: s.hiveMQLicence, SecurityLicence: s.hiveMQSecurityLicence, JWT: p.JWT,
 		Size: p.HiveMQ, Ranges: p.Cluster, SubnetCIDR: p.Network.Cluster, GatewayCIDR: p.Network.Gateway, DatabaseCIDR: p.Network.Database,
 		BrokerAddress: p.Network.BrokerAddress, Network: f.network, Vault: f.vault, Database: f.database, Storage: storage,
-		TenantID: f.base.TenantID, SubscriptionID: f.base.SubscriptionID,
+		Telemetry: f.telemetry, TenantID: f.base.TenantID, SubscriptionID: f.base.SubscriptionID,
 	}, f.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("broker: %w", err)
 	}
 	gateway, err := components.NewGateway(ctx, "gateway", &components.GatewayArgs{
 		Placement: f.place, Name: p.Name, SubnetCIDR: p.Network.Gateway, Zones: p.Gateway.Zones, Instances: p.Gateway.Instances,
-		Network: f.network, Certificate: f.certificate, SubscriptionID: f.base.SubscriptionID,
+		Network: f.network, Certificate: f.certificate, DDoS: p.DDoS == DDoSIP, SubscriptionID: f.base.SubscriptionID,
 		// After the cluster: by then Azure knows everywhere that the gateway may read the certificate.
 		BackendAddress: broker.Address, BackendMQTT: assets.HiveMQPort, BackendWebSocket: assets.HiveMQWebSocketPort,
 	}, f.in)
@@ -42,7 +42,9 @@ func deployHiveMQ(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoi
 	}
 	ctx.Export("clusterName", broker.ClusterName)
 	// Both names lead to the gateway.
-	return endpoints{address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(p.Names.Host), broker.Ready)}, nil
+	return endpoints{address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(p.Names.Host), broker.Ready), watched: []components.Watched{
+		{Kind: "gateway", ID: gateway.ID, Alerts: assets.GatewayAlerts()},
+	}}, nil
 }
 
 func trialNotice() string {

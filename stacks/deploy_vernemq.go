@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components"
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
 // deployVerneMQ puts VerneMQ on virtual machines, with a load balancer in front.
@@ -17,7 +18,7 @@ func deployVerneMQ(ctx *pulumi.Context, p Plan, f *foundation) (endpoints, error
 	args := &components.OnVMsArgs{
 		Placement: f.place, Name: p.Name, SSHKey: p.VerneMQ.SSHKey, ClientCA: p.VerneMQ.ClientCA, Package: p.VerneMQ.Package, Size: p.VerneMQ.VMsSize,
 		SubnetCIDR: p.Network.Nodes, Network: f.network, Vault: f.vault, Certificate: f.certificate, Database: f.database, Storage: storage,
-		SubscriptionID: f.base.SubscriptionID,
+		DDoS: p.DDoS == DDoSIP, Telemetry: f.telemetry, SubscriptionID: f.base.SubscriptionID,
 		// Not protected: a node that is no longer wanted hands over what it holds, and then its disk goes.
 		DisksGuard: components.Guard{AllowReplace: p.guard("disks").AllowReplace},
 	}
@@ -39,5 +40,6 @@ func deployVerneMQ(ctx *pulumi.Context, p Plan, f *foundation) (endpoints, error
 	// Both names lead to the load balancer.
 	return endpoints{
 		address: broker.Address, webSocketHost: pulumi.String(p.Names.Host).ToStringOutput(), after: broker.Serving,
+		watched: []components.Watched{{Kind: "balancer", ID: broker.BalancerID, Alerts: assets.BalancerAlerts()}},
 	}, nil
 }

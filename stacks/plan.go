@@ -13,12 +13,13 @@ import (
 
 // Plan is everything that decides the structure or the price of a stack. It follows from the Config alone.
 type Plan struct {
-	Broker   string
-	Name     string // prefix of resource names, and the resource group
-	Location string
-	Tags     map[string]string
-	Protect  bool
-	Nodes    int // brokers that always run
+	Broker      string
+	Name        string // prefix of resource names, and the resource group
+	Location    string
+	Tags        map[string]string
+	Protect     bool
+	Nodes       int // brokers that always run …
+	Connections int // … and what they hold together
 
 	Network  NetworkPlan
 	Names    NamesPlan
@@ -31,6 +32,12 @@ type Plan struct {
 	Gateway  GatewayPlan
 	VerneMQ  VerneMQPlan
 	JWT      *assets.JWT
+
+	Monitoring  *MonitoringPlan // nil: none
+	DDoS        string
+	PrivateLink []string
+	DeployFrom  []string           // nil: from inside of the network
+	Tenant      *components.Tenant // nil: none is made
 
 	CertificateSecretURL string // "" for a self-signed one
 	CertificateVaultID   string
@@ -50,6 +57,13 @@ type VerneMQPlan struct {
 	SSHKey, ClientCA string
 	Bastion          bool
 	Package          *assets.VerneMQPackage // nil: built from source
+}
+
+// MonitoringPlan is what is kept, and who is told.
+type MonitoringPlan struct {
+	RetentionDays int
+	DailyQuotaGB  float64
+	AlertEmails   []string
 }
 
 // GatewayPlan is the size of the Application Gateway.
@@ -93,7 +107,18 @@ func NewPlan(stack string, c Config) Plan {
 		Cluster:      planCluster(c.Network.AddressSpace),
 		Gateway:      GatewayPlan{Zones: zoneNames(c, zoned), Instances: [2]int{1, 10}},
 		VerneMQ:      planVerneMQ(c, zoneNames(c, zoned)),
+		JWT:          c.tokens(),
+		DDoS:         c.Security.DDoS,
+		PrivateLink:  c.Security.PrivateLink,
+		Tenant:       c.Security.Identity.newTenant(),
 		AllowReplace: c.AllowReplace,
+	}
+	plan.Connections = plan.Nodes * plan.connectionsOfANode(c)
+	if from := c.Security.DeployFrom; !slices.Contains(from, DeployFromNetwork) {
+		plan.DeployFrom = from
+	}
+	if m := c.Monitoring; m.Enabled {
+		plan.Monitoring = &MonitoringPlan{RetentionDays: m.RetentionDays, DailyQuotaGB: m.DailyQuotaGB, AlertEmails: m.AlertEmails}
 	}
 	if len(c.Availability.Zones) > 1 {
 		plan.Gateway.Instances[0] = 2 // of which one is left when a zone is lost
@@ -107,9 +132,6 @@ func NewPlan(stack string, c Config) Plan {
 	if c.EMQX.Peak != (Peak{}) {
 		plan.EMQX.Peak = &components.PeakHours{Timezone: c.EMQX.Peak.Timezone, Start: c.EMQX.Peak.Start, End: c.EMQX.Peak.End}
 	}
-	if c.Security.JWT != (JWT{}) {
-		plan.JWT = &assets.JWT{JWKSURL: c.Security.JWT.JWKSURL, Issuer: c.Security.JWT.Issuer, Audience: c.Security.JWT.Audience}
-	}
 	if c.TLS.Mode == TLSKeyVault {
 		// A certificate is read, with its private key, as the secret of the same name.
 		plan.CertificateSecretURL = strings.Replace(c.TLS.Certificate, "/certificates/", "/secrets/", 1)
@@ -117,6 +139,9 @@ func NewPlan(stack string, c Config) Plan {
 	}
 	return plan
 }
+
+// linked says whether a service has a private endpoint.
+func (p Plan) linked(service string) bool { return slices.Contains(p.PrivateLink, service) }
 
 // guard is how a stateful resource of the plan is kept. With the resource group goes everything that is in it.
 func (p Plan) guard(resource string) components.Guard {
@@ -134,6 +159,14 @@ func tags(stack string, c Config) map[string]string {
 		all[key] = value
 	}
 	return all
+}
+
+// newTenant is the directory that the stack makes, nil for none.
+func (i Identity) newTenant() *components.Tenant {
+	if !i.Create {
+		return nil
+	}
+	return &components.Tenant{Name: i.Tenant, CountryCode: i.CountryCode, Location: i.DataLocation}
 }
 
 // planNetwork cuts the address space: a /24 for the Container Apps environment at its start, and in the /24 after it a /28 for the database,
@@ -185,7 +218,7 @@ func planHiveMQ(c Config, zones []string) components.AKSSize {
 	if match := vmRule.FindStringSubmatch(c.HiveMQ.VMSize); match != nil {
 		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
 		size.CPU = fmt.Sprintf("%dm", vcpu*625)
-		size.Memory = fmt.Sprintf("%dGi", vcpu*memoryOf[match[1]]/2)
+		size.MemoryGiB = vcpu * memoryOf[match[1]] / 2
 	}
 	pools := zones
 	if len(pools) == 0 {
@@ -199,11 +232,28 @@ func planHiveMQ(c Config, zones []string) components.AKSSize {
 	return size
 }
 
-// What a VerneMQ node is planned for. A connection takes 1 to 2 MB of memory; this is the middle.
+// What a node is planned for. A connection takes 1 to 2 MB of memory; this is the middle.
 const (
 	connectionKiB = 1536
-	reservedGiB   = 2 // of a node's memory for the system
+	reservedGiB   = 2 // of a machine's memory for its system, or of a HiveMQ's for what is not connections …
+	reservedEMQX  = 1 // … and of an EMQX's, which has no system beside it
 )
+
+func connectionsIn(gib int) int { return gib << 20 / connectionKiB }
+
+// connectionsOfANode is what one broker holds.
+func (p Plan) connectionsOfANode(c Config) int {
+	switch {
+	case p.Broker == VerneMQVMs:
+		return p.VerneMQ.Connections
+	case p.Broker == HiveMQAKS && c.HiveMQ.Licence == "":
+		return assets.HiveMQTrialConnections / p.Nodes
+	case p.Broker == HiveMQAKS:
+		return connectionsIn(p.HiveMQ.MemoryGiB - reservedGiB)
+	default:
+		return connectionsIn(2*p.EMQX.VCPU - reservedEMQX)
+	}
+}
 
 // planVerneMQ gives each node an address of its own and a zone, in turns. A node's place in the list decides both, so that one node more
 // changes no other.
@@ -216,7 +266,7 @@ func planVerneMQ(c Config, zones []string) VerneMQPlan {
 	}
 	if match := vmRule.FindStringSubmatch(v.VMSize); match != nil {
 		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
-		plan.Connections = (vcpu*memoryOf[match[1]] - reservedGiB) << 20 / connectionKiB
+		plan.Connections = connectionsIn(vcpu*memoryOf[match[1]] - reservedGiB)
 	}
 	if v.PackageURL != "" {
 		plan.Package = &assets.VerneMQPackage{URL: v.PackageURL, SHA256: v.PackageSHA256}

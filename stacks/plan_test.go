@@ -136,12 +136,15 @@ func TestNodesAreSharedOutOverThePoolsOfTheZones(t *testing.T) {
 }
 
 func TestABrokerFitsItsNodeBesideWhatAKSRunsThere(t *testing.T) {
-	for size, want := range map[string][2]string{
-		"Standard_D4s_v3": {"2500m", "8Gi"}, "Standard_D8s_v5": {"5000m", "16Gi"}, "Standard_E4s_v5": {"2500m", "16Gi"}, "Standard_F8s_v2": {"5000m", "8Gi"},
+	for size, want := range map[string]struct {
+		cpu string
+		gib int
+	}{
+		"Standard_D4s_v3": {"2500m", 8}, "Standard_D8s_v5": {"5000m", 16}, "Standard_E4s_v5": {"2500m", 16}, "Standard_F8s_v2": {"5000m", 8},
 	} {
 		got := plan(t, map[string]string{"broker": HiveMQAKS, "hivemq": `{"vmSize":"` + size + `"}`}).HiveMQ
-		if got.CPU != want[0] || got.Memory != want[1] || got.VMSize != size {
-			t.Errorf("on %s a broker gets %s and %s", size, got.CPU, got.Memory)
+		if got.CPU != want.cpu || got.MemoryGiB != want.gib || got.VMSize != size {
+			t.Errorf("on %s a broker gets %s and %d GiB", size, got.CPU, got.MemoryGiB)
 		}
 	}
 	// A D4s_v3 has 4 vCPU and 16 GiB. AKS keeps 140m, and 20% of the first 8 GiB and 10% of the next 8 (its older, larger rule), and 0.1 GiB for

@@ -65,7 +65,7 @@ var emqxKeys = map[string][]string{
 	"dashboard.listeners.http": {"bind"},
 	"authentication": {"mechanism", "from", "use_jwks", "endpoint", "refresh_interval", "disconnect_after_expire", "verify_claims", "ssl",
 		"backend", "server", "database", "username", "password", "password_hash_algorithm", "query", "pool_size"},
-	"authentication.verify_claims":           {"iss", "aud"},
+	"authentication.verify_claims":           {"iss", "aud", "sub"},
 	"authentication.ssl":                     {"enable", "verify", "cacertfile"},
 	"authentication.password_hash_algorithm": {"name"},
 	"authorization":                          {"no_match", "deny_action", "cache", "sources"},
@@ -78,7 +78,7 @@ var emqxKeys = map[string][]string{
 
 func TestTheBrokersConfigurationUsesKnownKeysOnly(t *testing.T) {
 	with := someEMQX
-	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt"}
+	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
 	var check func(path string, value any)
 	check = func(path string, value any) {
 		switch value := value.(type) {
@@ -143,25 +143,38 @@ func TestNothingIsAllowedUnlessARuleSaysSo(t *testing.T) {
 	}
 }
 
+func TestATokenOfAnotherNameThanTheClientsIsRefused(t *testing.T) {
+	with := someEMQX
+	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "preferred_username"}
+	claims := at(t, decoded(t, with), "authentication", 0, "verify_claims").(map[string]any)
+	if claims["preferred_username"] != "${username}" {
+		t.Errorf("the token's claims are held against %v", claims)
+	}
+	with.JWT.UsernameClaim = ""
+	if _, err := with.Config(); err == nil {
+		t.Error("tokens are taken under any name")
+	}
+}
+
 func TestTokensComeFirstAndOnlyWhenAnIssuerIsConfigured(t *testing.T) {
 	if chain := at(t, decoded(t, someEMQX), "authentication").([]any); len(chain) != 1 || at(t, chain, 0, "backend") != "postgresql" {
 		t.Errorf("without an issuer the chain is %v", chain)
 	}
 	with := someEMQX
-	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt"}
+	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
 	chain := at(t, decoded(t, with), "authentication").([]any)
 	if len(chain) != 2 || at(t, chain, 0, "mechanism") != "jwt" || at(t, chain, 1, "backend") != "postgresql" {
 		t.Fatalf("with an issuer the chain is %v", chain)
 	}
 	claims := at(t, chain, 0, "verify_claims").(map[string]any)
-	if !maps.Equal(claims, map[string]any{"iss": "https://issuer.example", "aud": "mqtt"}) || at(t, chain, 0, "endpoint") != "https://issuer.example/keys" {
+	if !maps.Equal(claims, map[string]any{"iss": "https://issuer.example", "aud": "mqtt", "sub": "${username}"}) || at(t, chain, 0, "endpoint") != "https://issuer.example/keys" {
 		t.Errorf("the token check is %v", chain[0])
 	}
 }
 
 func TestEveryConnectionOfTheBrokerIsVerifiedAndNoPasswordIsInline(t *testing.T) {
 	with := someEMQX
-	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt"}
+	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
 	config := decoded(t, with)
 	for _, path := range [][]any{{"authentication", 0}, {"authentication", 1}, {"authorization", "sources", 0}} {
 		tls := at(t, config, append(path, "ssl")...).(map[string]any)

@@ -2,6 +2,7 @@ package assets
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -24,7 +25,10 @@ const (
 const systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
 
 // JWT is the issuer whose tokens a client may send as password.
-type JWT struct{ JWKSURL, Issuer, Audience string }
+type JWT struct {
+	JWKSURL, Issuer, Audience string
+	UsernameClaim             string // must equal the MQTT username: rules go by that name, and a client chooses it
+}
 
 // EMQX is what the broker's configuration depends on.
 type EMQX struct {
@@ -148,10 +152,13 @@ func (e EMQX) Config() (string, error) {
 		Log: emqxLog{emqxConsole{Enable: true, Level: "warning", Formatter: "json"}},
 	}
 	if e.JWT != nil {
+		if e.JWT.UsernameClaim == "" {
+			return "", errors.New("emqx.conf: tokens need a claim that names the client")
+		}
 		// First: a password that is no token is passed on to the database, an expired token is refused for good.
 		config.Authentication = append(config.Authentication, emqxJWT{
 			Mechanism: "jwt", From: "password", UseJWKS: true, Endpoint: e.JWT.JWKSURL, RefreshInterval: 300,
-			DisconnectAfterExpire: true, VerifyClaims: map[string]string{"iss": e.JWT.Issuer, "aud": e.JWT.Audience}, SSL: verified,
+			DisconnectAfterExpire: true, VerifyClaims: map[string]string{"iss": e.JWT.Issuer, "aud": e.JWT.Audience, e.JWT.UsernameClaim: "${username}"}, SSL: verified,
 		})
 	}
 	config.Authentication = append(config.Authentication, emqxPostgreSQL{

@@ -13,11 +13,12 @@ import (
 
 // Where the brokers on Kubernetes are, and what they are called there.
 const (
-	HiveMQNamespace     = "hivemq"
-	HiveMQBrokerAccount = "hivemq-platform-pod-" + hiveMQRelease // service account; the operator makes it, with the rights that a broker needs
-	HiveMQAdminAccount  = "admin"
-	HiveMQAdminJob      = "admin" // suspended CronJob whose runs change users and rules
-	FluxNamespace       = "cluster-config"
+	HiveMQNamespace        = "hivemq"
+	HiveMQBrokerAccount    = "hivemq-platform-pod-" + hiveMQRelease // service account; the operator makes it, with the rights that a broker needs
+	HiveMQAdminAccount     = "admin"
+	HiveMQCollectorAccount = "collector"
+	HiveMQAdminJob         = "admin" // suspended CronJob whose runs change users and rules
+	FluxNamespace          = "cluster-config"
 
 	hiveMQRelease = "broker"
 )
@@ -66,6 +67,9 @@ type HiveMQ struct {
 	AdminPassword, BrokerPassword, Licence, SecurityLicence string
 
 	JWT *JWT // with a licence only: tokens instead of passwords
+
+	Collector  string // configuration of what reads the brokers' metrics, "" for none …
+	Connection string // … and the name of the vault secret with which it sends them on
 }
 
 // Licensed says whether there is a licence.
@@ -75,10 +79,18 @@ func (h HiveMQ) Licensed() bool { return h.Licence != "" }
 var hiveMQTemplates embed.FS
 
 // HiveMQFolders are the folders of the manifests, in the order in which they are applied, each when all of the one before it is ready.
-var HiveMQFolders = []string{"base", "operator", HiveMQBrokerFolder}
+func HiveMQFolders(monitored bool) []string {
+	folders := []string{"base", "operator", HiveMQBrokerFolder}
+	if monitored {
+		folders = append(folders, HiveMQCollectorFolder)
+	}
+	return folders
+}
 
-// HiveMQBrokerFolder is the one in which [HiveMQSubstitutes] are filled in.
-const HiveMQBrokerFolder = "broker"
+const (
+	HiveMQBrokerFolder    = "broker"    // the one in which [HiveMQSubstitutes] are filled in
+	HiveMQCollectorFolder = "collector" // the one that nothing waits for: a broker without metrics is better than none
+)
 
 // HiveMQSubstitutes are what the manifests of the brokers leave to Flux: their number, and the cores and memory of one as Kubernetes
 // quantities.
@@ -91,8 +103,11 @@ func (h HiveMQ) Manifests() (map[string]string, error) {
 	if h.JWT != nil && !h.Licensed() {
 		return nil, errors.New("manifests: tokens need a licensed HiveMQ")
 	}
+	if h.JWT != nil && h.JWT.UsernameClaim != "sub" {
+		return nil, fmt.Errorf("manifests: HiveMQ compares the MQTT username with the claim sub, not with %q", h.JWT.UsernameClaim)
+	}
 	files := map[string]string{}
-	for _, folder := range HiveMQFolders {
+	for _, folder := range HiveMQFolders(h.Collector != "") {
 		text, err := h.render(folder + ".yaml.tmpl")
 		if err != nil {
 			return nil, err
@@ -114,6 +129,11 @@ func (h HiveMQ) SecurityConfig() (string, error) {
 func (h HiveMQ) PrepareVersion() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.ClientID, fmt.Sprint(h.Licensed())}, "|")))
 	return fmt.Sprintf("%x", sum[:5])
+}
+
+// CollectorVersion changes with the collector's configuration.
+func (h HiveMQ) CollectorVersion() string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(h.Collector)))[:10]
 }
 
 func (h HiveMQ) render(name string) (string, error) { return hiveMQData{HiveMQ: h}.render(name) }
@@ -170,24 +190,29 @@ func (d hiveMQData) Psql(script string) (string, error) {
 	return d.render("psql.yaml.tmpl")
 }
 
-func (hiveMQData) Namespace() string         { return HiveMQNamespace }
-func (hiveMQData) FluxNamespace() string     { return FluxNamespace }
-func (hiveMQData) Release() string           { return hiveMQRelease }
-func (hiveMQData) AdminAccount() string      { return HiveMQAdminAccount }
-func (hiveMQData) AdminJob() string          { return HiveMQAdminJob }
-func (hiveMQData) PoolLabel() string         { return HiveMQPoolLabel }
-func (hiveMQData) PoolValue() string         { return HiveMQPoolValue }
-func (hiveMQData) MQTT() int                 { return HiveMQPort }
-func (hiveMQData) WebSocket() int            { return HiveMQWebSocketPort }
-func (hiveMQData) WebSocketPath() string     { return WebSocketPath }
-func (hiveMQData) OperatorChart() string     { return HiveMQOperatorChart }
-func (hiveMQData) PlatformChart() string     { return HiveMQPlatformChart }
-func (hiveMQData) KubectlImage() string      { return kubectlImage }
-func (hiveMQData) Driver() string            { return jdbcDriver }
-func (hiveMQData) DriverURL() string         { return jdbcDriverURL }
-func (hiveMQData) DriverSHA256() string      { return jdbcDriverSHA256 }
-func (hiveMQData) FileRBACVersion() string   { return fileRBACVersion }
-func (hiveMQData) Schema() string            { return Schema }
-func (hiveMQData) SchemaScript() string      { return SchemaScript }
-func (hiveMQData) CredentialsScript() string { return CredentialsScript }
-func (hiveMQData) AdminScript() string       { return AdminScript }
+func (hiveMQData) Namespace() string           { return HiveMQNamespace }
+func (hiveMQData) FluxNamespace() string       { return FluxNamespace }
+func (hiveMQData) Release() string             { return hiveMQRelease }
+func (hiveMQData) AdminAccount() string        { return HiveMQAdminAccount }
+func (hiveMQData) AdminJob() string            { return HiveMQAdminJob }
+func (hiveMQData) CollectorAccount() string    { return HiveMQCollectorAccount }
+func (hiveMQData) CollectorImage() string      { return CollectorImage }
+func (hiveMQData) CollectorConfigFile() string { return CollectorConfigFile }
+func (hiveMQData) CollectorHealth() int        { return CollectorHealthPort }
+func (hiveMQData) ConnectionVariable() string  { return ConnectionStringVariable }
+func (hiveMQData) PoolLabel() string           { return HiveMQPoolLabel }
+func (hiveMQData) PoolValue() string           { return HiveMQPoolValue }
+func (hiveMQData) MQTT() int                   { return HiveMQPort }
+func (hiveMQData) WebSocket() int              { return HiveMQWebSocketPort }
+func (hiveMQData) WebSocketPath() string       { return WebSocketPath }
+func (hiveMQData) OperatorChart() string       { return HiveMQOperatorChart }
+func (hiveMQData) PlatformChart() string       { return HiveMQPlatformChart }
+func (hiveMQData) KubectlImage() string        { return kubectlImage }
+func (hiveMQData) Driver() string              { return jdbcDriver }
+func (hiveMQData) DriverURL() string           { return jdbcDriverURL }
+func (hiveMQData) DriverSHA256() string        { return jdbcDriverSHA256 }
+func (hiveMQData) FileRBACVersion() string     { return fileRBACVersion }
+func (hiveMQData) Schema() string              { return Schema }
+func (hiveMQData) SchemaScript() string        { return SchemaScript }
+func (hiveMQData) CredentialsScript() string   { return CredentialsScript }
+func (hiveMQData) AdminScript() string         { return AdminScript }

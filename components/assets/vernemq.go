@@ -55,6 +55,7 @@ type VerneMQ struct {
 	Connections                int             // that one node takes
 	ClientCA                   string          // PEM; "" asks clients for no certificate
 	Package                    *VerneMQPackage // nil: built from source
+	Collector                  string          // configuration of the collector beside each node, in YAML; "" for none. Holds no secret
 }
 
 //go:embed vernemq
@@ -66,7 +67,9 @@ func (v VerneMQ) Files() (map[string]string, error) {
 		return nil, errors.New("vernemq: database and connections must be given")
 	}
 	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript, "certificate.sh": CertificateToPEMScript}
-	for _, name := range []string{"node.sh", "cluster.sh", "install.sh", "vernemq.conf.tmpl", "vernemq.service.tmpl", "vernemq.env.tmpl"} {
+	for _, name := range []string{
+		"node.sh", "cluster.sh", "install.sh", "collector.sh", "vernemq.conf.tmpl", "vernemq.service.tmpl", "vernemq.env.tmpl", "otelcol.service.tmpl",
+	} {
 		text, err := v.render(name)
 		if err != nil {
 			return nil, err
@@ -75,6 +78,9 @@ func (v VerneMQ) Files() (map[string]string, error) {
 	}
 	if v.ClientCA != "" {
 		files["client-ca.pem"] = v.ClientCA
+	}
+	if v.Collector != "" {
+		files[CollectorConfigFile] = v.Collector
 	}
 	return files, nil
 }
@@ -92,6 +98,14 @@ func (vernemqData) Cluster() int       { return vernemqCluster }
 func (vernemqData) FirstPort() int     { return vernemqFirstPort }
 func (vernemqData) LastPort() int      { return vernemqLastPort }
 func (vernemqData) LUN() int           { return VerneMQDataLUN }
+
+func (vernemqData) CollectorVersion() string    { return CollectorVersion }
+func (vernemqData) CollectorURL() string        { return CollectorURL }
+func (vernemqData) CollectorSHA256() string     { return CollectorSHA256 }
+func (vernemqData) CollectorConnection() string { return ConnectionStringVariable }
+func (vernemqData) CollectorNodes() string      { return MetricNodesRunning }
+func (vernemqData) CollectorPort() int          { return CollectorPushPort }
+func (vernemqData) CollectorConfig() string     { return CollectorConfigFile }
 
 // OpenFiles is how many a node may have open: one for each connection, and what its store and its cluster need.
 func (d vernemqData) OpenFiles() int { return d.Connections + 16384 }
@@ -130,6 +144,7 @@ type VerneMQSettings struct {
 	DatabaseHost, DatabaseName, DatabaseAdmin string
 	AdminPasswordURL, BrokerPasswordURL       string // of secrets
 	CertificateURL                            string // of a secret
+	ConnectionURL                             string // of a secret: the connection string of Application Insights; "" for no telemetry
 	Cookie                                    string
 	Members                                   []string // addresses of all nodes, the one that founds the cluster first
 }
@@ -141,7 +156,7 @@ func (s VerneMQSettings) Text() string {
 		{"FILES", s.Files}, {"FILE_NAMES", strings.Join(s.FileNames, " ")}, {"SHARED", s.Shared},
 		{"DATABASE_HOST", s.DatabaseHost}, {"DATABASE_NAME", s.DatabaseName}, {"DATABASE_ADMIN", s.DatabaseAdmin},
 		{"ADMIN_PASSWORD_URL", s.AdminPasswordURL}, {"BROKER_PASSWORD_URL", s.BrokerPasswordURL}, {"CERTIFICATE_URL", s.CertificateURL},
-		{"COOKIE", s.Cookie}, {"MEMBERS", strings.Join(s.Members, " ")},
+		{"COOKIE", s.Cookie}, {"MEMBERS", strings.Join(s.Members, " ")}, {"CONNECTION_URL", s.ConnectionURL},
 	} {
 		fmt.Fprintf(&text, "%s=%s\n", v.Name, shellQuoted(v.Value))
 	}

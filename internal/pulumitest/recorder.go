@@ -110,7 +110,7 @@ func azureNameKey(token string) string {
 		"PrivateZone": "privateZoneName", "ManagedEnvironment": "environmentName", "UserAssignedIdentity": "resourceName", "RedisEnterprise": "clusterName",
 		"AFDEndpoint": "endpointName", "AFDOriginGroup": "originGroupName", "AFDOrigin": "originName", "AFDCustomDomain": "customDomainName",
 		"AzureCliScript": "scriptName", "RecordSet": "relativeRecordSetName", "ManagedCluster": "resourceName", "StorageAccount": "accountName",
-		"BlobContainer": "containerName",
+		"BlobContainer": "containerName", "Component": "resourceName", "Workbook": "resourceName", "B2CTenant": "resourceName",
 	}
 	if key, ok := irregular[kind]; ok {
 		return key
@@ -146,6 +146,8 @@ func computed(token string) map[string]any {
 		return map[string]any{"hostName": "amora.azurefd.example"}
 	case "AFDCustomDomain":
 		return map[string]any{"validationProperties": map[string]any{"validationToken": "token"}}
+	case "Component":
+		return map[string]any{"connectionString": "InstrumentationKey=insights-key"}
 	case "Zone":
 		return map[string]any{"nameServers": []any{"ns1.example", "ns2.example"}}
 	}

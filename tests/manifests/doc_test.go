@@ -31,7 +31,7 @@ func deployment(licensed bool) assets.HiveMQ {
 	}
 	if licensed {
 		h.Licence, h.SecurityLicence = "licence", "security-licence"
-		h.JWT = &assets.JWT{JWKSURL: "https://keys.example/a?b=1&c=2", Issuer: `https://issuer.example/<"'>`, Audience: "mqtt"}
+		h.JWT = &assets.JWT{JWKSURL: "https://keys.example/a?b=1&c=2", Issuer: `https://issuer.example/<"'>`, Audience: "mqtt", UsernameClaim: "sub"}
 	}
 	return h
 }

@@ -35,7 +35,8 @@ type vmCloud struct {
 	blobs    map[string]map[string]string // by container
 	writable string                       // the container that nodes may write
 	trouble  func(part string, r *http.Request) int
-	file     string // that anybody may have
+	offered  map[string]string // to anybody, by name
+	instance string            // what a machine hears of itself, in JSON
 	calls    []string
 	refused  []string // without the right token or header
 }
@@ -44,7 +45,8 @@ func newVMCloud(t *testing.T) *vmCloud {
 	t.Helper()
 	c := &vmCloud{
 		tokens:  map[string]string{"https://vault.azure.net": rand.Text(), "https://storage.azure.com/": rand.Text()},
-		secrets: map[string]string{}, blobs: map[string]map[string]string{},
+		secrets: map[string]string{}, blobs: map[string]map[string]string{}, offered: map[string]string{},
+		instance: `{"name":"amora-0","zone":"2","location":"westeurope"}`,
 	}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
@@ -98,10 +100,10 @@ func (c *vmCloud) blob(container, name string) (string, bool) {
 }
 
 // offers gives anybody a file.
-func (c *vmCloud) offers(file string) {
+func (c *vmCloud) offers(name, content string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.file = file
+	c.offered[name] = content
 }
 
 // count is how many calls had this beginning, as in "PUT storage/shared/".
@@ -149,16 +151,34 @@ func (c *vmCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (c *vmCloud) answer(part, rest string, r *http.Request, body string) (int, string) {
 	switch part {
-	case "vernemq.deb":
-		return http.StatusOK, c.file
 	case metadata:
+		if rest == "instance/compute" {
+			return c.machine(r)
+		}
 		return c.token(rest, r)
 	case vault:
 		return c.secret(rest, r)
 	case storage:
 		return c.stored(rest, r, body)
 	}
+	if content, has := c.offered[part]; has {
+		return http.StatusOK, content
+	}
 	return http.StatusNotFound, ""
+}
+
+// is has a machine hear this of itself.
+func (c *vmCloud) is(instance string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.instance = instance
+}
+
+func (c *vmCloud) machine(r *http.Request) (int, string) {
+	if r.Header.Get("Metadata") != "true" || r.URL.RawQuery != "api-version=2021-02-01" {
+		return http.StatusBadRequest, `{"error":"Bad request"}`
+	}
+	return http.StatusOK, c.instance
 }
 
 func (c *vmCloud) token(rest string, r *http.Request) (int, string) {

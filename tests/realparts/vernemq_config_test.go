@@ -61,7 +61,7 @@ func unknownKeys(t *testing.T, config map[string]string) []string {
 }
 
 // vmScripts are the names of the files that are scripts.
-var vmScripts = []string{"node.sh", "cluster.sh", "install.sh", "schema.sh", "admin.sh", "certificate.sh"}
+var vmScripts = []string{"node.sh", "cluster.sh", "install.sh", "collector.sh", "schema.sh", "admin.sh", "certificate.sh"}
 
 func vmFiles(t *testing.T, v assets.VerneMQ) map[string]string {
 	t.Helper()

@@ -254,19 +254,23 @@ func (s *vmSite) buildName() string {
 // buildOf is what somebody built.
 func buildOf(t *testing.T, somebody string) string {
 	t.Helper()
+	return archiveOf(t, somebody, tar.Header{Name: "./bin/", Typeflag: tar.TypeDir, Mode: 0o755}, tar.Header{Name: "./etc/", Typeflag: tar.TypeDir, Mode: 0o755},
+		tar.Header{Name: "./bin/vernemq", Mode: 0o755, Size: int64(len(somebody))})
+}
+
+// archiveOf is a compressed archive, in which each file of any size has this content.
+func archiveOf(t *testing.T, content string, all ...tar.Header) string {
+	t.Helper()
 	var out bytes.Buffer
 	compressed := gzip.NewWriter(&out)
 	archive := tar.NewWriter(compressed)
-	for _, h := range []tar.Header{
-		{Name: "./bin/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "./etc/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "./bin/vernemq", Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(somebody))},
-	} {
+	for _, h := range all {
 		h.ModTime = time.Now()
 		if err := archive.WriteHeader(&h); err != nil {
 			t.Fatal(err)
 		}
 		if h.Size > 0 {
-			if _, err := archive.Write([]byte(somebody)); err != nil {
+			if _, err := archive.Write([]byte(content)); err != nil {
 				t.Fatal(err)
 			}
 		}

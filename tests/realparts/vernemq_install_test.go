@@ -116,12 +116,12 @@ func TestVerneMQsVendorsPackageIsInstalledWithTheRightSumOnly(t *testing.T) {
 	const content = "the vendor's package"
 	packages := &assets.VerneMQPackage{URL: s.cloud.URL + "/vernemq.deb", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content)))}
 	s.publish(firstVersion, vmFiles(t, assets.VerneMQ{Package: packages}))
-	s.cloud.offers("the vendor's package, changed")
+	s.cloud.offers("vernemq.deb", "the vendor's package, changed")
 	m := s.newMachine(0)
 	if said, err := m.run("tick"); err == nil || !strings.Contains(said, "did NOT match") || len(m.calls("apt-get", "vernemq.deb")) > 0 || m.lives() {
 		t.Errorf("%v\n%s", err, said)
 	}
-	s.cloud.offers(content)
+	s.cloud.offers("vernemq.deb", content)
 	m.boots()
 	calls := m.calls("apt-get", "vernemq.deb")
 	// dpkg asks what to do with a configuration that was written over.

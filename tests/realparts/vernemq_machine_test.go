@@ -26,7 +26,8 @@ type vmSite struct {
 	*testing.T
 	cloud       *vmCloud
 	cluster     *vmqCluster
-	fakes       string // port
+	points      *points // what collectors are told
+	fakes       string  // port
 	addresses   []string
 	settings    assets.VerneMQSettings
 	files       map[string]string // of the version that the settings name
@@ -105,6 +106,7 @@ func newVMSite(t *testing.T, size int) *vmSite {
 	}
 	s.cluster = newVMQCluster(t)
 	s.fakes = s.serveFakes()
+	s.points = newPoints(t)
 	s.cloud.writable = "vernemq-shared"
 	s.cloud.setSecret("database-admin", vmAdminPassword)
 	s.cloud.setSecret("database-broker", vmBrokerPassword)

@@ -44,6 +44,8 @@ type vmqNode struct {
 	clients []io.Closer // listeners for them
 	health  io.Closer
 
+	collector vmCollector
+
 	unreachable bool
 	uninformed  bool // hears of no change
 	leaveTakes  time.Duration
@@ -103,7 +105,7 @@ func (c *vmqCluster) node(m *machine) *vmqNode {
 		n = &vmqNode{address: m.address}
 		c.nodes[m.address] = n
 	}
-	n.machine, n.active, n.unit = m, "inactive", ""
+	n.machine, n.active, n.unit, n.collector = m, "inactive", "", vmCollector{}
 	return n
 }
 
@@ -112,6 +114,7 @@ func (c *vmqCluster) halt(n *vmqNode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n.stop()
+	n.collector.active = false
 }
 
 // with looks at a node, or changes how it behaves.
@@ -322,6 +325,9 @@ func (n *vmqNode) stop() {
 func (c *vmqCluster) systemctl(n *vmqNode, args []string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if args[len(args)-1] == "otelcol" {
+		return c.collectors(n, args)
+	}
 	file := n.machine.path("etc/systemd/system/vernemq.service")
 	switch strings.Join(args, " ") {
 	case "is-active --quiet vernemq":
@@ -331,6 +337,8 @@ func (c *vmqCluster) systemctl(n *vmqNode, args []string) string {
 	case "daemon-reload":
 		text, _ := os.ReadFile(file) // none is none
 		n.unit = string(text)
+		text, _ = os.ReadFile(n.machine.path(collectorUnit))
+		n.collector.unit = string(text)
 		return "return 0"
 	case "stop vernemq":
 		if n.unit == "" && n.active != "active" {

@@ -69,6 +69,7 @@ var recordedPrograms = []string{"base64", "cat", "curl", "env", "openssl", "pyth
 func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
+	s.collects(firstVersion)
 	m := s.newMachine(0)
 	record := m.path("arguments")
 	for _, name := range recordedPrograms {
@@ -95,6 +96,8 @@ func TestOthersOnAVerneMQMachineCanReadNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
 	m := s.settled(1)[0]
+	s.collects(secondVersion)
+	m.deploys(secondVersion)
 	_, rest, _ := strings.Cut(s.certificate.pem, "\n")
 	secrets := append(s.secrets, rest[:40])
 	found := 0
@@ -126,7 +129,7 @@ func TestOthersOnAVerneMQMachineCanReadNoSecret(t *testing.T) {
 		}
 	}
 	look(m.root, true)
-	if found < 6 { // settings, two configurations, a certificate
+	if found < 8 { // settings, two configurations, a certificate, two copies of the connection string
 		t.Errorf("%d secrets found", found)
 	}
 	if info, err := os.Stat(m.path("etc/vernemq/ca.pem")); err != nil || info.Mode().Perm() != 0o644 {

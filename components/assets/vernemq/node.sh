@@ -12,6 +12,8 @@ export NO_EPMD=1 # vmq-admin would start one that ends with this script, with Ve
 . "$FOLDER/install.sh"
 # shellcheck source=cluster.sh
 . "$FOLDER/cluster.sh"
+# shellcheck source=collector.sh
+. "$FOLDER/collector.sh"
 
 tick() { reconcile; }
 
@@ -26,18 +28,20 @@ reconcile() {
     fetch_certificate
     settled || settle
     run
+    report_nodes
     if acts; then
         admit
         forget_lost
     else
         rm -rf "$STATE/lost" # too old when this node acts again
     fi
+    collect
 }
 
 # deploy VERSION [ADDRESS…] ends well once the node serves, and, if addresses are given, once nobody else is in the cluster.
 deploy() {
     local end=$((SECONDS + ${LIMIT:-5000}))
-    rm -f "$STATE/schema" "$STATE/certificate-checked" "$STATE/node.conf" # looked at anew
+    rm -f "$STATE/schema" "$STATE/certificate-checked" "$STATE/node.conf" "$STATE"/collector-* # looked at anew
     # A process of its own: a step that fails in a condition would not end it.
     until "$0" reconcile && serves && only "${@:2}"; do
         if [ "$SECONDS" -ge "$end" ]; then

@@ -115,7 +115,7 @@ func admitDisk(w *World, r, old *Resource) error {
 }
 
 func admitMachine(w *World, r, old *Resource) error {
-	for _, rule := range []func(*World, *Resource) error{machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks} {
+	for _, rule := range []func(*World, *Resource) error{machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks, machineReads} {
 		if err := rule(w, r); err != nil {
 			return err
 		}
@@ -306,6 +306,9 @@ func admitMachineExtension(w *World, r, _ *Resource) error {
 			return refusal("OperationNotAllowed", "This operation cannot be performed when extension operations are disallowed. "+
 				"To allow, please ensure VM Agent is installed on the VM and the osProfile.allowExtensionOperations property is true.")
 		}
+	}
+	if err := agentHasIdentity(w.find(parentID(r.ID)), r); err != nil {
+		return err
 	}
 	for _, other := range w.each("compute:VirtualMachineExtension") {
 		beside := fold(parentID(other.ID)) == fold(parentID(r.ID)) && fold(other.ID) != fold(r.ID)

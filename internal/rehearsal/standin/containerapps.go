@@ -297,6 +297,9 @@ func (w *World) readable(app *Resource, url, identity string) error {
 	default:
 		return fmt.Errorf("the identity is not assigned to %s", app.name())
 	}
+	if err := w.reachedBy(w.find(vault), app); err != nil {
+		return err
+	}
 	if !allowed {
 		return fmt.Errorf("status Forbidden: the caller has none of the roles %s on %s", strings.Join(rolesToReadSecrets, ", "), vault)
 	}

@@ -13,8 +13,14 @@ var gatewayKinds = []*kind{
 		token: "network:PublicIPAddress", arm: "Microsoft.Network/publicIPAddresses",
 		path: []string{"publicIpAddressName"}, naming: networkNaming, located: true, latency: 5 * time.Second,
 		fixed: []string{"sku", "zones", "publicIPAddressVersion"},
-		enums: map[string][]string{"sku.name": {"Basic", "Standard", "StandardV2"}, "publicIPAllocationMethod": {"Static", "Dynamic"}},
+		enums: map[string][]string{
+			"sku.name": {"Basic", "Standard", "StandardV2"}, "publicIPAllocationMethod": {"Static", "Dynamic"},
+			"ddosSettings.protectionMode": {"Disabled", "Enabled", "VirtualNetworkInherited"},
+		},
 		admit: func(_ *World, r, _ *Resource) error {
+			if r.in().str("ddosSettings.protectionMode") == "Enabled" && skuOrBasic(r) == "Basic" {
+				return refusal("DdosProtectionNotSupportedForBasicSku", "DDoS protection can't be enabled for public IP address %s: it is of the sku Basic, and needs Standard.", r.ID)
+			}
 			if r.in().str("sku.name") == "Standard" && r.in().str("publicIPAllocationMethod") != "Static" {
 				return refusal("StandardSkuPublicIPAddressesMustBeStatic", "Standard sku publicIp %s must have AllocationMethod set to Static.", r.ID)
 			}

@@ -16,24 +16,6 @@ var groupKinds = []*kind{
 			return map[string]any{"properties": map[string]any{"provisioningState": "Succeeded"}}
 		},
 	},
-	{
-		token: "authorization:ManagementLockByScope", arm: "Microsoft.Authorization/locks",
-		path:     []string{"scope", "lockName"},
-		identify: lockID(func(in props) string { return in.str("scope") }),
-		required: []string{"level"}, enums: map[string][]string{"level": {"CanNotDelete", "ReadOnly"}}, latency: 5 * time.Second,
-	},
-	{
-		token: "authorization:ManagementLockAtResourceGroupLevel", arm: "Microsoft.Authorization/locks",
-		path:     []string{"resourceGroupName", "lockName"},
-		identify: lockID(func(in props) string { return idUnless(in.str("resourceGroupName"), groupID) }),
-		required: []string{"level"}, enums: map[string][]string{"level": {"CanNotDelete", "ReadOnly"}}, latency: 5 * time.Second,
-		admit: func(w *World, r, _ *Resource) error {
-			if group := groupOf(r.ID); !w.exists(group) {
-				return refusal("ResourceGroupNotFound", "Resource group '%s' could not be found.", lastSegment(group))
-			}
-			return nil
-		},
-	},
 }
 
 // idUnless makes an id of a name, and none while the name is unknown.
@@ -42,15 +24,6 @@ func idUnless(name string, id func(string) string) string {
 		return ""
 	}
 	return id(name)
-}
-
-func lockID(scope func(props) string) func(props) string {
-	return func(in props) string {
-		if scope(in) == "" || in.str("lockName") == "" {
-			return ""
-		}
-		return scope(in) + "/providers/Microsoft.Authorization/locks/" + in.str("lockName")
-	}
 }
 
 // provisioned is what most services add once they are done.

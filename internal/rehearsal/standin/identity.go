@@ -29,6 +29,8 @@ var builtinRoles = map[string]string{
 	"a4417e6f-fecd-4de8-b567-7b0420556985": "Key Vault Certificates Officer",
 }
 
+var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
 // The roles that allow something, by name.
 var (
 	rolesToPull             = []string{"AcrPull", "AcrPush", "Reader", "Contributor", "Owner", "Container Registry Data Importer and Data Reader"}
@@ -56,7 +58,7 @@ var identityKinds = []*kind{
 		token: "authorization:RoleAssignment", arm: "Microsoft.Authorization/roleAssignments",
 		path: []string{"scope", "roleAssignmentName"}, required: []string{"principalId", "roleDefinitionId"}, fixed: []string{"*"}, latency: 10 * time.Second,
 		naming: naming{
-			pattern: regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`), rule: "a GUID", auto: autoGUID,
+			pattern: guidPattern, rule: "a GUID", auto: autoGUID,
 		},
 		enums: map[string][]string{"principalType": {"User", "Group", "ServicePrincipal", "ForeignGroup", "Device"}},
 		identify: func(in props) string {
@@ -79,10 +81,6 @@ func admitFederation(w *World, r, _ *Resource) error {
 		}
 	}
 	return nil
-}
-
-func scopeOf(assignment *Resource) string {
-	return assignment.ID[:strings.LastIndex(fold(assignment.ID), "/providers/")]
 }
 
 func admitRole(w *World, r, old *Resource) error {

@@ -29,7 +29,11 @@ type kind struct {
 	unechoed  []string            // inputs that Azure keeps and does not give back with the rest
 	writeOnly []string            // what Azure never gives back; "[]" stands for every element of a list
 
-	latency time.Duration // to create one, typically
+	latency  time.Duration // to create one, typically
+	observes bool          // what it names is watched and not used, so that it can be deleted all the same
+	scope    string        // the input that names what it is at, which has to be there
+
+	dataPlane bool // azure-native deletes it past Azure Resource Manager, whose locks do not reach so far
 
 	identify func(in props) (id string)                 // instead of path
 	alone    func(id string) string                     // id of what takes one change at a time
@@ -63,7 +67,9 @@ var kinds, kindsByARM map[string]*kind
 
 // The rules of the kinds look other kinds up, which Go allows only once the tables are there.
 func init() {
-	kinds, kindsByARM = tables(groupKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds, appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds, computeKinds, loadBalancerKinds, bastionKinds)
+	kinds, kindsByARM = tables(groupKinds, lockKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds,
+		appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds, privateLinkKinds, computeKinds, loadBalancerKinds, bastionKinds,
+		monitorKinds, alertKinds, collectionKinds, diagnosticKinds, directoryKinds)
 }
 
 func tables(areas ...[]*kind) (byToken, byARM map[string]*kind) {

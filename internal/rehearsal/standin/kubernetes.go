@@ -111,6 +111,10 @@ func admitCluster(w *World, r, _ *Resource) error {
 	if in.flag("disableLocalAccounts") && !in.flag("aadProfile.managed") {
 		return refusal("BadRequest", "DisableLocalAccounts can only be set on clusters with managed AAD enabled.")
 	}
+	if agent := in.object("addonProfiles.omsagent"); agent.flag("enabled") && !isWorkspace(agent.str("config.logAnalyticsWorkspaceResourceID")) {
+		return refusal("InvalidParameter", "The value of parameter addonProfiles.omsagent.config.logAnalyticsWorkspaceResourceID is invalid: '%s' is no workspace.",
+			agent.str("config.logAnalyticsWorkspaceResourceID"))
+	}
 	if in.flag("securityProfile.workloadIdentity.enabled") && !in.flag("oidcIssuerProfile.enabled") {
 		return refusal("InvalidParameter", "Workload identity needs the OIDC issuer to be enabled.")
 	}
@@ -244,6 +248,11 @@ func admitBlobSource(w *World, cluster *Resource, in props) error {
 	if account == nil {
 		return refusal("BadRequest", "no such host: %s", source.str("url"))
 	}
+	if cluster != nil {
+		if err := w.reachedBy(account, cluster); err != nil {
+			return refusal("AuthorizationFailure", "%v", err)
+		}
+	}
 	container := account.ID + "/blobServices/default/containers/" + source.str("containerName")
 	if !w.exists(container) {
 		return refusal("ContainerNotFound", "The specified container does not exist: %s", source.str("containerName"))
@@ -258,8 +267,12 @@ func admitBlobSource(w *World, cluster *Resource, in props) error {
 	}
 	for name := range in.object("kustomizations") {
 		path := in.object("kustomizations").object(name).str("path")
-		if len(w.blobsBelow(account.name(), source.str("containerName"), path)) == 0 {
+		manifests := w.blobsBelow(account.name(), source.str("containerName"), path)
+		if len(manifests) == 0 {
 			return refusal("ArtifactFailed", "kustomization path not found: %s", path)
+		}
+		if err := clusterReads(w, cluster, manifests); err != nil {
+			return err
 		}
 	}
 	return nil

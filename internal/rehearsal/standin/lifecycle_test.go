@@ -89,7 +89,7 @@ func TestADeletedVaultSecretKeepsItsName(t *testing.T) {
 }
 
 func TestNamesThatAreGlobalAreTakenInEveryGroup(t *testing.T) {
-	for _, name := range []string{"vault", "registry", "redis", "classic"} {
+	for _, name := range []string{"vault", "registry", "redis", "classic", "directory"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := rehearse(t, Faults{})

@@ -1,7 +1,6 @@
 package standin
 
 import (
-	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -42,15 +41,9 @@ var networkKinds = []*kind{
 		},
 	},
 	{
-		token: "network:PrivateEndpoint", arm: "Microsoft.Network/privateEndpoints",
-		path: []string{"privateEndpointName"}, naming: networkNaming, located: true, latency: time.Minute,
-		fixed: []string{"subnet", "privateLinkServiceConnections"},
-		admit: admitPrivateEndpoint, compute: provisioned,
-	},
-	{
-		token: "network:PrivateDnsZoneGroup", arm: "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
-		path: []string{"privateEndpointName", "privateDnsZoneGroupName"}, naming: networkNaming.copied(), latency: 20 * time.Second,
-		compute: provisioned,
+		token: "network:DdosProtectionPlan", arm: "Microsoft.Network/ddosProtectionPlans",
+		path: []string{"ddosProtectionPlanName"}, naming: networkNaming, located: true, latency: 10 * time.Second,
+		compute: provisioned, release: inUse("DdosProtectionPlanInUse", "DDoS protection plan %s cannot be deleted because it is in use by %s."),
 	},
 }
 
@@ -88,6 +81,9 @@ func holds(space []netip.Prefix, p netip.Prefix) bool {
 }
 
 func admitNetwork(w *World, r, _ *Resource) error {
+	if plan := r.in().str("ddosProtectionPlan.id"); r.in().flag("enableDdosProtection") && !isOfType(plan, "Microsoft.Network/ddosProtectionPlans") {
+		return refusal("DdosProtectionPlanMissing", "DDoS protection is enabled for virtual network %s, which has no DDoS protection plan: '%s'.", r.ID, plan)
+	}
 	space, err := prefixes(r.in().texts("addressSpace.addressPrefixes")...)
 	if err != nil {
 		return err
@@ -234,39 +230,6 @@ func admitSecurityGroup(w *World, r, _ *Resource) error {
 			if err := bastionMayWork(subnet, r); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// privateLinkGroups are the group ids of the services that private endpoints lead to.
-var privateLinkGroups = map[string]string{
-	"microsoft.keyvault/vaults":                 "vault",
-	"microsoft.cache/redis":                     "redisCache",
-	"microsoft.cache/redisenterprise":           "redisEnterprise",
-	"microsoft.containerregistry/registries":    "registry",
-	"microsoft.dbforpostgresql/flexibleservers": "postgresqlServer",
-	"microsoft.app/managedenvironments":         "managedEnvironments",
-}
-
-func admitPrivateEndpoint(w *World, r, _ *Resource) error {
-	subnet := w.find(r.in().str("subnet.id"))
-	if r.in().str("subnet.id") == "" {
-		return refusal("MissingSubnet", "Private endpoint %s has no subnet.", r.name())
-	}
-	if subnet != nil && delegation(subnet) != "" {
-		return refusal("PrivateEndpointCreationNotAllowedAsSubnetIsDelegated", "Private endpoint %s cannot be created in subnet %s since it is delegated to %s.", r.ID, subnet.ID, delegation(subnet))
-	}
-	connections := append(r.in().objects("privateLinkServiceConnections"), r.in().objects("manualPrivateLinkServiceConnections")...)
-	if len(connections) == 0 {
-		return refusal("PrivateEndpointHasNoConnection", "Private endpoint %s needs a private link service connection.", r.ID)
-	}
-	for _, c := range connections {
-		target := c.str("privateLinkServiceId")
-		group := privateLinkGroups[strings.ToLower(typeOf(target))]
-		if group != "" && !slices.Equal(c.texts("groupIds"), []string{group}) {
-			return refusal("InvalidPrivateLinkServiceGroupId", "Call to %s failed. Error message: the group id of %s is %s, not %s.",
-				typeOf(target), target, group, fmt.Sprint(c.texts("groupIds")))
 		}
 	}
 	return nil

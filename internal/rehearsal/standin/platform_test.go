@@ -242,7 +242,7 @@ func platform() []part {
 		{"route", "azure-native:cdn:Route", at(m{"profileName": "fd", "endpointName": "amora", "routeName": "mqtt",
 			"originGroup": m{"id": profileID + "/originGroups/edge"}, "customDomains": l{m{"id": profileID + "/customDomains/ws"}},
 			"patternsToMatch": l{"/mqtt", "/mqtt/*"}, "supportedProtocols": l{"Https"}})},
-	}, append(clusterParts(), machineParts()...)...)
+	}, slices.Concat(clusterParts(), machineParts(), monitoringParts(), privateLinkParts())...)
 }
 
 // planned is the part of the platform with a logical name.

@@ -116,10 +116,7 @@ func admitPostgresNetwork(w *World, r *Resource) error {
 	if !strings.HasSuffix(strings.ToLower(zone), ".postgres.database.azure.com") {
 		return refusal("InvalidPrivateDnsZoneName", "A server in a delegated subnet needs a private DNS zone whose name ends in '.postgres.database.azure.com', not '%s'.", lastSegment(zone))
 	}
-	linked := slices.ContainsFunc(w.each("network:VirtualNetworkLink"), func(link *Resource) bool {
-		return fold(parentID(link.ID)) == fold(zone) && fold(link.in().str("virtualNetwork.id")) == fold(parentID(subnet))
-	})
-	if !linked && w.find(zone) != nil {
+	if !w.zoneLinked(zone, parentID(subnet)) {
 		return refusal("PrivateDnsZoneNotLinkedToVnet", "The private DNS zone %s is not linked to the virtual network %s.", zone, parentID(subnet))
 	}
 	return nil

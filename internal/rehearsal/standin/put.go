@@ -3,7 +3,6 @@ package standin
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +65,9 @@ func (w *World) admit(k *kind, r, old *Resource) error {
 	if err := w.placed(k, r); err != nil {
 		return err
 	}
+	if err := w.readOnly(r); err != nil {
+		return err
+	}
 	if old == nil {
 		if err := w.nameIsFree(k, r); err != nil {
 			return err
@@ -82,8 +84,11 @@ func (w *World) admit(k *kind, r, old *Resource) error {
 	return nil
 }
 
-// placed refuses a resource whose group or parent is not there.
+// placed refuses a resource whose group, parent or scope is not there.
 func (w *World) placed(k *kind, r *Resource) error {
+	if scope := r.in().str(k.scope); k.scope != "" && !w.exists(scope) {
+		return notFound(scope)
+	}
 	if group := groupOf(r.ID); k.inGroup() && !w.exists(group) {
 		return refusal("ResourceGroupNotFound", "Resource group '%s' could not be found.", lastSegment(group))
 	}
@@ -159,7 +164,7 @@ func (w *World) remove(id string) error {
 func (w *World) removeNow(k *kind, r *Resource) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.locked(r); err != nil {
+	if err := w.locked(k, r); err != nil {
 		return err
 	}
 	if k.release != nil {
@@ -187,16 +192,4 @@ func (w *World) drop(r *Resource) {
 	if k := kinds[unversioned(r.Type)]; k.keepName {
 		w.state.SoftDeleted[fold(r.ID)] = r.ID
 	}
-}
-
-// locked refuses a deletion under a management lock, or with one inside.
-func (w *World) locked(r *Resource) error {
-	for _, lock := range slices.Concat(w.each("authorization:ManagementLockByScope"), w.each("authorization:ManagementLockAtResourceGroupLevel")) {
-		scope := lock.ID[:strings.LastIndex(fold(lock.ID), "/providers/")]
-		if lock != r && (within(r.ID, scope) || within(scope, r.ID)) {
-			return refusal("ScopeLocked", "The scope '%s' cannot perform delete operation because following scope(s) are locked: '%s'. "+
-				"Please remove the lock and try again.", r.ID, scope)
-		}
-	}
-	return nil
 }

@@ -81,6 +81,9 @@ func admitScript(w *World, r, _ *Resource) error {
 		if at < 0 {
 			return scriptFailed("The resource '%s' of %s could not be found.", name, target.variable)
 		}
+		if err := w.reachedBy(resources[at], r); err != nil {
+			return scriptFailed("ERROR: %v", err)
+		}
 		allowed := slices.ContainsFunc(identitiesOf(r), func(id string) bool { return w.mayInTime(id, target.roles, resources[at].ID) })
 		if !allowed {
 			return scriptFailed("ERROR: (Forbidden) The script's identity has none of the roles %s on %s.", strings.Join(target.roles, ", "), resources[at].ID)

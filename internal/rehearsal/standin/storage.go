@@ -14,9 +14,11 @@ var storageKinds = []*kind{
 		naming: naming{pattern: regexp.MustCompile(`^[a-z0-9]{3,24}$`), rule: "Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only."},
 		fixed:  []string{"kind", "isHnsEnabled"},
 		enums: map[string][]string{
-			"sku.name": {"Standard_LRS", "Standard_GRS", "Standard_RAGRS", "Standard_ZRS", "Premium_LRS", "Premium_ZRS", "Standard_GZRS", "Standard_RAGZRS"},
-			"kind":     {"Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage"}, "minimumTlsVersion": {"TLS1_0", "TLS1_1", "TLS1_2"},
+			"sku.name":            {"Standard_LRS", "Standard_GRS", "Standard_RAGRS", "Standard_ZRS", "Premium_LRS", "Premium_ZRS", "Standard_GZRS", "Standard_RAGZRS"},
+			"publicNetworkAccess": {"Enabled", "Disabled", "SecuredByPerimeter"}, "networkRuleSet.defaultAction": {"Allow", "Deny"},
+			"kind": {"Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage"}, "minimumTlsVersion": {"TLS1_0", "TLS1_1", "TLS1_2"},
 		},
+		admit: func(_ *World, r, _ *Resource) error { return admitAddresses(r) },
 		taken: func(name string, _ bool) error {
 			return refusal("StorageAccountAlreadyTaken", "The storage account named %s is already taken.", name)
 		},
@@ -33,7 +35,7 @@ var storageKinds = []*kind{
 	{
 		// azure-native's own: uploaded with the account's key, and replaced when it changes.
 		token: "storage:Blob", arm: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs",
-		path: []string{"accountName", "containerName", "blobName"}, naming: naming{auto: autoCopy}, latency: time.Second,
+		path: []string{"accountName", "containerName", "blobName"}, naming: naming{auto: autoCopy}, dataPlane: true, latency: time.Second,
 		fixed: []string{"resourceGroupName", "source", "contentMd5", "type"}, unechoed: []string{"source"},
 		enums: map[string][]string{"type": {"Block", "Append"}, "accessTier": {"Hot", "Cool", "Archive"}},
 		identify: func(in props) string {
@@ -42,7 +44,7 @@ var storageKinds = []*kind{
 			}
 			return containerID(in.str("resourceGroupName"), in.str("accountName"), in.str("containerName")) + "/blobs/" + url.PathEscape(in.str("blobName"))
 		},
-		admit: admitBlob,
+		admit: admitBlob, release: func(w *World, r *Resource) error { return uploadable(w, accountOf(w, r)) },
 		compute: func(_ *World, r *Resource) map[string]any {
 			blob := r.in()
 			return map[string]any{
@@ -65,12 +67,31 @@ func admitBlob(w *World, r, _ *Resource) error {
 	if !w.exists(container) {
 		return refusal("ContainerNotFound", "The specified container does not exist: %s", in.str("containerName"))
 	}
-	account := w.find(parentID(parentID(container)))
+	account := accountOf(w, r)
+	if err := uploadable(w, account); err != nil {
+		return err
+	}
 	if account.in().has("allowSharedKeyAccess") && !account.in().flag("allowSharedKeyAccess") {
 		return refusal("KeyBasedAuthenticationNotPermitted", "Key based authentication is not permitted on the storage account %s.", account.name())
 	}
 	if !in.has("source") {
 		return refusal("InvalidBlob", "The blob %s has no content.", in.str("blobName"))
+	}
+	return nil
+}
+
+func accountOf(w *World, blob *Resource) *Resource {
+	in := blob.in()
+	return w.find(parentID(parentID(containerID(in.str("resourceGroupName"), in.str("accountName"), in.str("containerName")))))
+}
+
+// uploadable refuses to write to an account that lets in nobody from where Pulumi runs.
+func uploadable(w *World, account *Resource) error {
+	if account == nil {
+		return nil
+	}
+	if err := w.reachFromHere(account); err != nil {
+		return refusal("AuthorizationFailure", "%v", err)
 	}
 	return nil
 }

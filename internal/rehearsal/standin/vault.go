@@ -15,7 +15,7 @@ var vaultKinds = []*kind{
 		fixed:  []string{"properties.tenantId"},
 		enums: map[string][]string{
 			"properties.sku.name": {"standard", "premium"}, "properties.sku.family": {"A"},
-			"properties.createMode": {"default", "recover"}, "properties.publicNetworkAccess": {"enabled", "disabled"},
+			"properties.createMode": {"default", "recover"}, "properties.publicNetworkAccess": {"enabled", "disabled"}, "properties.networkAcls.defaultAction": {"Allow", "Deny"},
 		},
 		writeOnly: []string{"properties.createMode"},
 		check:     checkVault, admit: admitVault, taken: vaultTaken,
@@ -23,11 +23,20 @@ var vaultKinds = []*kind{
 	},
 	{
 		token: "keyvault:Secret", arm: "Microsoft.KeyVault/vaults/secrets",
-		path: []string{"vaultName", "secretName"}, keepName: true, required: []string{"properties"}, latency: 3 * time.Second,
+		path: []string{"vaultName", "secretName"}, keepName: true, dataPlane: true, required: []string{"properties"}, latency: 3 * time.Second,
 		naming:    naming{pattern: regexp.MustCompile(`^[A-Za-z0-9-]{1,127}$`), rule: "1 to 127 letters, digits and hyphens", auto: autoCopy},
 		writeOnly: []string{"properties.value"},
 		taken: func(name string, _ bool) error {
 			return refusal("ConflictError", "Secret %s is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.", name)
+		},
+		// azure-native deletes it at the vault itself, where it makes it by Azure Resource Manager.
+		release: func(w *World, r *Resource) error {
+			if vault := w.find(parentID(r.ID)); vault != nil {
+				if err := w.reachFromHere(vault); err != nil {
+					return refusal("Forbidden", "%v", err)
+				}
+			}
+			return nil
 		},
 		compute: func(w *World, r *Resource) map[string]any {
 			uri := vaultURI(&Resource{ID: parentID(r.ID)}) + "secrets/" + r.name()
@@ -110,6 +119,11 @@ func (w *World) vaultSecret(url string) (vault string, found bool) {
 		}
 	}
 	return "", false
+}
+
+// scriptMade knows a vault's secret that no resource stands for.
+func (w *World) scriptMade(id string) bool {
+	return isOfType(id, "Microsoft.KeyVault/vaults/secrets") && w.exists(parentID(id)) && w.hasCertificate(lastSegment(parentID(id)), lastSegment(id))
 }
 
 func (w *World) hasCertificate(vault, name string) bool {

@@ -211,16 +211,22 @@ func (w *World) exists(id string) bool {
 		return true
 	}
 	if kindsByARM[strings.ToLower(typeOf(id))] != nil {
-		return false
+		return w.scriptMade(id)
 	}
 	parent := parentID(id)
+	if isOfType(parent, "Microsoft.Network/dnsZones") && !isOwnRecord(id) {
+		return false
+	}
 	return parent != "" && w.exists(parent)
 }
 
-// referring lists what names an id, or a part of it, in its inputs.
+// referring lists what uses an id, or a part of it, by naming it in its inputs.
 func (w *World) referring(id string) []*Resource {
 	var list []*Resource
 	for _, r := range w.all() {
+		if kinds[unversioned(r.Type)].observes {
+			continue
+		}
 		for _, reference := range armIDs(r.Inputs) {
 			if within(reference, id) && !within(r.ID, id) {
 				list = append(list, r)

@@ -1,0 +1,108 @@
+package stacks
+
+import (
+	"fmt"
+	"math"
+	"net/mail"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Azure's limits for what is set here.
+const (
+	minRetentionDays, maxRetentionDays = 30, 730
+	minQuotaGB                         = 0.1 // below it, the metrics alone would not fit
+	maxEmails                          = 1000
+	maxIPRules                         = 400 // of a storage account
+	maxRuleBits                        = 30  // a storage account takes no smaller block; a single address is written without bits
+)
+
+// possibleLinks are the services that get a private endpoint where the config does not say: all for which nothing speaks against it.
+func (c *Config) possibleLinks() []string {
+	links := []string{LinkRedis}
+	if len(c.Security.DeployFrom) > 0 {
+		links = append(links, LinkStorage)
+	}
+	if c.TLS.Mode == TLSKeyVault {
+		links = append(links, LinkVault)
+	}
+	return links
+}
+
+// usesStorage says whether the broker fetches what it runs from a storage account.
+func (c *Config) usesStorage() bool { return c.Broker != EMQXContainerApps }
+
+func (c *Config) checkNetworkSecurity(f *Faults) {
+	s := c.Security
+	if !slices.Contains([]string{DDoSNone, DDoSIP, DDoSNetwork}, s.DDoS) {
+		f.add("security.ddos", quoted(s.DDoS), "must be %s, %s or %s", DDoSNone, DDoSIP, DDoSNetwork)
+	}
+	if s.DDoS == DDoSIP && c.Broker == EMQXContainerApps {
+		f.add("security.ddos", quoted(s.DDoS), "must be %s or %s: the address of EMQX on Container Apps is Azure's own, and can't be protected by itself", DDoSNone, DDoSNetwork)
+	}
+	for _, link := range s.PrivateLink {
+		if !slices.Contains([]string{LinkRedis, LinkStorage, LinkVault}, link) {
+			f.add("security.privateLink", quoted(link), "must be %s, %s or %s; the database is in the network anyway", LinkRedis, LinkStorage, LinkVault)
+		}
+	}
+	if slices.Contains(s.PrivateLink, LinkVault) && c.TLS.Mode == TLSSelfSigned {
+		f.add("security.privateLink", quoted(LinkVault), "needs tls.mode %s: the script that makes a self-signed certificate runs outside of the network", TLSKeyVault)
+	}
+	if slices.Contains(s.PrivateLink, LinkStorage) && c.usesStorage() && len(s.DeployFrom) == 0 {
+		f.add("security.deployFrom", "(not set)", "must list the public addresses that pulumi up runs from, which uploads to the storage account, or be [%s] where it runs inside", DeployFromNetwork)
+	}
+	c.checkDeployFrom(f)
+}
+
+func (c *Config) checkDeployFrom(f *Faults) {
+	from := c.Security.DeployFrom
+	if len(from) > maxIPRules {
+		f.add("security.deployFrom", fmt.Sprintf("%d entries", len(from)), "must have %d at most", maxIPRules)
+	}
+	for _, entry := range from {
+		switch {
+		case entry == DeployFromNetwork:
+			if len(from) > 1 {
+				f.add("security.deployFrom", quoted(entry), "must stand alone")
+			}
+		case !isPublicBlock(entry):
+			f.add("security.deployFrom", quoted(entry), "must be a public IPv4 address, a block of at most /%d such as 203.0.113.0/28, or %s", maxRuleBits, DeployFromNetwork)
+		}
+	}
+}
+
+// isPublicBlock says whether a storage account takes this as the address of somebody outside.
+func isPublicBlock(text string) bool {
+	if !strings.Contains(text, "/") {
+		address, err := netip.ParseAddr(text)
+		return err == nil && address.Is4() && !address.IsPrivate() && address.IsGlobalUnicast()
+	}
+	prefix, err := netip.ParsePrefix(text)
+	return err == nil && prefix.Addr().Is4() && prefix == prefix.Masked() && prefix.Bits() >= 8 && prefix.Bits() <= maxRuleBits &&
+		!prefix.Addr().IsPrivate() && prefix.Addr().IsGlobalUnicast()
+}
+
+func (c *Config) checkMonitoring(f *Faults) {
+	m := c.Monitoring
+	if m.RetentionDays < minRetentionDays || m.RetentionDays > maxRetentionDays {
+		f.add("monitoring.retentionDays", fmt.Sprint(m.RetentionDays), "must be %d to %d", minRetentionDays, maxRetentionDays)
+	}
+	if !(m.DailyQuotaGB >= minQuotaGB) || math.IsInf(m.DailyQuotaGB, 0) {
+		f.add("monitoring.dailyQuotaGb", fmt.Sprint(m.DailyQuotaGB), "must be %g or more: without a cap, a stack that logs in a circle costs without end", minQuotaGB)
+	}
+	if len(m.AlertEmails) > maxEmails {
+		f.add("monitoring.alertEmails", fmt.Sprintf("%d addresses", len(m.AlertEmails)), "must have %d at most", maxEmails)
+	}
+	seen := map[string]bool{}
+	for _, address := range m.AlertEmails {
+		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
+			f.add("monitoring.alertEmails", quoted(address), "must be an e-mail address, such as oncall@example.com")
+		}
+		if folded := strings.ToLower(address); seen[folded] {
+			f.add("monitoring.alertEmails", quoted(address), "must not be there twice")
+		} else {
+			seen[folded] = true
+		}
+	}
+}
