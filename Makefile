@@ -7,7 +7,7 @@ export GOFLAGS = -trimpath -buildvcs=false
 STACK ?= dev
 AMORA = .rehearsal/bin/amora
 
-.PHONY: rehearse test test-program test-realparts test-manifests lint install bench clean
+.PHONY: rehearse test test-program test-realparts test-manifests test-collector lint install bench clean
 
 # -v names each package as it compiles: the first build takes minutes.
 rehearse:
@@ -15,7 +15,7 @@ rehearse:
 	$(AMORA) rehearse up --stack $(STACK) $(addprefix --set ,$(SET))
 
 test: install lint
-	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts test-manifests
+	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts test-manifests test-collector
 
 test-program:
 	go test -race -timeout 40m ./...
@@ -28,19 +28,26 @@ test-realparts: # apart: tests of the scripts keep the machine busy, and the oth
 test-manifests:
 	cd tests/manifests && go test -race ./...
 
+test-collector:
+	cd tests/collector && go test -race -timeout 30m ./...
+
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	go vet ./...
 	cd tests/realparts && go vet ./...
 	cd tests/manifests && go vet ./...
+	cd tests/collector && go vet ./...
 	cd tools && go build -o ../.rehearsal/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	.rehearsal/bin/staticcheck ./...
 	cd tests/realparts && ../../.rehearsal/bin/staticcheck ./...
 	cd tests/manifests && ../../.rehearsal/bin/staticcheck ./...
+	cd tests/collector && ../../.rehearsal/bin/staticcheck ./...
 
-# Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang. Without them their tests skip, and say so.
+# Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang, and Microsoft's language service for queries. Without them
+# their tests skip, and say so.
 install:
 	@tests/realparts/install.sh
+	@! command -v npm >/dev/null || (cd tests/kql && npm ci --silent --no-audit --no-fund)
 
 bench:
 	go run ./internal/bench $(if $(COLD),-cold)

@@ -59,7 +59,14 @@ func (a *aks) newContainerInsights() error {
 	return err
 }
 
-// newMachineCollection registers what the machines' agents send: load, memory, disks, and what the system logs as a warning or worse.
+func syslog(name string, facilities []string, levels ...string) *insights.SyslogDataSourceArgs {
+	return &insights.SyslogDataSourceArgs{
+		Name: pulumi.String(name), Streams: pulumi.ToStringArray([]string{"Microsoft-Syslog"}),
+		FacilityNames: pulumi.ToStringArray(facilities), LogLevels: pulumi.ToStringArray(levels),
+	}
+}
+
+// newMachineCollection registers what the machines' agents send: load, memory, disks, and what services and the system log.
 func (v *vms) newMachineCollection() error {
 	if v.args.Logs == nil {
 		return nil
@@ -67,14 +74,14 @@ func (v *vms) newMachineCollection() error {
 	var err error
 	v.collection, err = newCollectionRule(v.ctx, v.name, v.args.Placement, v.args.Name+"-machines", &insights.DataCollectionRuleDataSourcesArgs{
 		PerformanceCounters: insights.PerfCounterDataSourceArray{&insights.PerfCounterDataSourceArgs{
-			Name: pulumi.String("host"), SamplingFrequencyInSeconds: pulumi.Int(60), Streams: pulumi.ToStringArray([]string{"Microsoft-Perf"}),
+			Name: pulumi.String("host"), SamplingFrequencyInSeconds: pulumi.Int(300), Streams: pulumi.ToStringArray([]string{"Microsoft-Perf"}),
 			CounterSpecifiers: pulumi.ToStringArray([]string{`Processor(*)\% Processor Time`, `Memory(*)\% Used Memory`, `Logical Disk(*)\% Used Space`}),
 		}},
-		Syslog: insights.SyslogDataSourceArray{&insights.SyslogDataSourceArgs{
-			Name: pulumi.String("system"), Streams: pulumi.ToStringArray([]string{"Microsoft-Syslog"}),
-			FacilityNames: pulumi.ToStringArray([]string{"auth", "authpriv", "cron", "daemon", "kern", "syslog", "user"}),
-			LogLevels:     pulumi.ToStringArray([]string{"Warning", "Error", "Critical", "Alert", "Emergency"}),
-		}},
+		Syslog: insights.SyslogDataSourceArray{
+			syslog("system", []string{"auth", "authpriv", "cron", "kern", "syslog", "user"}, "Warning", "Error", "Critical", "Alert", "Emergency"),
+			// The broker's own words, which all arrive as information.
+			syslog("services", []string{"daemon"}, "Info", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency"),
+		},
 	}, []string{"Microsoft-Perf", "Microsoft-Syslog"}, v.parent)
 	return err
 }

@@ -130,7 +130,7 @@ func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[
 			Type:              storage.BlobTypeBlock,
 			ContentType:       pulumi.String("text/plain; charset=utf-8"),
 			Source:            files[path].ToStringOutput().ApplyT(func(text string) pulumi.AssetOrArchive { return pulumi.NewStringAsset(text) }).(pulumi.AssetOrArchiveOutput),
-		}, parent)
+		}, parent, pulumi.DependsOn(s.reachable)) // who deploys from inside of the network goes that way as well
 		if err != nil {
 			return pulumi.StringOutput{}, nil, fmt.Errorf("blob %s: %w", path, err)
 		}

@@ -92,8 +92,8 @@ func newVaultSecret(ctx *pulumi.Context, name string, place Placement, v *Vault,
 	return newNamedSecret(ctx, name, place, v, pulumi.String(secret), value, parent)
 }
 
-// newBrokerSecret is newVaultSecret for a secret that goes when its broker goes. A deleted one keeps its name for 90 days, so that each gets
-// another one: the broker may come back.
+// newBrokerSecret is newVaultSecret for a secret of one broker. It stays in the vault when the broker goes, so that each gets another name: the
+// broker may come back.
 func newBrokerSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
 	suffix, err := random.NewRandomString(ctx, name+"-suffix", &random.RandomStringArgs{
 		Length: pulumi.Int(4), Upper: pulumi.Bool(false), Special: pulumi.Bool(false),
@@ -111,7 +111,9 @@ func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault,
 		SecretName:        secret.ToStringOutput().ToStringPtrOutput(),
 		Properties:        &keyvault.SecretPropertiesArgs{Value: pulumi.ToSecret(value).(pulumi.StringOutput)},
 		Tags:              place.tags(),
-	}, parent)
+		// Azure Resource Manager deletes no secrets. azure-native would ask the vault itself, from where this program runs: a closed vault does not
+		// answer, and an open one wants a role that nobody needs otherwise. What stays opens nothing any more, and goes with the vault.
+	}, parent, pulumi.RetainOnDelete(true))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("vault secret %s: %w", name, err)
 	}

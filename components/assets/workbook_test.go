@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,20 +33,53 @@ var logs = map[string][]kql.Column{
 	"ContainerAppConsoleLogs": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "ContainerAppName", Type: kql.String}, {Name: "Log", Type: kql.String}},
 }
 
-// aDay is an hour of three nodes that are well, with one error and one line that is none in each kind of log.
+// shaking is what a node reports for an hour: within each five minutes, two less than a value to two more.
+func shaking(metric, node string, value float64) []entry {
+	var all []entry
+	for minute := range 61 {
+		all = append(all, entry{"AppMetrics", 60 - minute, []any{metric, value + float64(minute%5-2), map[string]any{"node": node, "zone": "1"}}})
+	}
+	return all
+}
+
+// aDay is an hour of two nodes, two days of usage, and each kind of log: 21 errors, one of them twice, and the newest line is none.
 func aDay(t *testing.T) kql.Database {
 	t.Helper()
-	db := data(t, 24*time.Hour, threeNodes(MetricNodeUp, 1), threeNodes(MetricNodesRunning, 3), threeNodes(MetricConnections, 2000),
-		threeNodes(MetricMessagesReceived, 600), threeNodes(MetricMessagesSent, 1200), threeNodes(MetricMessagesDropped, 5),
-		threeNodes(MetricSubscriptions, 40), threeNodes(MetricAuthenticationFailures, 2), each(MetricCertificateDays, "", 60.25, 60, 0), ingested(1000, true))
-	at := noon.Add(-time.Minute)
-	for name, rows := range map[string][][]any{
-		"Syslog":                  {{at, "mqtt-0", "vernemq", "info", "[error] this broke"}, {at, "mqtt-0", "vernemq", "info", "all is well"}, {at, "mqtt-0", "kernel", "err", "this too"}},
-		"ContainerLogV2":          {{at, "hivemq", "broker-0", "12:00 ERROR - this broke"}, {at, "kube-system", "dns", "ERROR of others"}, {at, "hivemq", "broker-0", "12:00 INFO - all is well"}},
-		"ContainerAppConsoleLogs": {{at, "emqx-0", `{"level":"error","msg":"this_broke"}`}, {at, "emqx-0", `{"level":"warning","msg":"slow"}`}},
+	var entries [][]entry
+	for metric, values := range map[string][2]float64{
+		MetricNodeUp: {-1, -1}, MetricNodesRunning: {3, 4}, MetricConnections: {2000, 1000}, MetricMessagesReceived: {600, 300}, MetricMessagesSent: {1200, 600},
+		MetricMessagesDropped: {5, 6}, MetricSubscriptions: {40, 20}, MetricAuthenticationFailures: {2, 4}, MetricCertificateDays: {60, 70},
 	} {
-		db[name] = kql.Table{Columns: logs[name], Rows: rows}
+		entries = append(entries, shaking(metric, "a", values[0]), shaking(metric, "b", values[1]))
 	}
+	usage := []entry{{"Usage", 25 * 60, []any{"AppMetrics", 900.0, true}}, {"Usage", 60, []any{"Free", 800.0, false}}, {"Usage", 60, []any{"AppMetrics", 300.5, true}},
+		{"Usage", 120, []any{"AppMetrics", 200.25, true}}}
+	for _, kind := range strings.Fields("a b c d e f g h") {
+		usage = append(usage, entry{"Usage", 60, []any{kind, 10.0, true}})
+	}
+	db := data(t, 48*time.Hour, append(entries, usage)...)
+	long := strings.Repeat("x", 300)
+	for name, line := range map[string]func(time.Time, bool, string) []any{
+		"Syslog": func(at time.Time, bad bool, say string) []any {
+			return []any{at, "mqtt-0", "vernemq", "info", map[bool]string{true: "[error] ", false: "[info] "}[bad] + say}
+		},
+		"ContainerLogV2": func(at time.Time, bad bool, say string) []any {
+			return []any{at, "hivemq", "broker-0", map[bool]string{true: "ERROR - ", false: "INFO - "}[bad] + say}
+		},
+		"ContainerAppConsoleLogs": func(at time.Time, bad bool, say string) []any {
+			return []any{at, "emqx-0", map[bool]string{true: "error: ", false: "warning: "}[bad] + say}
+		},
+	} {
+		table := kql.Table{Columns: logs[name]}
+		for i := range 20 {
+			table.Rows = append(table.Rows, line(noon.Add(-time.Hour-time.Duration(i)*time.Minute), true, strconv.Itoa(i)))
+		}
+		table.Rows = append(table.Rows, line(noon.Add(-2*time.Minute), true, long), line(noon.Add(-time.Minute), true, long), line(noon, false, "well"))
+		db[name] = table
+	}
+	others := db["ContainerLogV2"]
+	others.Rows = append(others.Rows, []any{noon, "kube-system", "dns", "ERROR"})
+	db["ContainerLogV2"] = others
 	return db
 }
 
@@ -69,24 +103,30 @@ func TestEveryTileShowsWhatItIsTitled(t *testing.T) {
 	for _, c := range []struct {
 		broker CollectedBroker
 		title  string
-		values map[string]any // by column, of the row in the middle
 		rows   int
+		at     int            // row …
+		values map[string]any // … and what it has, by column
 	}{
-		{CollectedEMQX, "Nodes", map[string]any{"Serving": 3.0, "Seen": 3.0, "Expected": int64(3)}, 13},
-		{CollectedEMQX, "Connections (", map[string]any{"Held": 6000.0, "Warning": 8000.0, "Limit": int64(10_000)}, 13},
-		{CollectedEMQX, "Messages", map[string]any{"Received": 30.0, "Sent": 60.0}, 13},
-		{CollectedEMQX, "Dropped", map[string]any{"Dropped": 5.0}, 39},
-		{CollectedEMQX, "Failed logins", map[string]any{"Failures": 6.0, "Limit": int64(20)}, 13},
-		{CollectedEMQX, "Subscriptions", map[string]any{"Subscriptions": 120.0}, 13},
-		{CollectedEMQX, "Members", map[string]any{"Members": 3.0}, 39},
-		{CollectedEMQX, "Connections by node", map[string]any{"Held": 2000.0}, 39},
-		{CollectedHiveMQ, "Connections by zone", map[string]any{"Held": 6000.0, "Zone": "zone "}, 13},
-		{CollectedEMQX, "Until the certificate", map[string]any{"Days": 60.25, "Soon": int64(30), "Late": int64(7)}, 13},
-		{CollectedEMQX, "Logs and metrics", map[string]any{"Gigabytes": 0.5, "Warning": 1.6, "Cap": int64(2)}, 2},
-		{CollectedEMQX, "What fills", map[string]any{"Gigabytes": 0.5, "PercentOfCap": 25.0}, 2},
-		{CollectedVerneMQ, "Errors", nil, 2},
-		{CollectedHiveMQ, "Errors", nil, 1},
-		{CollectedEMQX, "Errors", nil, 1},
+		{CollectedEMQX, "Nodes", 13, 6, map[string]any{"Serving": 2.0, "Seen": 5.0, "Expected": int64(3)}},
+		{CollectedEMQX, "Connections (", 13, 6, map[string]any{"Held": 3000.0, "Warning": 8000.0, "Limit": int64(10_000)}},
+		{CollectedEMQX, "Messages", 13, 6, map[string]any{"Received": 15.0, "Sent": 30.0}},
+		{CollectedEMQX, "Dropped", 26, 12, map[string]any{"Dropped": 5.0, "Node": "a"}},
+		{CollectedEMQX, "Failed logins", 13, 6, map[string]any{"Failures": 6.0, "Limit": int64(20)}},
+		{CollectedEMQX, "Subscriptions", 13, 6, map[string]any{"Subscriptions": 60.0}},
+		{CollectedEMQX, "Members", 26, 12, map[string]any{"Members": 1.0, "Node": "a"}},
+		{CollectedEMQX, "Connections by node", 26, 12, map[string]any{"Held": 2000.0, "Node": "a"}},
+		{CollectedHiveMQ, "Connections by zone", 13, 6, map[string]any{"Held": 3000.0, "Zone": "zone 1"}},
+		{CollectedEMQX, "Until the certificate", 13, 6, map[string]any{"Days": 58.0, "Soon": int64(30), "Late": int64(7)}},
+		{CollectedEMQX, "Logs and metrics", 2, 0, map[string]any{"Gigabytes": 0.9, "Warning": 1.6, "Cap": int64(2)}},
+		{CollectedEMQX, "Logs and metrics", 2, 1, map[string]any{"Gigabytes": 0.58075}},
+		{CollectedEMQX, "What fills", 8, 0, map[string]any{"Table": "AppMetrics", "Gigabytes": 0.501, "PercentOfCap": 25.1}},
+		{CollectedEMQX, "What fills", 8, 1, map[string]any{"Gigabytes": 0.01, "PercentOfCap": 0.5}},
+		{CollectedVerneMQ, "Errors", 20, 0, map[string]any{
+			"Source": "mqtt-0 vernemq", "Message": "[error] " + strings.Repeat("x", 192), "Times": int64(2), "Newest": noon.Add(-time.Minute)}},
+		{CollectedHiveMQ, "Errors", 20, 0, map[string]any{
+			"Source": "broker-0", "Message": "ERROR - " + strings.Repeat("x", 192), "Times": int64(2), "Newest": noon.Add(-time.Minute)}},
+		{CollectedEMQX, "Errors", 20, 0, map[string]any{
+			"Source": "emqx-0", "Message": "error: " + strings.Repeat("x", 193), "Times": int64(2), "Newest": noon.Add(-time.Minute)}},
 	} {
 		table := result(t, c.broker, c.title, db)
 		if len(table.Rows) != c.rows {
@@ -95,9 +135,30 @@ func TestEveryTileShowsWhatItIsTitled(t *testing.T) {
 		}
 		for name, want := range c.values {
 			at := slices.IndexFunc(table.Columns, func(k kql.Column) bool { return k.Name == name })
-			if at < 0 || table.Rows[c.rows/2][at] != want {
-				t.Errorf("%s: %q has %v in %s, want %v", c.broker, c.title, table.Rows[c.rows/2], name, want)
+			if at < 0 || table.Rows[c.at][at] != want {
+				t.Errorf("%s: %q has %v, want %v in %s", c.broker, c.title, table.Rows[c.at], want, name)
 			}
+		}
+	}
+}
+
+func TestTheFirstTileSaysWhatIsPlannedOfEachFigure(t *testing.T) {
+	db := data(t, time.Hour, each(MetricNodeUp, "a", 0, 20, 1), each(MetricNodeUp, "a", 1, 0, 0), each(MetricNodeUp, "b", 1, 20, 0),
+		each(MetricNodesRunning, "a", 2, 20, 0), each(MetricNodesRunning, "b", 3, 20, 0), each(MetricConnections, "a", 1000, 20, 0),
+		each(MetricConnections, "b", 2000, 20, 0), each(MetricCertificateDays, "", 45.26, 20, 2))
+	want := [][]any{
+		{"Nodes that serve clients", 2.0, "3", "look", noon},
+		{"Fewest members of the cluster that a node sees", 2.0, "3", "look", noon},
+		{"Connections", 3000.0, "at most 10000", "well", noon},
+		{"Days until the certificate expires", 45.3, "at least 30", "well", noon.Add(-2 * time.Minute)},
+	}
+	got := result(t, CollectedEMQX, "EMQX now", db).Rows
+	if len(got) != len(want) {
+		t.Fatalf("rows are %v", got)
+	}
+	for i := range want {
+		if !slices.Equal(got[i], want[i]) {
+			t.Errorf("row %d is %v, want %v", i, got[i], want[i])
 		}
 	}
 }
@@ -185,6 +246,36 @@ func TestAWorkbookNamesItsWorkspaceAndItsTilesInTheirOrder(t *testing.T) {
 			if len(item.ChartSettings.SeriesLabelSettings) != len(tile.Series) {
 				t.Errorf("%s: %q has the labels %v", broker, tile.Title, item.ChartSettings.SeriesLabelSettings)
 			}
+		}
+	}
+}
+
+func TestAChartDrawsEveryColumnOfItsQueryAndOnlyThoseWithZonesHaveThem(t *testing.T) {
+	db := aDay(t)
+	for _, broker := range brokers {
+		zones := false
+		for _, tile := range tilesOf(t, broker) {
+			zones = zones || strings.Contains(tile.Title, "zone")
+			if tile.Visualization != TimeChart || tile.Series == nil {
+				continue
+			}
+			table, err := kql.Run(tile.Query, db, noon)
+			if err != nil {
+				t.Fatalf("%s: %v", tile.Title, err)
+			}
+			var has, drawn []string
+			for _, c := range table.Columns {
+				has = append(has, c.Name)
+			}
+			for _, s := range tile.Series {
+				drawn = append(drawn, s.Column)
+			}
+			if !slices.Equal(has, append([]string{"TimeGenerated"}, drawn...)) {
+				t.Errorf("%s: %q has the columns %v and draws %v", broker, tile.Title, has, drawn)
+			}
+		}
+		if zones != (broker != CollectedEMQX) {
+			t.Errorf("%s has a tile of zones: %v", broker, zones)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func init() {
 
 		"bin": {byArgument, 2, 2, bindBin}, "floor": {byArgument, 2, 2, bindBin},
 		"round": {byArgument, 1, 2, bindRound}, "abs": {byArgument, 1, 1, bindAbs},
-		"ceiling": of(byArgument, Real, func(a ...any) any { return math.Ceil(a[0].(float64)) }, Real),
+		"ceiling": {byArgument, 1, 1, bindCeiling},
 		"sqrt":    of(byArgument, Real, func(a ...any) any { return math.Sqrt(a[0].(float64)) }, Real),
 		"pow":     of(byArgument, Real, func(a ...any) any { return math.Pow(a[0].(float64), a[1].(float64)) }, Real, Real),
 		"now":     {numbered, 0, 1, bindNow}, "ago": {numbered, 1, 1, bindAgo},

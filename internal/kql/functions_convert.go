@@ -100,6 +100,16 @@ func bindRound(s scope, n callNode) bound {
 	return bound{Real, b.constant, sticky(func(a ...any) any { return math.Round(a[0].(float64)*scale) / scale }, b)}
 }
 
+// bindCeiling binds ceiling(). A whole number is its own.
+func bindCeiling(s scope, n callNode) bound {
+	b := s.bind(n.args[0])
+	if b.typ == Int || b.typ == Long {
+		return b
+	}
+	b = s.bindAs(Real, n.args[0], "the argument of ceiling()")
+	return bound{Real, b.constant, sticky(func(a ...any) any { return math.Ceil(a[0].(float64)) }, b)}
+}
+
 func bindAbs(s scope, n callNode) bound {
 	b := s.bind(n.args[0])
 	if !isNumber(b.typ) && b.typ != TimeSpan {

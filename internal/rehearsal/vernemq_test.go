@@ -10,7 +10,7 @@ import (
 // nodeParts are the resources of a node, each with what happens to it.
 func nodeParts(operation string, node int) []string {
 	var parts []string
-	for _, part := range []string{"", "-data", "-deployment", "-interface"} {
+	for _, part := range []string{"", "-agent", "-collection", "-data", "-deployment", "-interface"} {
 		parts = append(parts, fmt.Sprintf("%s vernemq-node-%d%s", operation, node, part))
 	}
 	return parts
@@ -39,7 +39,7 @@ func TestMoreNodesOnVMsAndFewerTouchTheirOwnResourcesAndTheMembership(t *testing
 	t.Parallel()
 	s := deployedStage(t, "prod-vernemq")
 	s.edits("capacity.minNodes=5")
-	want := sorted(membership, nodeParts("+", 3), nodeParts("+", 4))
+	want := sorted(planned, membership, nodeParts("+", 3), nodeParts("+", 4))
 	s.must(Preview)
 	if got := s.touched(); !slices.Equal(got, want) {
 		t.Errorf("the preview of two more shows %v, want %v", got, want)
@@ -48,7 +48,7 @@ func TestMoreNodesOnVMsAndFewerTouchTheirOwnResourcesAndTheMembership(t *testing
 		t.Errorf("two more took %d calls: %v", more.Calls, more.Changes)
 	}
 	s.edits()
-	want = sorted(membership, nodeParts("-", 3), nodeParts("-", 4))
+	want = sorted(planned, membership, nodeParts("-", 3), nodeParts("-", 4))
 	s.must(Preview)
 	if got := s.touched(); !slices.Equal(got, want) {
 		t.Errorf("the preview of two fewer shows %v, want %v", got, want)
@@ -70,11 +70,11 @@ func TestMoreNodesOnVMsAndFewerTouchTheirOwnResourcesAndTheMembership(t *testing
 
 func TestWhenTheLeavingFailsNoMachineGoes(t *testing.T) {
 	t.Parallel()
-	s := deployedStage(t, "prod-vernemq")
-	s.edits("capacity.minNodes=5")
+	s := newStage(t, "prod-vernemq")
+	s.edits("capacity.minNodes=5", "monitoring.enabled=false")
 	s.must(Up)
-	s.edits()
-	s.Faults.FailAt = 2 // the first call is the vault's
+	s.edits("monitoring.enabled=false")
+	s.Faults.FailAt = 2 // the first call is the vault's, and no alert's
 	if said := s.mustNot(Up); !strings.Contains(said, "vernemq-node-0-deployment") {
 		t.Errorf("it was not the deployment that failed:\n%s", said)
 	}
@@ -95,7 +95,7 @@ func TestAMachineIsReplacedAfterTheOneBeforeItServesAgainAndKeepsItsDiskAndAddre
 	}
 	s.edits("vernemq.sshKey=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f")
 	replaced := s.must(Up)
-	if replaced.Changes["replace"] != 6 || replaced.Changes["update"] != 0 {
+	if replaced.Changes["replace"] != 12 || replaced.Changes["update"] != 0 {
 		t.Errorf("a new key changed %v", replaced.Changes)
 	}
 	for name, id := range kept {

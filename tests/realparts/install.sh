@@ -4,6 +4,8 @@ set -eu
 cd "$(dirname "$0")"
 missing() {
     while read -r package; do
+        # What is here from elsewhere stays: Node.js of another make brings its own npm.
+        command -v "$package" >/dev/null && continue
         # A package that was removed is still known, by its configuration.
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || printf '%s ' "$package"
     done <packages.txt

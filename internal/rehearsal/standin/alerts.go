@@ -104,7 +104,8 @@ func alertTarget(r *Resource) (string, error) {
 	target := strings.ToLower(typeOf(scopes[0]))
 	for _, scope := range scopes {
 		if !isOfType(scope, target) {
-			return "", invalidAlert("The scopes of the alert rule '%s' must all be of the same resource type: '%s' is not of the type '%s'.", r.name(), scope, target)
+			return "", invalidAlert("The scopes of the alert rule '%s' must all be of the same resource type: '%s' is not of the type '%s'.",
+				r.name(), scope, target)
 		}
 	}
 	stated := r.in().str("targetResourceType")
@@ -133,10 +134,12 @@ func admitCriterion(c props, target string) error {
 		operators = departures
 	}
 	if !slices.Contains(operators, c.str("operator")) {
-		return invalidAlert("The operator '%s' of the criterion '%s' is not one of %s.", c.str("operator"), c.str("name"), strings.Join(operators, ", "))
+		return invalidAlert("The operator '%s' of the criterion '%s' is not one of %s.", 
+			c.str("operator"), c.str("name"), strings.Join(operators, ", "))
 	}
 	if !slices.Contains(aggregations, c.str("timeAggregation")) {
-		return invalidAlert("The time aggregation '%s' of the criterion '%s' is not one of %s.", c.str("timeAggregation"), c.str("name"), strings.Join(aggregations, ", "))
+		return invalidAlert("The time aggregation '%s' of the criterion '%s' is not one of %s.", 
+			c.str("timeAggregation"), c.str("name"), strings.Join(aggregations, ", "))
 	}
 	least, of := c.num("failingPeriods.minFailingPeriodsToAlert"), c.num("failingPeriods.numberOfEvaluationPeriods")
 	if dynamic && (of < 1 || of > 6 || least < 1 || least > of) {
@@ -154,7 +157,8 @@ func admitMetric(c props, target string) error {
 	case c.flag("skipMetricValidation"):
 		return nil
 	case space != "" && !strings.HasPrefix(space, target):
-		return invalidAlert("Couldn't find a metric named %s. Nothing was sent to the namespace %s so far; a rule on what is to come needs skipMetricValidation.", c.str("metricName"), c.str("metricNamespace"))
+		return invalidAlert("Couldn't find a metric named %s. Nothing was sent to the namespace %s so far; a rule on what is to come needs skipMetricValidation.",
+			c.str("metricName"), c.str("metricNamespace"))
 	case !known || space != "" && space != target:
 		return nil
 	}
@@ -209,14 +213,16 @@ func admitCondition(r *Resource, c props) error {
 			r.name(), strings.Join(comparisons, ", "), strings.Join(aggregations, ", "))
 	}
 	if c.str("timeAggregation") != "Count" && c.str("metricMeasureColumn") == "" {
-		return invalidAlert("The condition of the alert rule '%s' has the time aggregation %s and needs a metricMeasureColumn.", r.name(), c.str("timeAggregation"))
+		return invalidAlert("The condition of the alert rule '%s' has the time aggregation %s and needs a metricMeasureColumn.",
+			r.name(), c.str("timeAggregation"))
 	}
 	if !c.has("failingPeriods") {
 		return nil
 	}
 	least, of := c.num("failingPeriods.minFailingPeriodsToAlert"), c.num("failingPeriods.numberOfEvaluationPeriods")
 	if of < 1 || of > 6 || least < 1 || least > of {
-		return invalidAlert("The failing periods of the alert rule '%s' are invalid: numberOfEvaluationPeriods must be 1 to 6 and minFailingPeriodsToAlert 1 to that, not %v and %v.", r.name(), of, least)
+		return invalidAlert("The failing periods of the alert rule '%s' are invalid: numberOfEvaluationPeriods must be 1 to 6 and "+
+			"minFailingPeriodsToAlert 1 to that, not %v and %v.", r.name(), of, least)
 	}
 	if time.Duration(of)*durations[r.in().str("windowSize")] > longestLookback {
 		return invalidAlert("The alert rule '%s' looks back over more than 48 hours: %v periods of %s.", r.name(), of, r.in().str("windowSize"))

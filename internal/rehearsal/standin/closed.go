@@ -26,13 +26,15 @@ var firewalls = map[string]firewall{
 	},
 	"microsoft.storage/storageaccounts": {
 		rules: "networkRuleSet", subnet: "virtualNetworkResourceId", group: "blob",
-		shut: "AuthorizationFailure: This request is not authorized to perform this operation.", denied: "AuthorizationFailure: This request is not authorized to perform this operation.",
+		shut:   "AuthorizationFailure: This request is not authorized to perform this operation.",
+		denied: "AuthorizationFailure: This request is not authorized to perform this operation.",
 	},
 }
 
 // isShut tells whether nothing at all comes in from outside.
 func isShut(service *Resource) bool {
-	return strings.EqualFold(service.in().str("publicNetworkAccess"), "Disabled") || strings.EqualFold(service.in().str("properties.publicNetworkAccess"), "disabled")
+	in := service.in()
+	return strings.EqualFold(in.str("publicNetworkAccess"), "Disabled") || strings.EqualFold(in.str("properties.publicNetworkAccess"), "disabled")
 }
 
 // reach tells why what is in a subnet, or outside of every network for "", can't read a service, or nil. Services that were given are
@@ -141,7 +143,8 @@ func machineReads(w *World, r *Resource) error {
 	}
 	for _, service := range w.servicesIn(texts...) {
 		if err := w.reachedBy(service, r); err != nil {
-			return refusal("OSProvisioningTimedOut", "OS Provisioning for VM '%s' did not finish in the allotted time. The machine can't read what it starts with: %v", r.name(), err)
+			return refusal("OSProvisioningTimedOut", "OS Provisioning for VM '%s' did not finish in the allotted time. The machine can't read what it starts with: %v",
+				r.name(), err)
 		}
 	}
 	return nil
@@ -174,7 +177,8 @@ func admitAddresses(r *Resource) error {
 			address, err = p.Addr(), nil
 		}
 		if err != nil || !address.Is4() || address.IsPrivate() || !address.IsGlobalUnicast() {
-			return refusal("InvalidValuesForRequestParameters", "Values for request parameters are invalid: networkAcls.ipRule[*].value. '%s' is no public IPv4 address or range of at most /%d.", text, smallestRange)
+			return refusal("InvalidValuesForRequestParameters", "Values for request parameters are invalid: networkAcls.ipRule[*].value. '%s' is no public "+
+				"IPv4 address or range of at most /%d.", text, smallestRange)
 		}
 	}
 	return nil

@@ -18,7 +18,8 @@ var collectionKinds = []*kind{
 		},
 		release: func(w *World, r *Resource) error {
 			if user := w.userOf(r.ID, "insights:DataCollectionRuleAssociation", ""); user != nil {
-				return refusal("BadRequest", "Data collection rule '%s' can't be deleted, since it has associations: %s. Delete the associations first.", r.name(), user.ID)
+				return refusal("BadRequest", "Data collection rule '%s' can't be deleted, since it has associations: %s. Delete the associations first.",
+					r.name(), user.ID)
 			}
 			return nil
 		},
@@ -75,7 +76,8 @@ func destinationsOf(w *World, r *Resource) ([]string, error) {
 			return nil, invalidCollection(r, "'workspaceResourceId' of the destination '%s' is no workspace: '%s'", d.str("name"), id)
 		}
 		if workspace := w.find(id); workspace != nil && locationOf(w, workspace) != locationOf(w, r) {
-			return nil, invalidCollection(r, "the workspace of the destination '%s' is in another region than the rule: %s", d.str("name"), locationOf(w, workspace))
+			return nil, invalidCollection(r, "the workspace of the destination '%s' is in another region than the rule: %s",
+				d.str("name"), locationOf(w, workspace))
 		}
 		names = append(names, d.str("name"))
 	}
@@ -95,7 +97,8 @@ func streamsOf(r *Resource) ([]string, error) {
 			taken[name] = true
 			streams = append(streams, source.texts("streams")...)
 			if kind == "syslog" && len(syslogUnknown(source)) > 0 {
-				return nil, invalidCollection(r, "the data source '%s' names facilities or levels that syslog has not: %v", name, syslogUnknown(source))
+				return nil, invalidCollection(r, "the data source '%s' names facilities or levels that syslog has not: %v",
+					name, syslogUnknown(source))
 			}
 		}
 	}
@@ -108,7 +111,8 @@ func streamsOf(r *Resource) ([]string, error) {
 }
 
 var (
-	facilities = strings.Fields("* alert audit auth authpriv clock cron daemon ftp kern local0 local1 local2 local3 local4 local5 local6 local7 lpr mail mark news nopri ntp syslog user uucp")
+	facilities = strings.Fields("* alert audit auth authpriv clock cron daemon ftp kern local0 local1 local2 local3 local4 local5 local6 local7 " +
+		"lpr mail mark news nopri ntp syslog user uucp")
 	logLevels  = []string{"*", "Debug", "Info", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency"}
 )
 
@@ -147,6 +151,7 @@ func agentHasIdentity(machine, r *Resource) error {
 	if chosen.str("identifier-name") == "mi_res_id" && attachedTo(machine, chosen.str("identifier-value")) {
 		return nil
 	}
-	return refusal("VMExtensionProvisioningError", "VM has reported a failure when processing extension '%s' (publisher 'Microsoft.Azure.Monitor' and type 'AzureMonitorLinuxAgent'). "+
-		"Error message: the agent finds no managed identity of the machine %s: give it one in settings.authentication.managedIdentity.", r.name(), machine.name())
+	return refusal("VMExtensionProvisioningError", "VM has reported a failure when processing extension '%s' (publisher 'Microsoft.Azure.Monitor' and "+
+		"type 'AzureMonitorLinuxAgent'). Error message: the agent finds no managed identity of the machine %s: give it one in settings.authentication.managedIdentity.",
+		r.name(), machine.name())
 }

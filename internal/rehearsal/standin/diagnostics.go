@@ -105,13 +105,15 @@ func besideOthers(w *World, r *Resource, all sources, kept []string) error {
 			continue
 		}
 		if count++; count > mostSettings {
-			return refusal("Conflict", "The limit of %d diagnostic settings was reached. To create a new diagnostic setting, delete an existing one.", mostSettings)
+			return refusal("Conflict", "The limit of %d diagnostic settings was reached. To create a new diagnostic setting, delete an existing one.",
+				mostSettings)
 		}
 		theirs, _ := all.of(other.in())
 		for _, sink := range sinks {
 			same := r.in().str(sink) != "" && fold(r.in().str(sink)) == fold(other.in().str(sink))
 			if at := slices.IndexFunc(kept, func(c string) bool { return containsFold(theirs, c) }); same && at >= 0 {
-				return refusal("Conflict", "Data sink '%s' is already used in diagnostic setting '%s' for category '%s'. Data sinks can't be reused in different settings on the same category for the same resource.",
+				return refusal("Conflict", "Data sink '%s' is already used in diagnostic setting '%s' for category '%s'. "+
+					"Data sinks can't be reused in different settings on the same category for the same resource.",
 					r.in().str(sink), other.name(), kept[at])
 			}
 		}

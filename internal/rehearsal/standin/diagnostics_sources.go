@@ -8,7 +8,7 @@ import "strings"
 var diagnosticSources = map[string]sources{
 	"microsoft.app/containerapps":               onlyMetrics,
 	"microsoft.app/jobs":                        onlyMetrics,
-	"microsoft.app/managedenvironments":         logging("ContainerAppConsoleLogs ContainerAppSystemLogs AppEnvSpringAppConsoleLogs AppEnvSessionConsoleLogs AppEnvSessionPoolEventLogs AppEnvSessionLifecycleLogs", ""),
+	"microsoft.app/managedenvironments":         logging("ContainerAppConsoleLogs ContainerAppSystemLogs AppEnvSpringAppConsoleLogs AppEnvSessionConsoleLogs AppEnvSessionPoolEventLogs AppEnvSessionLifeCycleLogs", ""),
 	"microsoft.cache/redis":                     logging("ConnectedClientList MSEntraAuthenticationAuditLog", "MSEntraAuthenticationAuditLog"),
 	"microsoft.cache/redisenterprise":           onlyMetrics,
 	"microsoft.cache/redisenterprise/databases": {logs: []string{"ConnectionEvents"}, audit: []string{"ConnectionEvents"}},

@@ -16,6 +16,8 @@ var builtinRoles = map[string]string{
 	"f1a07417-d97a-45cb-824c-7a7467783830": "Managed Identity Operator",
 	"4d97b98b-1d4f-4787-a291-c67834d212e7": "Network Contributor",
 	"3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+	"73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
+	"69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
 	"ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
 	"2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
 	"7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ const lockType = "Microsoft.Authorization/locks"
 
 var (
 	lockLevels = map[string][]string{"level": {"CanNotDelete", "ReadOnly"}}
-	lockNaming = insightsNaming
+	lockNaming = naming{pattern: regexp.MustCompile(`^[\w.()-]{0,89}[\w()-]$`), rule: "1 to 90 letters, digits, and _ . ( ) - without a period at the end"}
 )
 
 func isLock(r *Resource) bool { return isOfType(r.ID, lockType) }

@@ -91,6 +91,10 @@ func TestALockAtWhatThereIsNotIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", scope, err)
 		}
 	}
+	other := part{"other", "azure-native:authorization:ManagementLockAtResourceGroupLevel", m{"resourceGroupName": "rg-other", "lockName": "keep", "level": "ReadOnly"}}
+	if _, err := r.create(other); err == nil || !strings.Contains(err.Error(), "ResourceGroupNotFound") {
+		t.Errorf("got %v", err)
+	}
 	if _, err := r.create(lock(vaultID, "Delete")); err == nil || !strings.Contains(err.Error(), "is not one of CanNotDelete, ReadOnly") {
 		t.Errorf("got %v", err)
 	}

@@ -70,7 +70,8 @@ func isWorkspace(id string) bool { return isOfType(id, "Microsoft.OperationalIns
 func admitComponent(_ *World, r, _ *Resource) error {
 	workspace := r.in().str("workspaceResourceId")
 	if mode := r.in().str("ingestionMode"); workspace == "" && (mode == "" || mode == "LogAnalytics") {
-		return refusal("BadRequest", "WorkspaceResourceId is required for the component '%s': classic Application Insights resources can't be created any more.", r.name())
+		return refusal("BadRequest", "WorkspaceResourceId is required for the component '%s': classic Application Insights resources can't be created any more.",
+			r.name())
 	}
 	if workspace != "" && !isWorkspace(workspace) {
 		return refusal("BadRequest", "Invalid workspace resource id '%s' for the component '%s'.", workspace, r.name())
@@ -100,7 +101,8 @@ func admitActionGroup(_ *World, r, _ *Resource) error {
 	for _, receiver := range r.in().objects("emailReceivers") {
 		name, address := receiver.str("name"), receiver.str("emailAddress")
 		if name == "" || taken[strings.ToLower(name)] {
-			return refusal("ReceiverNameNotUnique", "The receiver name '%s' of the action group '%s' is missing or used more than once. Receiver names must be unique within an action group.", name, r.name())
+			return refusal("ReceiverNameNotUnique", "The receiver name '%s' of the action group '%s' is missing or used more than once. Receiver names must be "+
+				"unique within an action group.", name, r.name())
 		}
 		taken[strings.ToLower(name)] = true
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {

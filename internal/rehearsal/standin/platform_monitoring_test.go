@@ -205,12 +205,25 @@ func TestAlertsOnMetricsOfOtherKindsAreTaken(t *testing.T) {
 	r.mustCreate(alert.with("ruleName", "group").with("scopes", l{subscriptionScope}).with("criteria.odataType", multipleResource).with("targetResourceRegion", "westeurope"))
 }
 
-func TestAQueryOverATableThatIsToComeIsTakenUnvalidated(t *testing.T) {
+func TestQueriesOfOtherKindsAreTaken(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("silence")
 	p := planned(t, "silence")
-	first := with(p.inputs["criteria"].(m)["allOf"].(l)[0].(m), "query", "Mqtt_CL | count")
-	r.mustCreate(p.with("criteria.allOf", l{first}).with("skipQueryValidation", true))
+	condition := p.inputs["criteria"].(m)["allOf"].(l)[0].(m)
+	toCome := p.with("criteria.allOf", l{with(condition, "query", "Mqtt_CL | count")}).with("skipQueryValidation", true)
+	once := p.with("criteria.allOf", l{with(condition, "failingPeriods", nil)})
+	metric := p.with("kind", "LogToMetric").with("severity", nil).with("criteria.allOf", l{m{"metricName": "nodes"}})
+	for i, rule := range []part{toCome, once, metric} {
+		r.mustCreate(rule.with("ruleName", fmt.Sprint("rule", i)))
+	}
+}
+
+func TestAMachinesCountersGoToAzureMonitorItselfToo(t *testing.T) {
+	r := rehearse(t, Faults{})
+	r.upTo("collection")
+	r.mustCreate(planned(t, "collection").with("destinations.azureMonitorMetrics", m{"name": "metrics"}).
+		with("dataSources.performanceCounters", l{m{"name": "counters", "streams": l{"Microsoft-InsightsMetrics"}}}).
+		with("dataFlows", l{m{"streams": l{"Microsoft-InsightsMetrics"}, "destinations": l{"metrics", "workspace"}}}))
 }
 
 func TestWhatIsOnlyWatchedIsDeletedAllTheSame(t *testing.T) {

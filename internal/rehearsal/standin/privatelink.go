@@ -44,11 +44,13 @@ func admitPrivateEndpoint(w *World, r, _ *Resource) error {
 		return refusal("MissingSubnet", "Private endpoint %s has no subnet.", r.name())
 	}
 	if subnet != nil && delegation(subnet) != "" {
-		return refusal("PrivateEndpointCreationNotAllowedAsSubnetIsDelegated", "Private endpoint %s cannot be created in subnet %s since it is delegated to %s.", r.ID, subnet.ID, delegation(subnet))
+		return refusal("PrivateEndpointCreationNotAllowedAsSubnetIsDelegated", "Private endpoint %s cannot be created in subnet %s since it is delegated to %s.",
+			r.ID, subnet.ID, delegation(subnet))
 	}
 	connections := connectionsOf(r)
 	if len(connections) != 1 {
-		return refusal("PrivateEndpointHasNoConnection", "Private endpoint %s needs a private link service connection, and has no more than one.", r.ID)
+		return refusal("PrivateEndpointHasNoConnection", "Private endpoint %s needs a private link service connection, and has no more than one.",
+			r.ID)
 	}
 	return admitConnection(w, connections[0])
 }
@@ -65,18 +67,22 @@ func admitConnection(w *World, c props) error {
 		_, has = zones[groups[0]]
 	}
 	if !has {
-		return refusal("InvalidPrivateLinkServiceGroupId", "Call to %s failed. Error message: the group id of %s is one of %s, not %v.", typeOf(target), target, listed(zones), groups)
+		return refusal("InvalidPrivateLinkServiceGroupId", "Call to %s failed. Error message: the group id of %s is one of %s, not %v.",
+			typeOf(target), target, listed(zones), groups)
 	}
 	service := w.find(target)
 	switch {
 	case service == nil:
 		return nil
 	case groups[0] == "registry" && skuOf(service) != "Premium":
-		return refusal("PrivateEndpointsNotSupported", "Call to %s failed. Error message: private endpoints are not supported by a registry of the sku %s; they need Premium.", typeOf(target), skuOf(service))
+		return refusal("PrivateEndpointsNotSupported", "Call to %s failed. Error message: private endpoints are not supported by a registry of the sku %s; "+
+			"they need Premium.", typeOf(target), skuOf(service))
 	case service.in().str("network.delegatedSubnetResourceId") != "":
-		return refusal("PrivateEndpointNotSupportedForVnetServer", "Call to %s failed. Error message: the server %s is in a virtual network and takes no private endpoints.", typeOf(target), service.name())
+		return refusal("PrivateEndpointNotSupportedForVnetServer", "Call to %s failed. Error message: the server %s is in a virtual network and takes no private endpoints.",
+			typeOf(target), service.name())
 	case groups[0] == "dfs" && !service.in().flag("isHnsEnabled"):
-		return refusal("InvalidPrivateLinkServiceGroupId", "Call to %s failed. Error message: %s has no hierarchical namespace, which dfs needs.", typeOf(target), target)
+		return refusal("InvalidPrivateLinkServiceGroupId", "Call to %s failed. Error message: %s has no hierarchical namespace, which dfs needs.",
+			typeOf(target), target)
 	}
 	return nil
 }
@@ -95,16 +101,19 @@ func admitZoneGroup(w *World, r, _ *Resource) error {
 	endpoint := parentID(r.ID)
 	for _, other := range w.each("network:PrivateDnsZoneGroup") {
 		if fold(parentID(other.ID)) == fold(endpoint) && fold(other.ID) != fold(r.ID) {
-			return refusal("MultiplePrivateDnsZoneGroupsNotAllowed", "Private endpoint %s can have one private DNS zone group and has %s.", endpoint, other.name())
+			return refusal("MultiplePrivateDnsZoneGroupsNotAllowed", "Private endpoint %s can have one private DNS zone group and has %s.",
+				endpoint, other.name())
 		}
 	}
 	for _, c := range r.in().objects("privateDnsZoneConfigs") {
 		zone := c.str("privateDnsZoneId")
 		if c.str("name") == "" || !isOfType(zone, "Microsoft.Network/privateDnsZones") {
-			return refusal("InvalidPrivateDnsZoneId", "Private DNS zone group %s has a configuration '%s' without a name or without a private DNS zone: '%s'.", r.ID, c.str("name"), zone)
+			return refusal("InvalidPrivateDnsZoneId", "Private DNS zone group %s has a configuration '%s' without a name or without a private DNS zone: '%s'.",
+				r.ID, c.str("name"), zone)
 		}
 		if want := zoneOf(w.find(endpoint)); want != "" && !strings.EqualFold(lastSegment(zone), want) {
-			return refusal("PrivateDnsZoneNameMismatch", "Private DNS zone group %s references the private DNS zone %s; the zone of the service behind private endpoint %s is %s.", r.ID, lastSegment(zone), lastSegment(endpoint), want)
+			return refusal("PrivateDnsZoneNameMismatch", "Private DNS zone group %s references the private DNS zone %s; the zone of the service "+
+				"behind private endpoint %s is %s.", r.ID, lastSegment(zone), lastSegment(endpoint), want)
 		}
 	}
 	return nil

@@ -46,6 +46,7 @@ func TestWhatPrivateLinkAndDDoSProtectionRefuseIsRefused(t *testing.T) {
 	}
 	refuses(t, []refused{
 		{"an endpoint to two services", "", edit2(endpoint("both", vaultID, "vault"), "privateLinkServiceConnections", l{m{"privateLinkServiceId": vaultID, "groupIds": l{"vault"}}, m{"privateLinkServiceId": storageID, "groupIds": l{"blob"}}}), "has no more than one"},
+		{"an endpoint in no subnet", "", edit2(endpoint("nowhere", vaultID, "vault"), "subnet", nil), "MissingSubnet"},
 		{"an endpoint to nothing", "", edit2(endpoint("none", vaultID, "vault"), "privateLinkServiceConnections", nil), "needs a private link service connection"},
 		{"an endpoint to two parts of a service", "", to("two", storageID, "blob", "file"), "is one of blob, dfs, file, queue, table, web, not [blob file]"},
 		{"an endpoint to no part of a service", "", to("none", storageID), "InvalidPrivateLinkServiceGroupId"},
@@ -91,6 +92,7 @@ func TestEndpointsToServicesAsTheyShouldBeAreTaken(t *testing.T) {
 		"registry": endpoint("acr", inGroup+"Microsoft.ContainerRegistry/registries/acrpremium", "registry"),
 		"folders":  endpoint("dfs", inGroup+"Microsoft.Storage/storageAccounts/stfolders", "dfs"),
 		"file":     endpoint("file", storageID, "file"),
+		"unknown":  endpoint("unknown", identityID+"reader", "whatever"),
 		"classic":  endpoint("classic", inGroup+"Microsoft.Cache/redis/classic-amora", "redisCache"),
 	} {
 		if _, err := r.create(p); err != nil {
@@ -169,6 +171,20 @@ func TestAClosedVaultIsReadThroughItsEndpointOnly(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnEndpointInAnotherNetworkIsNoWay(t *testing.T) {
+	r := rehearse(t, Faults{})
+	r.upTo("app")
+	r.change(planned(t, "vault"), "properties.publicNetworkAccess", "disabled")
+	r.mustCreate(planned(t, "network").with("virtualNetworkName", "other"))
+	r.mustCreate(subnet("endpoints", "10.0.2.0/24", "").with("virtualNetworkName", "other"))
+	r.way("vault", 2)
+	r.mustCreate(endpoint("vault-pe", vaultID, "vault").with("subnet.id", inGroup+"Microsoft.Network/virtualNetworks/other/subnets/endpoints"))
+	r.mustCreate(planned(t, "vault-pe names"))
+	if _, err := r.create(planned(t, "app")); err == nil || !strings.Contains(err.Error(), "ForbiddenByConnection") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -1,0 +1,94 @@
+package stacks
+
+import (
+	"slices"
+	"strings"
+)
+
+var dataPolicies = []rule{
+	{
+		id: "vault-keeps-secrets", title: "A deleted vault can be had back for 90 days, and permissions come from Azure RBAC alone", sources: []string{"DP-8", "PA-7", "SE:09"},
+		check: each("keyvault:Vault", func(_ estate, n node) []violation {
+			return slices.Concat(
+				demand(n.at("properties", "enableSoftDelete") == true && n.number("properties", "softDeleteRetentionInDays") == 90, n, "is gone when it is deleted, or too soon after"),
+				demand(n.at("properties", "enableRbacAuthorization") == true && len(n.list("properties", "accessPolicies")) == 0, n, "has access policies"),
+			)
+		}),
+	},
+	{
+		id: "vault-not-purged", title: "Nobody can purge a deleted vault before its time", sources: []string{"DP-8", "SE:09"}, prodOnly: true,
+		check: each("keyvault:Vault", func(_ estate, n node) []violation {
+			return demand(n.at("properties", "enablePurgeProtection") == true, n, "can be purged")
+		}),
+	},
+	{
+		id: "storage-not-anonymous", title: "Storage gives nothing to the anonymous, copies nothing to other tenants, and has no keys", sources: []string{"NS-2", "IM-1", "DP-2", "SE:05"},
+		check: both(
+			each("storage:StorageAccount", func(_ estate, n node) []violation {
+				found := demand(n.at("allowBlobPublicAccess") == false && n.at("allowCrossTenantReplication") == false, n, "has public blobs, or copies to other tenants")
+				for _, v := range demand(n.at("allowSharedKeyAccess") == false, n, "can be opened with a key") {
+					found = append(found, v.on("allowSharedKeyAccess"))
+				}
+				return found
+			}),
+			each("storage:BlobContainer", func(_ estate, n node) []violation {
+				return demand(n.text("publicAccess") == "None", n, "is public")
+			}),
+		),
+		accepted: []exception{{"allowSharedKeyAccess", "Pulumi uploads blobs with the account's key; everything else reads by managed identity"}},
+	},
+	{
+		id: "stateful-protected", title: "Nothing that holds state can be deleted by an edit: Pulumi protects it", sources: []string{"AM-3", "BR-2", "RE:09", "OE:11"}, prodOnly: true,
+		check: func(e estate) []violation {
+			var found []violation
+			for _, n := range e.azure() {
+				if slices.Contains(statefulKinds, n.kind) {
+					found = append(found, demand(n.Protect, n, "can be deleted")...)
+				}
+			}
+			return found
+		},
+		accepted: []exception{
+			{"cache:RedisEnterprise", "a copy of the database's rules: the rules job fills it again"},
+			{"compute:Disk", "what one node holds, the others hold too; a smaller plan deletes it"},
+			{"containerregistry:Registry", "copies of public images: the mirror script fetches them again"},
+			{"storage:StorageAccount", "what machines fetch: the next update uploads it again"},
+		},
+	},
+	{
+		id: "stateful-locked", title: "Vault, database and the stack's own DNS zone can't be deleted by hand either: Azure locks them", sources: []string{"AM-4", "BR-2", "RE:09"}, prodOnly: true,
+		check: func(e estate) []violation {
+			var found []violation
+			for _, n := range e.all("keyvault:Vault", "dbforpostgresql:Server", "network:Zone") {
+				found = append(found, demand(slices.ContainsFunc(e.all("authorization:ManagementLockByScope"), func(lock node) bool { return locks(e, lock, n) }), n, "has no lock")...)
+			}
+			return found
+		},
+	},
+	{
+		id: "backups-kept", title: "The database's backups are kept for 7 days at least", sources: []string{"BR-1", "RE:09"},
+		check: each("dbforpostgresql:Server", func(_ estate, n node) []violation {
+			return demand(n.number("backup", "backupRetentionDays") >= 7, n, "keeps backups for %v days", n.number("backup", "backupRetentionDays"))
+		}),
+	},
+	{
+		id: "backups-kept-in-prod", title: "The database's backups are kept for 14 days at least", sources: []string{"BR-1", "RE:09"}, prodOnly: true,
+		check: each("dbforpostgresql:Server", func(_ estate, n node) []violation {
+			return demand(n.number("backup", "backupRetentionDays") >= 14, n, "keeps backups for %v days", n.number("backup", "backupRetentionDays"))
+		}),
+	},
+}
+
+// statefulKinds are the kinds that hold what a deletion would lose.
+var statefulKinds = []string{
+	"azureactivedirectory:B2CTenant", "cache:Redis", "cache:RedisEnterprise", "compute:Disk", "containerregistry:Registry", "dbforpostgresql:Database", "dbforpostgresql:Server",
+	"keyvault:Vault", "network:VirtualNetwork", "network:Zone", "operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
+}
+
+// locks says whether a lock keeps a resource: at it, or at something in it, which Azure would have to delete first.
+func locks(e estate, lock, n node) bool {
+	scope := lock.text("scope")
+	inside, known := e.byID(scope)
+	contained := known && inside.kind == "dbforpostgresql:Database" && inside.text("serverName") == n.text("serverName")
+	return lock.text("level") == "CanNotDelete" && (scope == n.id || strings.HasPrefix(scope, n.id+"/") || contained)
+}

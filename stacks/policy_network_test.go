@@ -1,0 +1,203 @@
+package stacks
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var networkPolicies = []rule{
+	{
+		id: "services-private", title: "Vault, database, Redis, storage, registry and disks have no public address; private endpoints have their DNS zone",
+		sources: []string{"NS-2", "SE:06"}, prodOnly: true,
+		check: both(
+			each("keyvault:Vault", func(e estate, n node) []violation {
+				return append(demand(n.text("properties", "publicNetworkAccess") == "Disabled", n, "is open to the public"), privatelyReached(e, n)...)
+			}),
+			each("dbforpostgresql:Server", databaseInside),
+			each("cache:Redis", func(e estate, n node) []violation {
+				return append(demand(n.text("publicNetworkAccess") == "Disabled", n, "is open to the public"), privatelyReached(e, n)...)
+			}),
+			each("cache:RedisEnterprise", privatelyReached), // its API of 2025-04-01 has no switch for public access
+			each("storage:StorageAccount", func(e estate, n node) []violation { return append(storageInside(n), privatelyReached(e, n)...) }),
+			each("containerregistry:Registry", func(_ estate, n node) []violation {
+				return demand(n.text("publicNetworkAccess") == "Disabled", n, "is open to the public")
+			}),
+			each("compute:Disk", func(_ estate, n node) []violation {
+				return demand(n.text("publicNetworkAccess") == "Disabled" && n.text("networkAccessPolicy") == "DenyAll", n, "can be downloaded")
+			}),
+		),
+		accepted: []exception{{"containerregistry:Registry", "private endpoints need the tier Premium; each pull needs a managed identity's token"}},
+	},
+	{
+		id: "no-public-machine", title: "No machine and no node has a public address; each address belongs to a load balancer, a gateway or a Bastion host",
+		sources: []string{"NS-1", "NS-2", "SE:06"},
+		check:   both(each("network:NetworkInterface", noPublicInterface), each("network:PublicIPAddress", addressAtTheEdge), each("containerservice:AgentPool", noPublicNodes)),
+	},
+	{
+		id: "no-ssh", title: "SSH and RDP are closed to everything outside of the network", sources: []string{"NS-1", "NS-8", "PA-6", "SE:06", "SE:08"},
+		check: eachInbound(func(e estate, r securityRule) []violation {
+			open := slices.ContainsFunc(r.sources, outside) && slices.ContainsFunc(r.ports, func(p string) bool { return covers(p, 22) || covers(p, 3389) })
+			return demand(!open, r.group, "%s lets %v in to %v", r.name, r.sources, r.ports)
+		}),
+	},
+	{
+		id: "narrow-flows", title: "No security rule lets in all sources, or all ports", sources: []string{"NS-1", "NS-7", "SE:06"},
+		check: eachInbound(func(e estate, r securityRule) []violation {
+			everyone := slices.ContainsFunc(r.sources, func(s string) bool { return s == "*" || strings.HasSuffix(s, "/0") })
+			found := demand(!everyone && !slices.Contains(r.ports, "*") && !slices.Contains(r.ports, "0-65535"), r.group, "%s lets %v in to %v", r.name, r.sources, r.ports)
+			for i := range found {
+				found[i] = found[i].on(e.tier(r.group) + "/" + r.name)
+			}
+			return found
+		}),
+		accepted: []exception{
+			{"cluster/nodes", "a Kubernetes node and its API server talk on ports that Azure names no list of, within one subnet"},
+			{"cluster/nodes-to-pods", "the same, to the pods of this cluster"},
+			{"cluster/pods", "pods of one cluster; its network policies decide which"},
+			{"cluster/load-balancer", "Azure's health probes; the port is one that Kubernetes chooses"},
+			{"gateway/load-balancer", "Azure's health probes; Application Gateway demands all ports"},
+		},
+	},
+	{
+		id: "closed-tiers", title: "The last rule into a subnet denies the rest of the virtual network", sources: []string{"NS-1", "SE:04", "SE:06"},
+		check:    each("network:NetworkSecurityGroup", closedTier),
+		accepted: []exception{{"apps", "Azure names no list of the ports on which an environment's own nodes talk; the other subnets, with the database and private endpoints, start no connections"}},
+	},
+	{
+		id: "guarded-subnets", title: "Each subnet has a network security group", sources: []string{"NS-1", "SE:06"},
+		check: each("network:Subnet", func(e estate, n node) []violation {
+			group, known := e.byID(n.at("networkSecurityGroup", "id"))
+			return demand(known && group.kind == "network:NetworkSecurityGroup", n, "has no security group")
+		}),
+	},
+	{
+		id: "ddos-protected", title: "Public addresses have DDoS protection of their own, or of their network", sources: []string{"NS-5", "SE:06"}, prodOnly: true,
+		check: func(e estate) []violation {
+			var found []violation
+			for _, n := range e.all("network:PublicIPAddress") {
+				planned := slices.ContainsFunc(e.all("network:VirtualNetwork"), func(n node) bool { return n.at("ddosProtectionPlan", "id") != nil })
+				if !planned && n.text("ddosSettings", "protectionMode") != "Enabled" {
+					found = append(found, breaks(n, "has Azure's basic protection only").on(n.Name))
+				}
+			}
+			return found
+		},
+		accepted: []exception{
+			{"gateway-address", "an address costs about 199 dollars a month, a network 2,944: `security.ddos` switches it on"},
+			{"vernemq-address", "the same"},
+			{"hivemq-nat-address", "nothing listens there"},
+			{"vernemq-nat-address", "nothing listens there"},
+			{"bastion-address", "clients don't need it"},
+		},
+	},
+}
+
+// privatelyReached wants a private endpoint, and a DNS zone of the network that leads to it.
+func privatelyReached(e estate, n node) []violation {
+	for _, endpoint := range e.all("network:PrivateEndpoint") {
+		if !slices.ContainsFunc(endpoint.list("privateLinkServiceConnections"), func(c map[string]any) bool { return c["privateLinkServiceId"] == n.id }) {
+			continue
+		}
+		for _, group := range e.where("network:PrivateDnsZoneGroup", endpoint.text("privateEndpointName"), "privateEndpointName") {
+			for _, c := range group.list("privateDnsZoneConfigs") {
+				if zoneInTheNetwork(e, c["privateDnsZoneId"]) {
+					return nil
+				}
+			}
+		}
+		return []violation{breaks(n, "has a private endpoint, and no DNS zone in the network leads to it")}
+	}
+	return []violation{breaks(n, "has no private endpoint")}
+}
+
+func zoneInTheNetwork(e estate, id any) bool {
+	zone, known := e.byID(id)
+	return known && slices.ContainsFunc(e.where("network:VirtualNetworkLink", zone.text("privateZoneName"), "privateZoneName"), func(link node) bool {
+		_, known := e.byID(link.at("virtualNetwork", "id"))
+		return known
+	})
+}
+
+func databaseInside(e estate, n node) []violation {
+	subnet, known := e.byID(n.at("network", "delegatedSubnetResourceId"))
+	delegated := known && slices.ContainsFunc(subnet.list("delegations"), func(d map[string]any) bool { return d["serviceName"] == "Microsoft.DBforPostgreSQL/flexibleServers" })
+	return slices.Concat(
+		demand(n.text("network", "publicNetworkAccess") == "Disabled", n, "is open to the public"),
+		demand(delegated, n, "is in no subnet that is delegated to it"),
+		demand(zoneInTheNetwork(e, n.at("network", "privateDnsZoneArmResourceId")), n, "has no DNS zone in the network"),
+	)
+}
+
+// storageInside lets the account be public for listed addresses only.
+func storageInside(n node) []violation {
+	rules := n.list("networkRuleSet", "ipRules")
+	everyone := slices.ContainsFunc(rules, func(r map[string]any) bool {
+		from, _ := r["iPAddressOrRange"].(string)
+		return from == "" || strings.HasPrefix(from, "0.0.0.0") || strings.HasSuffix(from, "/0")
+	})
+	return slices.Concat(
+		demand(n.text("networkRuleSet", "defaultAction") == "Deny", n, "lets in whom no rule names"),
+		demand(n.text("networkRuleSet", "bypass") == "None", n, "lets in services of Azure past its rules"),
+		demand(n.text("publicNetworkAccess") == "Disabled" || len(rules) > 0 && !everyone, n, "is public, and its addresses are %v", rules),
+	)
+}
+
+func noPublicInterface(_ estate, n node) []violation {
+	public := slices.ContainsFunc(n.list("ipConfigurations"), func(c map[string]any) bool { return c["publicIPAddress"] != nil })
+	return demand(!public, n, "has a public address")
+}
+
+func noPublicNodes(_ estate, n node) []violation {
+	return demand(n.at("enableNodePublicIP") != true, n, "gives its nodes public addresses")
+}
+
+// addressAtTheEdge wants to know who uses an address.
+func addressAtTheEdge(e estate, n node) []violation {
+	for _, user := range e.all("network:LoadBalancer", "network:ApplicationGateway", "network:NatGateway", "network:BastionHost") {
+		parts := slices.Concat(user.list("frontendIPConfigurations"), user.list("ipConfigurations"))
+		if slices.ContainsFunc(parts, func(p map[string]any) bool { return at(p, "publicIPAddress", "id") == n.id }) ||
+			slices.ContainsFunc(user.list("publicIpAddresses"), func(p map[string]any) bool { return p["id"] == n.id }) {
+			return nil
+		}
+	}
+	return []violation{breaks(n, "belongs to nothing at the edge")}
+}
+
+// eachInbound checks every flow that a security group lets in.
+func eachInbound(check func(estate, securityRule) []violation) func(estate) []violation {
+	return each("network:NetworkSecurityGroup", func(e estate, group node) []violation {
+		var found []violation
+		for _, r := range securityRules(group) {
+			if r.inbound && r.access == "Allow" {
+				found = append(found, check(e, r)...)
+			}
+		}
+		return found
+	})
+}
+
+// covers says whether a range of ports holds one.
+func covers(ports string, port int) bool {
+	first, last, isRange := strings.Cut(ports, "-")
+	if !isRange {
+		last = first
+	}
+	from, err := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	return ports == "*" || err == nil && err2 == nil && from <= port && port <= to
+}
+
+func closedTier(e estate, group node) []violation {
+	rules := slices.DeleteFunc(securityRules(group), func(r securityRule) bool { return !r.inbound })
+	closed := false
+	if len(rules) > 0 {
+		last := rules[len(rules)-1]
+		everyone := slices.Contains(last.sources, "VirtualNetwork") || slices.Contains(last.sources, "*")
+		closed = last.access == "Deny" && everyone && slices.Contains(last.targets, "*") && slices.Contains(last.ports, "*") && last.protocol == "*"
+	}
+	if closed {
+		return nil
+	}
+	return []violation{breaks(group, "is open to the rest of the network").on(e.tier(group))}
+}
