@@ -25,6 +25,8 @@ type Tenant struct {
 	Location    string // such as "Europe"
 }
 
+func (t *Tenant) domain() string { return t.Name + ".onmicrosoft.com" }
+
 // SecurityArgs is what a Security is made of.
 type SecurityArgs struct {
 	Placement
@@ -61,7 +63,8 @@ func NewSecurity(ctx *pulumi.Context, name string, args *SecurityArgs, opts ...p
 		if err != nil {
 			return nil, fmt.Errorf("tenant: %w", err)
 		}
-		s.TenantID = tenant.TenantId.Elem()
+		named := args.Guard.kept("tenant", "name", pulumi.String(args.Tenant.domain()), tenant.Name)
+		s.TenantID = pulumi.All(tenant.TenantId.Elem(), named).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	}
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"tenantId": s.TenantID})
 }
@@ -69,7 +72,7 @@ func NewSecurity(ctx *pulumi.Context, name string, args *SecurityArgs, opts ...p
 func newTenant(ctx *pulumi.Context, name string, args *SecurityArgs, parent pulumi.ResourceOption) (*directory.B2CTenant, error) {
 	return directory.NewB2CTenant(ctx, name+"-tenant", &directory.B2CTenantArgs{
 		ResourceGroupName: args.ResourceGroup,
-		ResourceName:      pulumi.String(args.Tenant.Name + ".onmicrosoft.com"),
+		ResourceName:      pulumi.String(args.Tenant.domain()),
 		Location:          pulumi.String(args.Tenant.Location),
 		CountryCode:       pulumi.String(args.Tenant.CountryCode),
 		DisplayName:       pulumi.String(args.Tenant.Name),

@@ -7,10 +7,12 @@ import (
 
 var dataPolicies = []rule{
 	{
-		id: "vault-keeps-secrets", title: "A deleted vault can be had back for 90 days, and permissions come from Azure RBAC alone", sources: []string{"DP-8", "PA-7", "SE:09"},
+		id: "vault-keeps-secrets", title: "A deleted vault can be had back for 90 days, and permissions come from Azure RBAC alone",
+		sources: []string{"DP-8", "PA-7", "SE:09"},
 		check: each("keyvault:Vault", func(_ estate, n node) []violation {
 			return slices.Concat(
-				demand(n.at("properties", "enableSoftDelete") == true && n.number("properties", "softDeleteRetentionInDays") == 90, n, "is gone when it is deleted, or too soon after"),
+				demand(n.at("properties", "enableSoftDelete") == true && n.number("properties", "softDeleteRetentionInDays") == 90, n,
+					"is gone when it is deleted, or too soon after"),
 				demand(n.at("properties", "enableRbacAuthorization") == true && len(n.list("properties", "accessPolicies")) == 0, n, "has access policies"),
 			)
 		}),
@@ -22,7 +24,8 @@ var dataPolicies = []rule{
 		}),
 	},
 	{
-		id: "storage-not-anonymous", title: "Storage gives nothing to the anonymous, copies nothing to other tenants, and has no keys", sources: []string{"NS-2", "IM-1", "DP-2", "SE:05"},
+		id: "storage-not-anonymous", title: "Storage gives nothing to the anonymous, copies nothing to other tenants, and has no keys",
+		sources: []string{"NS-2", "IM-1", "DP-2", "SE:05"},
 		check: both(
 			each("storage:StorageAccount", func(_ estate, n node) []violation {
 				found := demand(n.at("allowBlobPublicAccess") == false && n.at("allowCrossTenantReplication") == false, n, "has public blobs, or copies to other tenants")
@@ -38,7 +41,8 @@ var dataPolicies = []rule{
 		accepted: []exception{{"allowSharedKeyAccess", "Pulumi uploads blobs with the account's key; everything else reads by managed identity"}},
 	},
 	{
-		id: "stateful-protected", title: "Nothing that holds state can be deleted by an edit: Pulumi protects it", sources: []string{"AM-3", "BR-2", "RE:09", "OE:11"}, prodOnly: true,
+		id: "stateful-protected", title: "Nothing that holds state can be deleted by an edit: Pulumi protects it",
+		sources: []string{"AM-3", "BR-2", "RE:09", "OE:11"}, prodOnly: true,
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.azure() {
@@ -56,11 +60,13 @@ var dataPolicies = []rule{
 		},
 	},
 	{
-		id: "stateful-locked", title: "Vault, database and the stack's own DNS zone can't be deleted by hand either: Azure locks them", sources: []string{"AM-4", "BR-2", "RE:09"}, prodOnly: true,
+		id: "stateful-locked", title: "Vault, database and the stack's own DNS zone can't be deleted by hand either: Azure locks them",
+		sources: []string{"AM-4", "BR-2", "RE:09"}, prodOnly: true,
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.all("keyvault:Vault", "dbforpostgresql:Server", "network:Zone") {
-				found = append(found, demand(slices.ContainsFunc(e.all("authorization:ManagementLockByScope"), func(lock node) bool { return locks(e, lock, n) }), n, "has no lock")...)
+				found = append(found,
+					demand(slices.ContainsFunc(e.all("authorization:ManagementLockByScope"), func(lock node) bool { return locks(e, lock, n) }), n, "has no lock")...)
 			}
 			return found
 		},
@@ -81,8 +87,8 @@ var dataPolicies = []rule{
 
 // statefulKinds are the kinds that hold what a deletion would lose.
 var statefulKinds = []string{
-	"azureactivedirectory:B2CTenant", "cache:Redis", "cache:RedisEnterprise", "compute:Disk", "containerregistry:Registry", "dbforpostgresql:Database", "dbforpostgresql:Server",
-	"keyvault:Vault", "network:VirtualNetwork", "network:Zone", "operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
+	"azureactivedirectory:B2CTenant", "cache:Redis", "cache:RedisEnterprise", "compute:Disk", "containerregistry:Registry",
+	"dbforpostgresql:Database", "dbforpostgresql:Server", "keyvault:Vault", "network:VirtualNetwork", "network:Zone", "operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
 }
 
 // locks says whether a lock keeps a resource: at it, or at something in it, which Azure would have to delete first.

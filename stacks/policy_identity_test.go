@@ -19,40 +19,51 @@ var identityPolicies = []rule{
 		}),
 	},
 	{
-		id: "roles-reviewed", title: "Each role is one of a reviewed list, and held at the kind of resource that the list names", sources: []string{"PA-1", "PA-7", "SE:05"},
+		id: "roles-reviewed", title: "Each role is one of a reviewed list, and held at the kind of resource that the list names",
+		sources: []string{"PA-1", "PA-7", "SE:05"},
 		check: each("authorization:RoleAssignment", func(e estate, n node) []violation {
 			id := n.text("roleDefinitionId")
 			role, known := reviewedRoles[id[strings.LastIndex(id, "/")+1:]]
 			at := scopeKind(e, n.text("scope"))
-			return append(demand(known, n, "holds the role %s, which nobody has reviewed", id), demand(!known || at == "" || slices.Contains(role.at, at), n, "holds %s at a %s", role.name, at)...)
+			return slices.Concat(
+				demand(known, n, "holds the role %s, which nobody has reviewed", id),
+				demand(!known || at == "" || slices.Contains(role.at, at), n, "holds %s at a %s", role.name, at),
+			)
 		}),
 	},
 	{
-		id: "managed-identities", title: "Whatever runs is known to Azure by a managed identity, and pulls images by it", sources: []string{"IM-1", "IM-3", "SE:05"},
+		id: "managed-identities", title: "Whatever runs is known to Azure by a managed identity, and pulls images by it",
+		sources: []string{"IM-1", "IM-3", "SE:05"},
 		check: func(e estate) []violation {
 			var found []violation
-			for _, n := range e.all("app:ContainerApp", "app:Job", "compute:VirtualMachine", "containerservice:ManagedCluster", "network:ApplicationGateway", "resources:AzureCliScript") {
-				found = append(found, demand(n.text("identity", "type") == "UserAssigned" && len(texts(n.at("identity", "userAssignedIdentities"))) > 0, n, "has no identity")...)
+			for _, n := range e.all("app:ContainerApp", "app:Job", "compute:VirtualMachine", "containerservice:ManagedCluster",
+				"network:ApplicationGateway", "resources:AzureCliScript") {
+				found = append(found,
+					demand(n.text("identity", "type") == "UserAssigned" && len(texts(n.at("identity", "userAssignedIdentities"))) > 0, n, "has no identity")...)
 				for _, r := range n.list("configuration", "registries") {
-					found = append(found, demand(r["identity"] != nil && r["username"] == nil && r["passwordSecretRef"] == nil, n, "pulls images from %v by a password", r["server"])...)
+					found = append(found,
+						demand(r["identity"] != nil && r["username"] == nil && r["passwordSecretRef"] == nil, n, "pulls images from %v by a password", r["server"])...)
 				}
 			}
 			return found
 		},
 	},
 	{
-		id: "registry-without-admin", title: "The registry has no admin user and gives nothing to the anonymous", sources: []string{"IM-1", "IM-8", "SE:05"},
+		id: "registry-without-admin", title: "The registry has no admin user and gives nothing to the anonymous",
+		sources: []string{"IM-1", "IM-8", "SE:05"},
 		check: each("containerregistry:Registry", func(_ estate, n node) []violation {
 			return demand(n.at("adminUserEnabled") == false && n.at("anonymousPullEnabled") != true, n, "lets people in that Azure doesn't know")
 		}),
 	},
 	{
-		id: "cluster-private", title: "The cluster's API is private, has no local accounts, and takes its permissions from Azure", sources: []string{"NS-2", "IM-1", "PA-7", "SE:05", "SE:06"},
+		id: "cluster-private", title: "The cluster's API is private, has no local accounts, and takes its permissions from Azure",
+		sources: []string{"NS-2", "IM-1", "PA-7", "SE:05", "SE:06"},
 		check: each("containerservice:ManagedCluster", func(_ estate, n node) []violation {
 			return slices.Concat(
 				demand(n.at("apiServerAccessProfile", "enablePrivateCluster") == true, n, "has a public API"),
 				demand(n.at("disableLocalAccounts") == true, n, "has local accounts"),
-				demand(n.at("enableRBAC") == true && n.at("aadProfile", "managed") == true && n.at("aadProfile", "enableAzureRBAC") == true, n, "takes its permissions from elsewhere"),
+				demand(n.at("enableRBAC") == true && n.at("aadProfile", "managed") == true && n.at("aadProfile", "enableAzureRBAC") == true, n,
+					"takes its permissions from elsewhere"),
 			)
 		}),
 	},
@@ -61,7 +72,8 @@ var identityPolicies = []rule{
 		check: each("compute:VirtualMachine", func(_ estate, n node) []violation {
 			uefi, linux := n.at("securityProfile", "uefiSettings"), n.at("osProfile", "linuxConfiguration")
 			return slices.Concat(
-				demand(n.text("securityProfile", "securityType") == "TrustedLaunch" && at(uefi, "secureBootEnabled") == true && at(uefi, "vTpmEnabled") == true, n, "starts anything"),
+				demand(n.text("securityProfile", "securityType") == "TrustedLaunch" && at(uefi, "secureBootEnabled") == true && at(uefi, "vTpmEnabled") == true, n,
+					"starts anything"),
 				demand(at(linux, "disablePasswordAuthentication") == true && n.at("osProfile", "adminPassword") == nil, n, "takes passwords"),
 				demand(len(list(at(linux, "ssh", "publicKeys"))) > 0, n, "has no SSH key"),
 			)
@@ -74,16 +86,19 @@ var identityPolicies = []rule{
 	},
 }
 
-// reviewedRoles are the built-in roles that identities may hold, by GUID, each at some kinds of resources for a reason.
-var reviewedRoles = map[string]struct {
+// reviewedRole is a built-in role of Azure that identities may hold, at some kinds of resources, for a reason. docs/policies.md has the same table.
+type reviewedRole struct {
 	name string
 	at   []string
 	why  string
-}{
+}
+
+// reviewedRoles are all of them, by the GUID of their definition.
+var reviewedRoles = map[string]reviewedRole{
 	"f1a07417-d97a-45cb-824c-7a7467783830": {"Managed Identity Operator", []string{"managedidentity:UserAssignedIdentity"}, "the control plane gives the nodes their identity"},
 	"4d97b98b-1d4f-4787-a291-c67834d212e7": {"Network Contributor", []string{"network:Subnet"}, "the control plane joins nodes and an internal load balancer to its subnet"},
 	"2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": {"Storage Blob Data Reader", []string{"storage:StorageAccount", "storage:BlobContainer"}, "nodes and Flux fetch what they run"},
-	"ba92f5b4-2d11-453d-a403-e96b0029c9fe": {"Storage Blob Data Contributor", []string{"storage:BlobContainer"}, "the first node that builds the broker leaves it for the others, in a container of its own"},
+	"ba92f5b4-2d11-453d-a403-e96b0029c9fe": {"Storage Blob Data Contributor", []string{"storage:BlobContainer"}, "the node that builds the broker leaves it for the others"},
 	"7f951dda-4ed3-4680-a7ca-43fe172d538d": {"AcrPull", []string{"containerregistry:Registry"}, "containers are pulled by identity"},
 	"577a9874-89fd-4f24-9dbd-b5034d0ad23a": {"Container Registry Data Importer and Data Reader", []string{"containerregistry:Registry"}, "the mirror script copies images in"},
 	"4633458b-17de-408a-b874-0445c86b69e6": {"Key Vault Secrets User", []string{"keyvault:Vault"}, "brokers and the gateway read passwords and the certificate"},

@@ -32,10 +32,15 @@ var networkPolicies = []rule{
 	{
 		id: "no-public-machine", title: "No machine and no node has a public address; each address belongs to a load balancer, a gateway or a Bastion host",
 		sources: []string{"NS-1", "NS-2", "SE:06"},
-		check:   both(each("network:NetworkInterface", noPublicInterface), each("network:PublicIPAddress", addressAtTheEdge), each("containerservice:AgentPool", noPublicNodes)),
+		check: both(
+			each("network:NetworkInterface", noPublicInterface),
+			each("network:PublicIPAddress", addressAtTheEdge),
+			each("containerservice:AgentPool", noPublicNodes),
+		),
 	},
 	{
-		id: "no-ssh", title: "SSH and RDP are closed to everything outside of the network", sources: []string{"NS-1", "NS-8", "PA-6", "SE:06", "SE:08"},
+		id: "no-ssh", title: "SSH and RDP are closed to everything outside of the network",
+		sources: []string{"NS-1", "NS-8", "PA-6", "SE:06", "SE:08"},
 		check: eachInbound(func(e estate, r securityRule) []violation {
 			open := slices.ContainsFunc(r.sources, outside) && slices.ContainsFunc(r.ports, func(p string) bool { return covers(p, 22) || covers(p, 3389) })
 			return demand(!open, r.group, "%s lets %v in to %v", r.name, r.sources, r.ports)
@@ -52,17 +57,17 @@ var networkPolicies = []rule{
 			return found
 		}),
 		accepted: []exception{
-			{"cluster/nodes", "a Kubernetes node and its API server talk on ports that Azure names no list of, within one subnet"},
-			{"cluster/nodes-to-pods", "the same, to the pods of this cluster"},
+			{"cluster/nodes", "nodes of one cluster and its API server, within their subnet"},
+			{"cluster/nodes-to-pods", "nodes to the pods of their cluster"},
 			{"cluster/pods", "pods of one cluster; its network policies decide which"},
-			{"cluster/load-balancer", "Azure's health probes; the port is one that Kubernetes chooses"},
-			{"gateway/load-balancer", "Azure's health probes; Application Gateway demands all ports"},
+			{"cluster/load-balancer", "Azure's health probes, on a port that Kubernetes chooses; Azure's default rules let in the same"},
+			{"gateway/load-balancer", "Azure's health probes; Azure's default rules let in the same"},
 		},
 	},
 	{
 		id: "closed-tiers", title: "The last rule into a subnet denies the rest of the virtual network", sources: []string{"NS-1", "SE:04", "SE:06"},
 		check:    each("network:NetworkSecurityGroup", closedTier),
-		accepted: []exception{{"apps", "Azure names no list of the ports on which an environment's own nodes talk; the other subnets, with the database and private endpoints, start no connections"}},
+		accepted: []exception{{"apps", "the other subnets, of the database and the private endpoints, start no connections"}},
 	},
 	{
 		id: "guarded-subnets", title: "Each subnet has a network security group", sources: []string{"NS-1", "SE:06"},
@@ -72,7 +77,8 @@ var networkPolicies = []rule{
 		}),
 	},
 	{
-		id: "ddos-protected", title: "Public addresses have DDoS protection of their own, or of their network", sources: []string{"NS-5", "SE:06"}, prodOnly: true,
+		id: "ddos-protected", title: "Public addresses have DDoS protection of their own, or of their network",
+		sources: []string{"NS-5", "SE:06"}, prodOnly: true,
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.all("network:PublicIPAddress") {
@@ -84,8 +90,8 @@ var networkPolicies = []rule{
 			return found
 		},
 		accepted: []exception{
-			{"gateway-address", "an address costs about 199 dollars a month, a network 2,944: `security.ddos` switches it on"},
-			{"vernemq-address", "the same"},
+			{"gateway-address", "it costs extra, month by month; `security.ddos` switches it on"},
+			{"vernemq-address", "it costs extra, month by month; `security.ddos` switches it on"},
 			{"hivemq-nat-address", "nothing listens there"},
 			{"vernemq-nat-address", "nothing listens there"},
 			{"bastion-address", "clients don't need it"},
@@ -121,7 +127,9 @@ func zoneInTheNetwork(e estate, id any) bool {
 
 func databaseInside(e estate, n node) []violation {
 	subnet, known := e.byID(n.at("network", "delegatedSubnetResourceId"))
-	delegated := known && slices.ContainsFunc(subnet.list("delegations"), func(d map[string]any) bool { return d["serviceName"] == "Microsoft.DBforPostgreSQL/flexibleServers" })
+	delegated := known && slices.ContainsFunc(subnet.list("delegations"), func(d map[string]any) bool {
+		return d["serviceName"] == "Microsoft.DBforPostgreSQL/flexibleServers"
+	})
 	return slices.Concat(
 		demand(n.text("network", "publicNetworkAccess") == "Disabled", n, "is open to the public"),
 		demand(delegated, n, "is in no subnet that is delegated to it"),

@@ -9,7 +9,8 @@ import (
 
 var operationsPolicies = []rule{
 	{
-		id: "logs-kept", title: "The logs of every resource that has some go to a workspace; a type that nobody has looked up is a violation", sources: []string{"LT-3", "LT-5", "SE:10", "OE:07"},
+		id: "logs-kept", title: "The logs of every resource that has some go to a workspace; a type that nobody has looked up is a violation",
+		sources: []string{"LT-3", "LT-5", "SE:10", "OE:07"},
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.azure() {
@@ -22,7 +23,7 @@ var operationsPolicies = []rule{
 			return found
 		},
 		accepted: []exception{
-			{"compute:VirtualMachine", "its two categories are those of Azure's update service; what the machine itself logs comes through the monitoring agent"},
+			{"compute:VirtualMachine", "its two categories are about software updates; what the machine itself logs comes through the monitoring agent"},
 			{"insights:Component", "all of its tables are in the workspace already"},
 			{"insights:DataCollectionRule", "its one category tells of faults in transformations, and no rule here transforms anything"},
 		},
@@ -34,8 +35,9 @@ var operationsPolicies = []rule{
 		}),
 	},
 	{
-		id: "alerts-reach-people", title: "Each alert is on, has a severity, an action group, and a section in the runbook", sources: []string{"IR-2", "IR-3", "IR-5", "SE:10", "OE:08", "RE:10"},
-		check: both(each("insights:MetricAlert", alerting), each("insights:ScheduledQueryRule", alerting)),
+		id: "alerts-reach-people", title: "Each alert is on, has a severity, an action group, and a section in the runbook",
+		sources: []string{"IR-2", "IR-3", "IR-5", "SE:10", "OE:08", "RE:10"},
+		check:   both(each("insights:MetricAlert", alerting), each("insights:ScheduledQueryRule", alerting)),
 	},
 	{
 		id: "people-are-told", title: "Each action group is on and tells somebody", sources: []string{"IR-2", "OE:08"}, prodOnly: true,
@@ -61,7 +63,8 @@ var operationsPolicies = []rule{
 			var found []violation
 			for _, n := range e.azure() {
 				kind := n.kind[strings.LastIndex(n.kind, ":")+1:]
-				found = append(found, demand(slices.Contains(untagged, kind) || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n, "has the tags %v", n.at("tags"))...)
+				found = append(found,
+					demand(slices.Contains(untagged, kind) || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n, "has the tags %v", n.at("tags"))...)
 			}
 			return found
 		},

@@ -6,6 +6,11 @@ func letIn(source, port string) map[string]any {
 		"sourceAddressPrefix": source, "destinationAddressPrefix": "*", "destinationPortRanges": []any{port}}
 }
 
+// parameter sets one more parameter of the database's server.
+func parameter(name, value string) change {
+	return add("dbforpostgresql:Configuration", "planted", map[string]any{"configurationName": name, "value": value})
+}
+
 var plantsInTheNetwork = []plant{
 	{"services-private", "prod", "vault-vault", set("vault-vault", "properties.publicNetworkAccess", "Enabled")},
 	{"services-private", "prod", "vault-vault", drop("vault-endpoint")},
@@ -57,8 +62,8 @@ var plantsInTheNetwork = []plant{
 	{"tls-1-2", "dev", "front-door-domain", set("front-door-domain", "tlsSettings.minimumTlsVersion", "TLS10")},
 	{"tls-1-2", "dev-hivemq", "gateway-gateway", set("gateway-gateway", "sslPolicy.policyName", "AppGwSslPolicy20170401")},
 	{"tls-1-2", "dev-hivemq", "gateway-gateway", set("gateway-gateway", "sslPolicy", nil)},
-	{"tls-1-2", "dev", "planted", add("dbforpostgresql:Configuration", "planted", map[string]any{"configurationName": "require_secure_transport", "value": "off"})},
-	{"tls-1-2", "dev", "planted", add("dbforpostgresql:Configuration", "planted", map[string]any{"configurationName": "ssl_min_protocol_version", "value": "TLSv1.1"})},
+	{"tls-1-2", "dev", "planted", parameter("require_secure_transport", "off")},
+	{"tls-1-2", "dev", "planted", parameter("ssl_min_protocol_version", "TLSv1.1")},
 	{"tls-1-2", "dev", "emqx-edge", set("emqx-edge", "configuration.ingress.allowInsecure", true)},
 	{"tls-1-2", "dev", "emqx-edge", edit("emqx-edge", "TLSv1.2", "TLSv1.0")},
 	{"tls-1-2", "dev", "emqx-edge", edit("emqx-edge", "ssl-min-ver", "#")},

@@ -9,7 +9,9 @@ const (
 	roleAccessAdmin = roleDefinitions + "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9" // User Access Administrator
 )
 
-// variable is one more environment variable of a container.
+const plantedKey = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\nallow_anonymous"
+
+// withVariable gives a container one more environment variable.
 func withVariable(name, variable, value string) change {
 	return set(name, "template.containers.0.env.new", map[string]any{"name": variable, "value": value})
 }
@@ -52,7 +54,7 @@ var plantsInTheRest = []plant{
 	{"secrets-marked", "dev", "emqx-rules", withVariable("emqx-rules", "STORAGE", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=AAAA")},
 	{"secrets-marked", "dev", "emqx-edge", set("emqx-edge", "configuration.secrets.new", map[string]any{"name": "database-password", "value": "anything"})},
 	{"secrets-marked", "dev-vernemq", "vernemq-node-0", set("vernemq-node-0", "osProfile.customData", base64.StdEncoding.EncodeToString([]byte("key: random-password")))},
-	{"secrets-marked", "dev-vernemq", "vernemq-files-vernemq.conf", edit("vernemq-files-vernemq.conf", "allow_anonymous", "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\nallow_anonymous")},
+	{"secrets-marked", "dev-vernemq", "vernemq-files-vernemq.conf", edit("vernemq-files-vernemq.conf", "allow_anonymous", plantedKey)},
 
 	{"vault-keeps-secrets", "dev", "vault-vault", set("vault-vault", "properties.softDeleteRetentionInDays", 7.0)},
 	{"vault-keeps-secrets", "dev", "vault-vault", set("vault-vault", "properties.enableSoftDelete", false)},

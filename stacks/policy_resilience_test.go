@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -11,7 +10,8 @@ const zonesWanted = 3
 
 var resiliencePolicies = []rule{
 	{
-		id: "zones", title: "What serves clients survives the loss of a zone: it is in three, or Azure keeps it in several", sources: []string{"RE:05"}, prodOnly: true,
+		id: "zones", title: "What serves clients survives the loss of a zone: it is in three, or Azure keeps it in several",
+		sources: []string{"RE:05"}, prodOnly: true,
 		check: both(
 			each("app:ManagedEnvironment", func(_ estate, n node) []violation { return demand(n.at("zoneRedundant") == true, n, "is in one zone") }),
 			each("cache:RedisEnterprise", func(_ estate, n node) []violation {
@@ -45,8 +45,8 @@ var resiliencePolicies = []rule{
 		),
 		accepted: []exception{
 			{"network:NatGateway", "the SKU Standard is in one zone; while that one is down, brokers serve on, and nothing new is fetched"},
-			{"network:BastionHost", "the API of this SDK module has no zones for it; it serves people, not clients"},
-			{"storage:StorageAccount", "Standard LRS is what was asked for; nodes that run need nothing of it"},
+			{"network:BastionHost", "the API version in use has no zones for it; it serves people, not clients"},
+			{"storage:StorageAccount", "Standard LRS is the specified tier; what runs already needs nothing of it"},
 			{"resources:AzureCliScript", "it runs for minutes within a deployment, anywhere"},
 		},
 	},
@@ -63,7 +63,8 @@ func clusterOverZones(e estate) []violation {
 	var found []violation
 	for _, cluster := range e.all("containerservice:ManagedCluster") {
 		for _, pool := range cluster.list("agentPoolProfiles") {
-			found = append(found, demand(len(texts(pool["availabilityZones"])) >= zonesWanted, cluster, "the pool %v is in the zones %v", pool["name"], pool["availabilityZones"])...)
+			found = append(found,
+				demand(len(texts(pool["availabilityZones"])) >= zonesWanted, cluster, "the pool %v is in the zones %v", pool["name"], pool["availabilityZones"])...)
 		}
 	}
 	return append(found, spread(e.all("containerservice:AgentPool"), "availabilityZones")...)
@@ -93,12 +94,14 @@ func disksBesideMachines(e estate) []violation {
 	for _, machine := range e.all("compute:VirtualMachine") {
 		for _, d := range machine.list("storageProfile", "dataDisks") {
 			if disk, known := e.byID(at(d, "managedDisk", "id")); known {
-				found = append(found, demand(slices.Equal(texts(disk.at("zones")), texts(machine.at("zones"))), disk, "is in the zones %v, its machine in %v", disk.at("zones"), machine.at("zones"))...)
+				same := slices.Equal(texts(disk.at("zones")), texts(machine.at("zones")))
+				found = append(found,
+					demand(same, disk, "is in the zones %v, its machine in %v", disk.at("zones"), machine.at("zones"))...)
 			}
 		}
 	}
 	for _, disk := range e.all("compute:Disk") {
-		found = append(found, demand(len(texts(disk.at("zones"))) == 1, disk, "is in the zones %v", fmt.Sprint(disk.at("zones")))...)
+		found = append(found, demand(len(texts(disk.at("zones"))) == 1, disk, "is in the zones %v", disk.at("zones"))...)
 	}
 	return found
 }

@@ -38,7 +38,8 @@ var tlsPolicies = []rule{
 		),
 	},
 	{
-		id: "servers-verified", title: "Whoever speaks TLS to the database or to an origin checks the certificate and the name", sources: []string{"IM-4", "DP-3", "SE:07"},
+		id: "servers-verified", title: "Whoever speaks TLS to the database or to an origin checks the certificate and the name",
+		sources: []string{"IM-4", "DP-3", "SE:07"},
 		check: both(
 			each("cdn:AFDOrigin", func(_ estate, n node) []violation {
 				return demand(n.at("enforceCertificateNameCheck") == true, n, "is trusted under any name")
@@ -47,7 +48,8 @@ var tlsPolicies = []rule{
 		),
 	},
 	{
-		id: "tls-outside", title: "Every port that is open from outside leads to something that ends TLS", sources: []string{"NS-8", "DP-3", "DP-7", "SE:06", "SE:07"},
+		id: "tls-outside", title: "Every port that is open from outside leads to something that ends TLS",
+		sources: []string{"NS-8", "DP-3", "DP-7", "SE:06", "SE:07"},
 		check: both(
 			each("app:ContainerApp", ingressEndsTLS),
 			each("network:ApplicationGateway", listenersEndTLS),
@@ -103,7 +105,8 @@ func versionsInFiles(e estate) []violation {
 		}
 		if n.text("blobName") == "vernemq.conf" {
 			for _, kind := range []string{"ssl", "wss"} {
-				found = append(found, demand(strings.Contains(n.text("source"), "\nlistener."+kind+".tls_version = tlsv1."), n, "the listener %s sets no versions", kind)...)
+				found = append(found,
+					demand(strings.Contains(n.text("source"), "\nlistener."+kind+".tls_version = tlsv1."), n, "the listener %s sets no versions", kind)...)
 			}
 		}
 	}
@@ -140,7 +143,8 @@ func ingressEndsTLS(_ estate, n node) []violation {
 		found = demand(http || proxyEndsTLS(n, at(ingress, "targetPort")), n, "takes plain connections from outside")
 	}
 	for _, p := range list(at(ingress, "additionalPortMappings")) {
-		found = append(found, demand(p["external"] != true || proxyEndsTLS(n, p["targetPort"]), n, "takes plain connections from outside on %v", p["exposedPort"])...)
+		found = append(found,
+			demand(p["external"] != true || proxyEndsTLS(n, p["targetPort"]), n, "takes plain connections from outside on %v", p["exposedPort"])...)
 	}
 	return found
 }
@@ -158,7 +162,8 @@ func listenersEndTLS(_ estate, n node) []violation {
 	var found []violation
 	secured := securedPorts(n)
 	for _, port := range n.list("frontendPorts") {
-		found = append(found, demand(slices.Contains(secured, fmt.Sprint(port["port"])), n, "the port %v has no listener with a certificate", port["port"])...)
+		found = append(found,
+			demand(slices.Contains(secured, fmt.Sprint(port["port"])), n, "the port %v has no listener with a certificate", port["port"])...)
 	}
 	for _, l := range slices.Concat(n.list("listeners"), n.list("httpListeners")) {
 		found = append(found, demand(endsTLS(l), n, "the listener %v takes plain connections", l["name"])...)
@@ -191,7 +196,8 @@ func balancedPortsEndTLS(e estate, n node) []violation {
 	}
 	found := demand(len(n.list("inboundNatRules")) == 0, n, "leads from outside to single machines")
 	for _, r := range n.list("loadBalancingRules") {
-		found = append(found, demand(slices.Contains(machinePorts(e), fmt.Sprint(r["backendPort"])), n, "%v leads to %v, where no node ends TLS", r["frontendPort"], r["backendPort"])...)
+		found = append(found,
+			demand(slices.Contains(machinePorts(e), fmt.Sprint(r["backendPort"])), n, "%v leads to %v, where no node ends TLS", r["frontendPort"], r["backendPort"])...)
 	}
 	return found
 }

@@ -110,7 +110,7 @@ func azureNameKey(token string) string {
 		"PrivateZone": "privateZoneName", "ManagedEnvironment": "environmentName", "UserAssignedIdentity": "resourceName", "RedisEnterprise": "clusterName",
 		"AFDEndpoint": "endpointName", "AFDOriginGroup": "originGroupName", "AFDOrigin": "originName", "AFDCustomDomain": "customDomainName",
 		"AzureCliScript": "scriptName", "RecordSet": "relativeRecordSetName", "ManagedCluster": "resourceName", "StorageAccount": "accountName",
-		"BlobContainer": "containerName", "Component": "resourceName", "Workbook": "resourceName", "B2CTenant": "resourceName",
+		"BlobContainer": "containerName", "Component": "resourceName", "Workbook": "resourceName", "VirtualMachine": "vmName", "B2CTenant": "resourceName",
 	}
 	if key, ok := irregular[kind]; ok {
 		return key

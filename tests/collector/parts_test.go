@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/batchprocessor"
 	"go.opentelemetry.io/collector/processor/memorylimiterprocessor"
 	"go.opentelemetry.io/collector/receiver"
@@ -36,7 +37,7 @@ func factories(to *rows) (otelcol.Factories, error) {
 	var err [4]error
 	f.Extensions, err[0] = otelcol.MakeFactoryMap(healthcheckextension.NewFactory())
 	f.Receivers, err[1] = otelcol.MakeFactoryMap(prometheusreceiver.NewFactory(), otlpreceiver.NewFactory(), tlscheck())
-	f.Processors, err[2] = otelcol.MakeFactoryMap(memorylimiterprocessor.NewFactory(), batchprocessor.NewFactory(), filterprocessor.NewFactory(),
+	f.Processors, err[2] = otelcol.MakeFactoryMap[processor.Factory](memorylimiterprocessor.NewFactory(), batchprocessor.NewFactory(), filterprocessor.NewFactory(),
 		metricstransformprocessor.NewFactory(), transformprocessor.NewFactory(), cumulativetodeltaprocessor.NewFactory())
 	f.Exporters, err[3] = otelcol.MakeFactoryMap(azuremonitor(to))
 	f.Telemetry = otelconftelemetry.NewFactory()
