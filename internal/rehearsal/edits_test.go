@@ -94,8 +94,8 @@ func TestAStackThatMayLoseEverythingMovesToAnotherRegion(t *testing.T) {
 				if said := s.mustNot(Up); !strings.Contains(said, "pulumi state unprotect") {
 					t.Errorf("a protected stack was replaced at once, or not for its protection:\n%s", said)
 				}
-				s.edits(agreed) // lifts the protection, and changes nothing else
-				if lifted := s.must(Up); lifted.Calls != 0 {
+				s.edits(agreed) // lifts the protection and the locks, and changes nothing else
+				if lifted := s.must(Up); lifted.Calls != 3 || lifted.Changes["delete"] != 3 {
 					t.Errorf("lifting the protection made %d calls", lifted.Calls)
 				}
 			}

@@ -119,6 +119,9 @@ func TestWhatNodesAreToldChangesWithoutANewMachine(t *testing.T) {
 	for _, touched := range s.touched() {
 		operation, name, _ := strings.Cut(touched, " ")
 		machine := strings.HasPrefix(name, "vernemq-node-")
+		if slices.Contains(planned, touched) {
+			continue
+		}
 		if machine && operation != "~" || !machine && !strings.HasPrefix(name, "vernemq-files") && name != "vernemq-settings" {
 			t.Errorf("a larger machine touches %s", touched)
 		}
