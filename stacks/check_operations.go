@@ -2,7 +2,6 @@ package stacks
 
 import (
 	"fmt"
-	"math"
 	"net/mail"
 	"net/netip"
 	"slices"
@@ -88,7 +87,7 @@ func (c *Config) checkMonitoring(f *Faults) {
 	if m.RetentionDays < minRetentionDays || m.RetentionDays > maxRetentionDays {
 		f.add("monitoring.retentionDays", fmt.Sprint(m.RetentionDays), "must be %d to %d", minRetentionDays, maxRetentionDays)
 	}
-	if !(m.DailyQuotaGB >= minQuotaGB) || math.IsInf(m.DailyQuotaGB, 0) {
+	if m.DailyQuotaGB < minQuotaGB {
 		f.add("monitoring.dailyQuotaGb", fmt.Sprint(m.DailyQuotaGB), "must be %g or more: without a cap, a stack that logs in a circle costs without end", minQuotaGB)
 	}
 	if len(m.AlertEmails) > maxEmails {

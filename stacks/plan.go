@@ -113,7 +113,7 @@ func NewPlan(stack string, c Config) Plan {
 		Tenant:       c.Security.Identity.newTenant(),
 		AllowReplace: c.AllowReplace,
 	}
-	plan.Connections = plan.Nodes * plan.connectionsOfANode(c)
+	plan.Connections = plan.connections(c)
 	if from := c.Security.DeployFrom; !slices.Contains(from, DeployFromNetwork) {
 		plan.DeployFrom = from
 	}
@@ -241,17 +241,17 @@ const (
 
 func connectionsIn(gib int) int { return gib << 20 / connectionKiB }
 
-// connectionsOfANode is what one broker holds.
-func (p Plan) connectionsOfANode(c Config) int {
+// connections is what the nodes that always run hold together.
+func (p Plan) connections(c Config) int {
 	switch {
 	case p.Broker == VerneMQVMs:
-		return p.VerneMQ.Connections
+		return p.Nodes * p.VerneMQ.Connections
 	case p.Broker == HiveMQAKS && c.HiveMQ.Licence == "":
-		return assets.HiveMQTrialConnections / p.Nodes
+		return assets.HiveMQTrialConnections
 	case p.Broker == HiveMQAKS:
-		return connectionsIn(p.HiveMQ.MemoryGiB - reservedGiB)
+		return p.Nodes * connectionsIn(p.HiveMQ.MemoryGiB-reservedGiB)
 	default:
-		return connectionsIn(2*p.EMQX.VCPU - reservedEMQX)
+		return p.Nodes * connectionsIn(2*p.EMQX.VCPU-reservedEMQX)
 	}
 }
 
