@@ -11,6 +11,7 @@ import (
 
 	helm "github.com/fluxcd/helm-controller/api/v2"
 	source "github.com/fluxcd/source-controller/api/v1"
+	apps "k8s.io/api/apps/v1"
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
@@ -28,6 +29,7 @@ func deployment(licensed bool) assets.HiveMQ {
 		DatabaseHost: "db.postgres.database.azure.com", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", DatabaseAdmin: "mqttadmin",
 		PostgresImage: "docker.io/library/postgres:17-alpine", VaultName: "kv", TenantID: "tenant", ClientID: "client",
 		AdminPassword: "database-admin-password", BrokerPassword: "database-broker-password",
+		Collector: "exporters: {}\n", Connection: "telemetry-connection-abcd",
 	}
 	if licensed {
 		h.Licence, h.SecurityLicence = "licence", "security-licence"
@@ -80,6 +82,9 @@ var knownKinds = map[string]struct {
 	"batch/v1/CronJob":                                  {func() meta.Object { return &batch.CronJob{} }, true},
 	"rbac.authorization.k8s.io/v1/Role":                 {func() meta.Object { return &rbac.Role{} }, true},
 	"rbac.authorization.k8s.io/v1/RoleBinding":          {func() meta.Object { return &rbac.RoleBinding{} }, true},
+	"rbac.authorization.k8s.io/v1/ClusterRole":          {func() meta.Object { return &rbac.ClusterRole{} }, false},
+	"rbac.authorization.k8s.io/v1/ClusterRoleBinding":   {func() meta.Object { return &rbac.ClusterRoleBinding{} }, false},
+	"apps/v1/Deployment":                                {func() meta.Object { return &apps.Deployment{} }, true},
 	"networking.k8s.io/v1/NetworkPolicy":                {func() meta.Object { return &networking.NetworkPolicy{} }, true},
 	"source.toolkit.fluxcd.io/v1/HelmRepository":        {func() meta.Object { return &source.HelmRepository{} }, true},
 	"helm.toolkit.fluxcd.io/v2/HelmRelease":             {func() meta.Object { return &helm.HelmRelease{} }, true},

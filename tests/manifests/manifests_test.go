@@ -4,15 +4,18 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	helm "github.com/fluxcd/helm-controller/api/v2"
 	source "github.com/fluxcd/source-controller/api/v1"
+	apps "k8s.io/api/apps/v1"
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
+	rbac "k8s.io/api/rbac/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -107,8 +110,10 @@ func TestTheReleasesArePinnedAndComeFromHiveMQOneAfterTheOther(t *testing.T) {
 func pods(t *testing.T, all map[string][]meta.Object) map[string]core.PodSpec {
 	t.Helper()
 	found := map[string]core.PodSpec{"broker": brokerPod(t, all)}
-	for _, object := range all["base"] {
+	for _, object := range slices.Concat(all["base"], all[assets.HiveMQCollectorFolder]) {
 		switch object := object.(type) {
+		case *apps.Deployment:
+			found[object.Name] = object.Spec.Template.Spec
 		case *batch.Job:
 			found[object.Name] = object.Spec.Template.Spec
 		case *batch.CronJob:
@@ -199,7 +204,7 @@ func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t 
 				}
 			}
 		}
-		if read < 3 {
+		if read < 4 {
 			t.Errorf("only %d secrets are read", read)
 		}
 	})
@@ -226,6 +231,48 @@ func TestEveryScriptThatAPodRunsIsInTheConfigMapThatItMounts(t *testing.T) {
 			t.Errorf("%d scripts are run; the schema has %d characters", ran, len(scripts["schema.sql"]))
 		}
 	})
+}
+
+func TestTheCollectorMayLookAtPodsOfItsNamespaceAndAtNodesAndReachesTheClientsPort(t *testing.T) {
+	all := applied(t, deployment(true))
+	looks := []rbac.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}}
+	if rules := find[*rbac.Role](t, all, "collector").Rules; !reflect.DeepEqual(rules, looks) {
+		t.Errorf("in its namespace it may %v", rules)
+	}
+	looks[0].Resources = []string{"nodes"}
+	if rules := find[*rbac.ClusterRole](t, all, "hivemq-collector").Rules; !reflect.DeepEqual(rules, looks) {
+		t.Errorf("everywhere it may %v", rules)
+	}
+	account := find[*apps.Deployment](t, all, "collector").Spec.Template.Spec.ServiceAccountName
+	for _, subject := range append(find[*rbac.RoleBinding](t, all, "collector").Subjects, find[*rbac.ClusterRoleBinding](t, all, "hivemq-collector").Subjects...) {
+		if subject.Kind != "ServiceAccount" || subject.Name != account || subject.Namespace != assets.HiveMQNamespace || account != assets.HiveMQCollectorAccount {
+			t.Errorf("the rights go to %+v, the pod is %s", subject, account)
+		}
+	}
+	out := find[*networking.NetworkPolicy](t, all, "collector").Spec.Egress
+	if len(out) != 1 || len(out[0].Ports) != 1 || out[0].Ports[0].Port.IntValue() != 8883 {
+		t.Errorf("beyond what the namespace may reach, it reaches %+v", out)
+	}
+}
+
+func TestAnotherConfigurationOfTheCollectorIsAnotherPod(t *testing.T) {
+	h := deployment(true)
+	before := find[*apps.Deployment](t, applied(t, h), "collector").Spec.Template.Annotations
+	if config := find[*core.ConfigMap](t, applied(t, h), "collector").Data[assets.CollectorConfigFile]; strings.TrimSpace(config) != strings.TrimSpace(h.Collector) {
+		t.Error("the configuration is another one")
+	}
+	h.Collector += "# changed\n"
+	if after := find[*apps.Deployment](t, applied(t, h), "collector").Spec.Template.Annotations; reflect.DeepEqual(before, after) {
+		t.Errorf("both are annotated with %v", after)
+	}
+}
+
+func TestAStackWithoutMonitoringHasNoCollector(t *testing.T) {
+	h := deployment(false)
+	h.Collector = ""
+	if all := applied(t, h); all[assets.HiveMQCollectorFolder] != nil || len(all) != len(assets.HiveMQFolders(false)) {
+		t.Errorf("the folders are %v", all)
+	}
 }
 
 func TestASchemaThatChangesIsAppliedByAnotherJob(t *testing.T) {
