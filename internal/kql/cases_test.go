@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,18 +13,24 @@ import (
 var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 // written writes a table as the files of testdata do: the columns, then the rows, with null for null and strings as they are.
-func written(t Table) string {
+func written(t *testing.T, table Table) string {
+	t.Helper()
 	var columns []string
-	for _, c := range t.Columns {
+	for _, c := range table.Columns {
 		columns = append(columns, c.Name+":"+c.Type.String())
 	}
 	lines := []string{strings.Join(columns, " | ")}
-	for _, cells := range t.Rows {
+	for _, cells := range table.Rows {
 		var texts []string
-		for _, value := range cells {
-			text := toText(value)
+		for i, value := range cells {
+			text := fmt.Sprint(value)
+			if at, ok := value.(time.Time); ok {
+				text = at.Format(time.RFC3339Nano)
+			}
 			if value == nil {
 				text = "null"
+			} else if _, ok := as(table.Columns[i].Type, value); !ok {
+				t.Errorf("%s is a %s and holds a %T", table.Columns[i].Name, table.Columns[i].Type, value)
 			}
 			texts = append(texts, text)
 		}
@@ -32,7 +39,7 @@ func written(t Table) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestQueriesGiveWhatMicrosoftDocuments runs the cases of testdata: "# name", a query, "=>", and the table that it gives.
+// TestQueriesGiveWhatMicrosoftDocuments runs the cases of testdata: "# name", a query, "=>", and the table that it gives. They may read AppMetrics.
 func TestQueriesGiveWhatMicrosoftDocuments(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -54,20 +61,21 @@ func TestQueriesGiveWhatMicrosoftDocuments(t *testing.T) {
 				t.Fatalf("%s: %s has no =>", file, name)
 			}
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+name, func(t *testing.T) {
-				got, err := Run(query, nil, now)
+				got, err := Run(query, Database{"AppMetrics": metrics}, now)
 				if err != nil {
 					t.Fatal(err)
 				}
+				gives := written(t, got)
 				var lines []string
 				for _, line := range strings.Split(strings.TrimSpace(want), "\n") {
 					lines = append(lines, strings.TrimSpace(line))
 				}
-				trimmed := strings.Split(written(got), "\n")
+				trimmed := strings.Split(gives, "\n")
 				for i := range trimmed {
 					trimmed[i] = strings.TrimSpace(trimmed[i])
 				}
 				if want := strings.Join(lines, "\n"); strings.Join(trimmed, "\n") != want {
-					t.Errorf("got\n%s\nwant\n%s", written(got), want)
+					t.Errorf("got\n%s\nwant\n%s", gives, want)
 				}
 			})
 		}

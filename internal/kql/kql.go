@@ -1,10 +1,12 @@
-// Package kql runs queries of the Kusto query language over tables in memory: the part of the language that alert rules and workbooks use.
-// It is for tests and for documentation, and never part of the program that is deployed. It is strict: what it does not know is an
-// error that names it, and so is what Kusto documents no answer to.
+// Package kql runs queries of the Kusto query language over tables in memory. It knows only what the product's queries, its alerts and its
+// workbook, use, and datatable, with which its own tests write rows down: a query with more needs more here. It is for tests and for
+// documentation, and never part of the program that is deployed. It is strict: what it does not know is an error that names it, and so is what
+// Kusto documents no answer to.
 package kql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,12 +23,17 @@ const (
 	String               // string
 	DateTime             // time.Time, whole 100 nanoseconds in UTC
 	TimeSpan             // time.Duration, whole 100 nanoseconds
-	Dynamic              // []any, map[string]any with such values in them, or a value of another type; int and json.Number are taken too
+	Dynamic              // string, or map[string]any with such values in it
 )
 
-var typeNames = [...]string{"bool", "int", "long", "real", "string", "datetime", "timespan", "dynamic"}
+var typeNames = []string{"bool", "int", "long", "real", "string", "datetime", "timespan", "dynamic"}
 
 func (t Type) String() string { return typeNames[t] }
+
+func typeByName(name string) (Type, bool) {
+	i := slices.Index(typeNames, name)
+	return Type(i), i >= 0
+}
 
 // Column is a column of a table.
 type Column struct {
@@ -38,22 +45,13 @@ type Column struct {
 type Table struct {
 	Columns []Column
 	Rows    [][]any
-	Render  *Render // how the query asks to be shown, or nil; ignored in what a query reads
-
-	serialized bool // the order of the rows means something: prev() and next() are allowed
-}
-
-// Render is the render operator at the end of a query.
-type Render struct {
-	Kind string            // timechart, columnchart, table…
-	With map[string]string // title, ycolumns…, as written
 }
 
 // Database is the tables that a query may name.
 type Database map[string]Table
 
-// Run runs a query at a time, which now() and ago() are relative to. A query that is not understood, or that Kusto would refuse, is an error
-// with its line and column.
+// Run runs a query at a time, which ago() is relative to. A query that is not understood, or that Kusto would refuse, is an error with its line
+// and column.
 func Run(query string, db Database, now time.Time) (result Table, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -114,22 +112,9 @@ func (e *env) let(l let) {
 		e.lets[l.name] = binding{table: &t}
 		return
 	}
-	if name, ok := l.scalar.(nameNode); ok && e.isTable(name.name) {
-		t := e.table(name.at(), name.name)
-		e.lets[l.name] = binding{table: &t}
-		return
-	}
 	b := scope{env: e}.bind(l.scalar)
 	value := b.eval(row{})
-	e.lets[l.name] = binding{scalar: &bound{typ: b.typ, constant: true, eval: func(row) any { return value }}}
-}
-
-func (e *env) isTable(name string) bool {
-	if b, ok := e.lets[name]; ok {
-		return b.table != nil
-	}
-	_, ok := e.db[name]
-	return ok
+	e.lets[l.name] = binding{scalar: &bound{b.typ, func(row) any { return value }}}
 }
 
 // table gives a table by its name, with the values of the database's in this package's own types.

@@ -1,9 +1,11 @@
 package kql
 
 import (
+	"math"
+	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
+	"time"
 	"unicode/utf8"
 )
 
@@ -18,190 +20,125 @@ const (
 
 type token struct {
 	kind     tokenKind
-	text     string // as written
+	text     string // as written, of what is no literal
 	typ      Type   // of a literal
 	value    any
 	position int
 	end      int
 }
 
-// punctuation, the longer before what it begins with.
-var punctuation = []string{
-	"!startswith_cs", "!endswith_cs", "!hasprefix_cs", "!hassuffix_cs", "!contains_cs", "!startswith", "!endswith", "!hasprefix", "!hassuffix",
-	"!contains", "!between", "!has_cs", "!has", "!in~", "!in",
-	"==", "!=", "=~", "!~", "~", "<=", ">=", "..", "|", "(", ")", "[", "]", "{", "}", ",", ";", "=", "<", ">", "+", "-", "*", "/", "%", ".", ":",
-}
-
-// rawLiterals are the types whose literals are written type(text).
-var rawLiterals = map[string]Type{
-	"bool": Bool, "int": Int, "long": Long, "real": Real, "double": Real, "datetime": DateTime, "timespan": TimeSpan, "time": TimeSpan,
-}
+var (
+	spaces      = regexp.MustCompile(`^(\s|//[^\n]*)+`)
+	numbers     = regexp.MustCompile(`^(\d+(?:\.\d+)?)(\w*)`)
+	quotes      = regexp.MustCompile(`^(?:"([^"\n]*)"|'([^'\n]*)')`)
+	words       = regexp.MustCompile(`^\w+`)
+	typed       = regexp.MustCompile(`^(bool|int|long|real|datetime|timespan)\(([^)]*)\)`)
+	punctuation = regexp.MustCompile(`^(!\w+|[=!]=|[=!]~|[<>]=|[|()\[\],;=<>+\-*/.:])`)
+)
 
 type lexer struct {
-	text   string
-	at     int
-	tokens []token
+	text string
+	at   int
 }
 
 func lex(text string) []token {
 	l := &lexer{text: text}
+	var all []token
 	for {
-		l.skipSpace()
+		l.take(spaces)
 		start := l.at
 		t := l.next()
 		t.position, t.end = start, l.at
-		l.tokens = append(l.tokens, t)
+		all = append(all, t)
 		if t.kind == endToken {
-			return l.tokens
+			return all
 		}
 	}
 }
 
-func (l *lexer) skipSpace() {
-	for l.at < len(l.text) {
-		if strings.HasPrefix(l.text[l.at:], "//") {
-			if end := strings.IndexByte(l.text[l.at:], '\n'); end >= 0 {
-				l.at += end
-				continue
-			}
-			l.at = len(l.text)
-			return
-		}
-		if !strings.ContainsRune(" \t\r\n", rune(l.text[l.at])) {
-			return
-		}
-		l.at++
+// take reads what an expression matches here, and gives its groups, or nil.
+func (l *lexer) take(expression *regexp.Regexp) []string {
+	groups := expression.FindStringSubmatch(l.text[l.at:])
+	if groups != nil {
+		l.at += len(groups[0])
 	}
-}
-
-func isNameByte(c byte) bool {
-	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	return groups
 }
 
 func (l *lexer) next() token {
-	if l.at == len(l.text) {
+	start := l.at
+	if start == len(l.text) {
 		return token{kind: endToken, text: "the end of the query"}
 	}
-	rest := l.text[l.at:]
-	c := rest[0]
-	switch {
-	case c >= '0' && c <= '9':
-		return l.number()
-	case c == '"' || c == '\'':
-		return token{kind: literalToken, typ: String, value: l.quoted(false)}
-	case c == '@' && len(rest) > 1 && (rest[1] == '"' || rest[1] == '\''):
-		l.at++
-		return token{kind: literalToken, typ: String, value: l.quoted(true)}
-	case isNameByte(c):
-		return l.name()
+	if groups := l.take(numbers); groups != nil {
+		return number(start, groups[1], groups[2])
 	}
-	for _, p := range punctuation {
-		if strings.HasPrefix(rest, p) {
-			l.at += len(p)
-			return token{kind: punctuationToken, text: p}
+	if groups := l.take(quotes); groups != nil {
+		text := groups[1] + groups[2]
+		if strings.Contains(text, `\`) {
+			fail(start, `\ in a string is not supported`)
 		}
+		return token{kind: literalToken, typ: String, value: text}
 	}
-	r, _ := utf8.DecodeRuneInString(rest)
-	fail(l.at, "%q is not understood", r)
+	if groups := l.take(typed); groups != nil {
+		return literal(start, groups[1], strings.TrimSpace(groups[2]))
+	}
+	if groups := l.take(words); groups != nil {
+		if word := groups[0]; word != "true" && word != "false" {
+			return token{kind: nameToken, text: word}
+		}
+		return token{kind: literalToken, typ: Bool, value: groups[0] == "true"}
+	}
+	if groups := l.take(punctuation); groups != nil {
+		return token{kind: punctuationToken, text: groups[0]}
+	}
+	r, _ := utf8.DecodeRuneInString(l.text[start:])
+	if r == '"' || r == '\'' {
+		fail(start, "a string is not closed")
+	}
+	fail(start, "%q is not understood", r)
 	return token{}
 }
 
-func (l *lexer) name() token {
-	start := l.at
-	for l.at < len(l.text) && isNameByte(l.text[l.at]) {
-		l.at++
+const day = 24 * time.Hour
+
+var units = map[string]time.Duration{"d": day, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond}
+
+// number reads a whole number, a real one, or, where it has a unit, a timespan.
+func number(position int, digits, unit string) token {
+	if n, err := strconv.ParseInt(digits, 10, 64); err == nil && unit == "" {
+		return token{kind: literalToken, typ: Long, value: n}
 	}
-	name := l.text[start:l.at]
-	typ, raw := rawLiterals[name]
-	if !raw || !strings.HasPrefix(l.text[l.at:], "(") {
-		if name == "true" || name == "false" {
-			return token{kind: literalToken, typ: Bool, value: name == "true", text: name}
+	f, _ := strconv.ParseFloat(digits, 64)
+	if unit == "" {
+		if !strings.Contains(digits, ".") {
+			fail(position, "%s is beyond what a long holds", digits)
 		}
-		return token{kind: nameToken, text: name}
+		return token{kind: literalToken, typ: Real, value: f}
 	}
-	end := strings.IndexByte(l.text[l.at:], ')')
-	if end < 0 {
-		fail(start, "%s( is not closed", name)
+	length, known := units[unit]
+	if f *= float64(length); !known || f > math.MaxInt64 {
+		fail(position, "%q is neither a number nor a timespan", digits+unit)
 	}
-	text := strings.TrimSpace(l.text[l.at+1 : l.at+end])
-	l.at += end + 1
+	return token{kind: literalToken, typ: TimeSpan, value: time.Duration(math.Round(f)).Truncate(tick)}
+}
+
+var layouts = []string{"2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02"}
+
+// literal reads what is written type(text): null, or a datetime.
+func literal(position int, typeName, text string) token {
+	typ, _ := typeByName(typeName)
 	if text == "null" {
 		return token{kind: literalToken, typ: typ}
 	}
-	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
-		text = text[1 : n-1]
+	if typ != DateTime {
+		fail(position, "%s(%s) is not supported", typeName, text)
 	}
-	value := parseAs(typ, text)
-	if value == nil {
-		fail(start, "%q is no %s", text, typ)
-	}
-	return token{kind: literalToken, typ: typ, value: value}
-}
-
-func (l *lexer) number() token {
-	start := l.at
-	digits := func() {
-		for l.at < len(l.text) && l.text[l.at] >= '0' && l.text[l.at] <= '9' {
-			l.at++
+	for _, layout := range layouts {
+		if d, err := time.Parse(layout, text); err == nil {
+			return token{kind: literalToken, typ: typ, value: d.Truncate(tick)}
 		}
 	}
-	digits()
-	isReal := false
-	if rest := l.text[l.at:]; len(rest) > 1 && rest[0] == '.' && unicode.IsDigit(rune(rest[1])) {
-		isReal = true
-		l.at++
-		digits()
-	}
-	text := l.text[start:l.at]
-	unitStart := l.at
-	for l.at < len(l.text) && isNameByte(l.text[l.at]) {
-		l.at++
-	}
-	if unit := l.text[unitStart:l.at]; unit != "" {
-		value := parseAs(TimeSpan, text+unit)
-		if value == nil {
-			fail(start, "%q is neither a number nor a timespan", text+unit)
-		}
-		return token{kind: literalToken, typ: TimeSpan, value: value}
-	}
-	if isReal {
-		return token{kind: literalToken, typ: Real, value: parseAs(Real, text)}
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		fail(start, "%s is beyond what a long holds", text)
-	}
-	return token{kind: literalToken, typ: Long, value: n}
-}
-
-var escapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '\\': "\\", '"': "\"", '\'': "'"}
-
-// quoted reads a string. In a verbatim one a backslash is itself, and a doubled quote is one.
-func (l *lexer) quoted(verbatim bool) string {
-	start, quote := l.at, l.text[l.at]
-	var b strings.Builder
-	for l.at++; l.at < len(l.text); l.at++ {
-		c := l.text[l.at]
-		switch {
-		case c == quote && verbatim && strings.HasPrefix(l.text[l.at+1:], string(quote)):
-			l.at++
-			b.WriteByte(quote)
-		case c == quote:
-			l.at++
-			return b.String()
-		case c == '\n':
-			fail(start, "a string ends at the end of its line")
-		case c == '\\' && !verbatim && l.at+1 < len(l.text):
-			l.at++
-			text, ok := escapes[l.text[l.at]]
-			if !ok {
-				fail(l.at-1, "\\%c is no escape", l.text[l.at])
-			}
-			b.WriteString(text)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	fail(start, "a string is not closed")
-	return ""
+	fail(position, "%q is no datetime", text)
+	return token{}
 }

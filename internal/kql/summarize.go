@@ -1,48 +1,27 @@
 package kql
 
-import (
-	"slices"
-	"strings"
-)
-
-// output is a column that an operator makes, and how.
-type output struct {
-	column Column
-	value  bound
-}
-
-func columnsOf(outputs []output) []Column {
-	all := make([]Column, len(outputs))
-	for i, o := range outputs {
-		all[i] = o.column
-	}
-	return all
-}
-
-func evaluate(outputs []output, r row) []any {
-	cells := make([]any, len(outputs))
-	for i, o := range outputs {
-		cells[i] = o.value.eval(r)
-	}
-	return cells
-}
+import "slices"
 
 func parseSummarize(p *parser) operator {
 	var items, by []item
-	if !p.isWord("by") {
+	if !p.is("by") {
 		items = p.items()
 	}
-	if p.takeWord("by") {
+	if p.take("by") {
 		by = p.items()
 	}
 	return func(e *env, in Table) Table {
-		names := newNamer(nil)
-		keys := bindKeys(e.scope(in), names, by)
+		said := names{}
+		keys := said.bindKeys(e.scope(in), by)
 		over := e.scope(in)
 		over.aggregates = true
 		outputs := slices.Clone(keys)
 		for _, it := range items {
-			outputs = append(outputs, over.bindItem(names, it, by)...)
+			if call, ok := it.value.(callNode); ok && call.name == "arg_max" {
+				outputs = append(outputs, said.bindArgMax(e.scope(in), it.name, call)...)
+			} else {
+				outputs = append(outputs, said.bind(over, it))
+			}
 		}
 		out := Table{Columns: columnsOf(outputs)}
 		groups := group(in, keys)
@@ -50,7 +29,7 @@ func parseSummarize(p *parser) operator {
 			groups = [][][]any{in.Rows}
 		}
 		for _, rows := range groups {
-			r := row{rows: rows}
+			r := row{group: rows}
 			if len(rows) > 0 {
 				r.cells = rows[0] // what the keys are evaluated on
 			}
@@ -61,14 +40,14 @@ func parseSummarize(p *parser) operator {
 }
 
 // bindKeys binds what rows are told apart by.
-func bindKeys(s scope, names *namer, by []item) []output {
+func (n names) bindKeys(s scope, by []item) []output {
 	var keys []output
 	for _, it := range by {
-		b := s.bind(it.value)
-		if b.typ == Dynamic {
-			fail(it.value.at(), "a key is dynamic: cast it, with tostring() for example")
+		o := n.bind(s, it)
+		if o.column.Type == Dynamic {
+			fail(it.value.at(), "a key is dynamic: cast it with tostring()")
 		}
-		keys = append(keys, output{Column{names.name(it), b.typ}, b})
+		keys = append(keys, o)
 	}
 	return keys
 }
@@ -78,7 +57,7 @@ func group(in Table, keys []output) [][][]any {
 	var groups [][][]any
 	index := map[string]int{}
 	for _, cells := range in.Rows {
-		k := key(evaluate(keys, row{cells: cells})...)
+		k := key(evaluate(keys, row{cells: cells}))
 		i, ok := index[k]
 		if !ok {
 			i = len(groups)
@@ -90,63 +69,40 @@ func group(in Table, keys []output) [][][]any {
 	return groups
 }
 
-// bindItem binds one aggregate, or an expression of aggregates, in a scope that allows them.
-func (s scope) bindItem(names *namer, it item, by []item) []output {
-	if call, ok := it.value.(callNode); ok && aggregates[call.name].prefix != "" && aggregates[call.name].bind == nil {
-		if a := aggregates[call.name]; len(call.args) < a.fewest || a.most >= 0 && len(call.args) > a.most {
-			fail(call.at(), "%s() has %d arguments", call.name, len(call.args))
+// bindArgMax binds arg_max(): the greatest value, and others of its row. Of rows that are equally good it takes the first, and so it does where
+// every value is null.
+func (n names) bindArgMax(s scope, name string, call callNode) []output {
+	call.needArguments(2, -1)
+	if name != "" {
+		fail(call.at(), "a name for the columns of arg_max() is not supported")
+	}
+	bounds := s.bindAll(call.args)
+	best := bounds[0]
+	if best.typ == Dynamic {
+		fail(call.at(), "arg_max() of a dynamic: cast it")
+	}
+	chosen := func(r row) []any {
+		var cells []any
+		var at any
+		for _, candidate := range r.group {
+			value := best.eval(row{cells: candidate})
+			if cells == nil || value != nil && (at == nil || better(true, value, at)) {
+				cells, at = candidate, value
+			}
 		}
-		s.aggregates = false
-		switch call.name {
-		case "percentiles":
-			return s.bindPercentiles(names, it, call)
-		case "take_any", "any":
-			return s.bindAny(names, it, call, by)
-		}
-		return s.bindArg(names, it, call, by)
-	}
-	b := s.bind(it.value)
-	return []output{{Column{names.name(it), b.typ}, b}}
-}
-
-func (s scope) bindPercentiles(names *namer, it item, call callNode) []output {
-	if it.name != "" {
-		fail(call.at(), "one name for the columns of percentiles()")
-	}
-	var all []output
-	for _, p := range call.args[1:] {
-		one := callNode{call.position, "percentile", []node{call.args[0], p}}
-		all = append(all, output{Column{names.unique(nameOf(one)), 0}, bindPercentile(s, one)})
-		all[len(all)-1].column.Type = all[len(all)-1].value.typ
-	}
-	return all
-}
-
-// bindAny binds take_any(): the first row's values, or of one column the first that is there.
-func (s scope) bindAny(names *namer, it item, call callNode, by []item) []output {
-	args := s.star(call.args, by)
-	if it.name != "" && len(args) > 1 {
-		fail(call.at(), "one name for the columns of %s()", call.name)
+		return cells
 	}
 	var all []output
-	for i, arg := range args {
-		b := s.bind(arg)
-		name := nameOf(arg)
-		if name == "" {
-			name = "any_arg" + toText(int64(i))
-		} else if call.name == "any" {
-			name = "any_" + name
+	for i, arg := range call.args {
+		column, ok := arg.(nameNode)
+		if !ok {
+			fail(arg.at(), "arg_max() of an expression is not supported: extend it before")
 		}
-		if it.name != "" {
-			name = names.name(it)
-		} else {
-			name = names.unique(name)
-		}
-		all = append(all, output{Column{name, b.typ}, bound{b.typ, false, func(r row) any {
-			for _, cells := range r.rows {
-				if value := b.eval(row{cells: cells}); len(args) > 1 || value != nil && value != "" {
-					return value
-				}
+		n.take(arg.at(), column.name)
+		b := bounds[i]
+		all = append(all, output{Column{column.name, b.typ}, bound{b.typ, func(r row) any {
+			if cells := chosen(r); cells != nil {
+				return b.eval(row{cells: cells})
 			}
 			return null(b.typ)
 		}}})
@@ -154,70 +110,103 @@ func (s scope) bindAny(names *namer, it item, call callNode, by []item) []output
 	return all
 }
 
-// bindArg binds arg_max() and arg_min(): the greatest value, and others of its row. Of rows that are equally good it takes the first, and so it
-// does where every value is null.
-func (s scope) bindArg(names *namer, it item, call callNode, by []item) []output {
-	best := s.bind(call.args[0])
-	if best.typ == Dynamic {
-		fail(call.at(), "%s() of a dynamic: cast it", call.name)
+// aggregate is a function of the rows of a group.
+type aggregate struct {
+	values      int  // that it takes as arguments
+	conditional bool // with one more argument, which says which rows count
+	bind        func(s scope, n callNode) bound
+}
+
+var aggregates map[string]aggregate
+
+func init() {
+	aggregates = map[string]aggregate{
+		"count": {0, false, bindCount}, "sum": {1, false, bindSum}, "avg": {1, false, bindAverage},
+		"min": {1, false, bindBest(false)}, "max": {1, false, bindBest(true)},
 	}
-	chosen := func(r row) []any {
-		var cells []any
-		var at any
-		for _, candidate := range r.rows {
-			value := best.eval(row{cells: candidate})
-			if cells == nil || value != nil && (at == nil || better(call.name == "arg_max", value, at)) {
-				cells, at = candidate, value
+	for _, name := range []string{"count", "sum", "min"} {
+		a := aggregates[name]
+		aggregates[name+"if"] = aggregate{a.values, true, a.bind}
+	}
+}
+
+// bindAggregate binds a call over a group: its arguments are bound over the rows of the group.
+func (s scope) bindAggregate(n callNode) bound {
+	if !s.aggregates {
+		fail(n.at(), "the aggregate %s() is not allowed here", n.name)
+	}
+	s.aggregates = false
+	a := aggregates[n.name]
+	if !a.conditional {
+		n.needArguments(a.values, a.values)
+		return a.bind(s, n)
+	}
+	n.needArguments(a.values+1, a.values+1)
+	condition := s.bindAs(Bool, n.args[a.values], "the condition of "+n.name+"()")
+	all := a.bind(s, n)
+	return bound{all.typ, func(r row) any {
+		var rows [][]any
+		for _, cells := range r.group {
+			if condition.eval(row{cells: cells}) == true {
+				rows = append(rows, cells)
 			}
 		}
-		return cells
-	}
-	of := func(b bound) bound {
-		return bound{b.typ, false, func(r row) any {
-			if cells := chosen(r); cells != nil {
-				return b.eval(row{cells: cells})
-			}
-			return null(b.typ)
-		}}
-	}
-	name := nameOf(call.args[0])
-	if name == "" {
-		name = strings.TrimPrefix(call.name, "arg_") + "_"
-	}
-	if it.name != "" {
-		name = names.name(it)
-	} else {
-		name = names.unique(name)
-	}
-	all := []output{{Column{name, best.typ}, of(best)}}
-	for _, arg := range s.star(call.args[1:], by, call.args[0]) {
-		b := s.bind(arg)
-		name := nameOf(arg)
-		if name == "" {
-			fail(arg.at(), "%s() gives a column, not an expression: extend it before", call.name)
+		return all.eval(row{group: rows})
+	}}
+}
+
+// values gives what an argument is in the rows of a group, without nulls.
+func values(r row, b bound) []any {
+	var all []any
+	for _, cells := range r.group {
+		if value := b.eval(row{cells: cells}); value != nil {
+			all = append(all, value)
 		}
-		all = append(all, output{Column{names.unique(name), b.typ}, of(b)})
 	}
 	return all
 }
 
-// star puts the columns for *: all that are not named anyway.
-func (s scope) star(args []node, by []item, besides ...node) []node {
-	star, ok := args[0].(starNode)
-	if !ok {
-		return args
+func bindCount(scope, callNode) bound {
+	return bound{Long, func(r row) any { return int64(len(r.group)) }}
+}
+
+func bindSum(s scope, n callNode) bound {
+	b := s.bindAs(Real, n.args[0], "the argument of "+n.name+"()")
+	return bound{Real, func(r row) any { return sum(values(r, b)) }}
+}
+
+func sum(values []any) float64 {
+	var total float64
+	for _, value := range values {
+		total += value.(float64)
 	}
-	if len(args) > 1 {
-		fail(star.at(), "* and other columns")
-	}
-	for _, it := range by {
-		besides = append(besides, it.value)
-	}
-	var all []node
-	for _, c := range s.columns {
-		if !slices.ContainsFunc(besides, func(n node) bool { name, ok := n.(nameNode); return ok && name.name == c.Name }) {
-			all = append(all, nameNode{star.position, c.Name})
+	return total
+}
+
+// bindAverage binds avg(): of no number NaN, as zero by zero.
+func bindAverage(s scope, n callNode) bound {
+	b := s.bindAs(Real, n.args[0], "the argument of avg()")
+	return bound{Real, func(r row) any {
+		all := values(r, b)
+		return sum(all) / float64(len(all))
+	}}
+}
+
+// bindBest binds min(), or max() for the greatest: of no value null.
+func bindBest(greatest bool) func(scope, callNode) bound {
+	return func(s scope, n callNode) bound {
+		b := s.bind(n.args[0])
+		if b.typ == Dynamic {
+			fail(n.at(), "%s() of a dynamic: cast it", n.name)
 		}
+		return bound{b.typ, func(r row) any {
+			best := null(b.typ)
+			for i, value := range values(r, b) {
+				if i == 0 || better(greatest, value, best) {
+					best = value
+				}
+			}
+			return best
+		}}
 	}
-	return all
 }

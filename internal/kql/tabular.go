@@ -1,34 +1,100 @@
 package kql
 
-import (
-	"cmp"
-	"regexp"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // operators reads what follows the name of an operator.
 var operators map[string]func(*parser) operator
 
 func init() {
 	operators = map[string]func(*parser) operator{
-		"where": parseWhere, "filter": parseWhere, "extend": parseExtend, "project": parseProject,
-		"project-away": parseProjectAway, "project-keep": parseProjectKeep, "project-rename": parseProjectRename,
-		"summarize": parseSummarize, "distinct": parseDistinct, "count": parseCount,
-		"sort": parseSort, "order": parseSort, "top": parseTop, "take": parseTake, "limit": parseTake,
-		"union": parseUnion, "join": parseJoin, "lookup": parseLookup,
-		"mv-expand": parseExpand, "make-series": parseSeries, "serialize": parseSerialize, "render": parseRender,
+		"where": parseWhere, "extend": parseExtend, "project": parseProject, "summarize": parseSummarize, "sort": parseSort, "top": parseTop,
 	}
 }
 
-func parseWhere(p *parser) operator {
-	condition := p.expression()
-	return func(e *env, in Table) Table {
-		b := e.scope(in).bindAs(Bool, condition, "the condition of where")
-		out := in
-		out.Rows = nil
-		for i, cells := range in.Rows {
-			if b.eval(row{cells, in.Rows, i}) == true {
+// datatable reads (name:type, …)[value, …].
+func (p *parser) datatable() tabular {
+	p.need("(")
+	var out Table
+	for !p.take(")") {
+		name := p.name().text
+		p.need(":")
+		typ, known := typeByName(p.now().text)
+		if !known {
+			fail(p.now().position, "the type %s is not supported", p.now())
+		}
+		p.next()
+		out.Columns = append(out.Columns, Column{name, typ})
+		p.take(",")
+	}
+	start := p.now().position
+	p.need("[")
+	var cells []any
+	for width := len(out.Columns); !p.take("]"); p.take(",") {
+		if width == 0 {
+			fail(start, "a datatable without columns has values")
+		}
+		cells = append(cells, p.cell(out.Columns[len(cells)%width]))
+		if len(cells) == width {
+			out.Rows, cells = append(out.Rows, cells), nil
+		}
+	}
+	if len(cells) > 0 {
+		fail(start, "the last row has %d values for %d columns", len(cells), len(out.Columns))
+	}
+	return func(*env) Table { return out }
+}
+
+func (p *parser) cell(c Column) any {
+	minus := p.take("-")
+	t := p.next()
+	value := t.value
+	if n, whole := value.(int64); whole && c.Type == Real {
+		value = float64(n)
+	}
+	if minus && value != nil && isNumber(t.typ) {
+		value = negative(value)
+	}
+	cell, ok := as(c.Type, value)
+	if !ok || t.kind != literalToken {
+		fail(t.position, "this is no constant %s for %s", c.Type, c.Name)
+	}
+	return cell
+}
+
+// union reads the names of tables, and puts their rows under each other, with the columns of all of them.
+func (p *parser) union() tabular {
+	if p.peek(1).is("=") {
+		fail(p.now().position, "union with %s= is not supported", p.now())
+	}
+	legs := []token{p.name()}
+	for p.take(",") {
+		legs = append(legs, p.name())
+	}
+	return func(e *env) Table {
+		var out Table
+		var tables []Table
+		for _, leg := range legs {
+			t := e.table(leg.position, leg.text)
+			tables = append(tables, t)
+			for _, c := range t.Columns {
+				i := indexOf(out.Columns, c.Name)
+				if i >= 0 && out.Columns[i].Type != c.Type {
+					fail(leg.position, "union: the column %s is a %s and a %s", c.Name, out.Columns[i].Type, c.Type)
+				}
+				if i < 0 {
+					out.Columns = append(out.Columns, c)
+				}
+			}
+		}
+		for _, t := range tables {
+			for _, from := range t.Rows {
+				cells := make([]any, len(out.Columns))
+				for i, c := range out.Columns {
+					cells[i] = null(c.Type)
+					if j := indexOf(t.Columns, c.Name); j >= 0 {
+						cells[i] = from[j]
+					}
+				}
 				out.Rows = append(out.Rows, cells)
 			}
 		}
@@ -36,285 +102,177 @@ func parseWhere(p *parser) operator {
 	}
 }
 
-func parseExtend(p *parser) operator {
-	items := p.items()
-	return func(e *env, in Table) Table { return extend(e, in, items) }
+func parseWhere(p *parser) operator {
+	condition := p.expression()
+	return func(e *env, in Table) Table {
+		b := e.scope(in).bindAs(Bool, condition, "the condition of where")
+		out := Table{Columns: in.Columns}
+		for _, cells := range in.Rows {
+			if b.eval(row{cells: cells}) == true {
+				out.Rows = append(out.Rows, cells)
+			}
+		}
+		return out
+	}
 }
 
-// extend adds columns; one with the name of another replaces it, where it stands.
-func extend(e *env, in Table, items []item) Table {
-	s := e.scope(in)
-	outputs := make([]output, len(in.Columns))
-	for i, c := range in.Columns {
-		outputs[i] = output{c, s.bind(nameNode{-1, c.Name})}
+// output is a column that an operator makes, and how.
+type output struct {
+	column Column
+	value  bound
+}
+
+func columnsOf(outputs []output) []Column {
+	all := make([]Column, len(outputs))
+	for i, o := range outputs {
+		all[i] = o.column
 	}
-	names := newNamer(in.Columns)
-	said := map[string]bool{}
-	for _, it := range items {
-		b := s.bind(it.value)
-		name := it.name
-		if name == "" {
-			name = nameOf(it.value)
-		}
-		if said[name] {
-			fail(it.value.at(), "there are two columns %s", name)
-		}
-		i := -1
-		if name != "" {
-			said[name] = true
-			i = indexOf(in.Columns, name)
-		} else {
-			name = names.name(it)
-		}
-		if o := (output{Column{name, b.typ}, b}); i >= 0 {
-			outputs[i] = o
-		} else {
-			outputs = append(outputs, o)
-		}
+	return all
+}
+
+func evaluate(outputs []output, r row) []any {
+	cells := make([]any, len(outputs))
+	for i, o := range outputs {
+		cells[i] = o.value.eval(r)
 	}
-	return mapped(in, outputs)
+	return cells
 }
 
 // mapped makes a row of each row.
 func mapped(in Table, outputs []output) Table {
-	out := Table{Columns: columnsOf(outputs), serialized: in.serialized}
-	for i, cells := range in.Rows {
-		out.Rows = append(out.Rows, evaluate(outputs, row{cells, in.Rows, i}))
+	out := Table{Columns: columnsOf(outputs)}
+	for _, cells := range in.Rows {
+		out.Rows = append(out.Rows, evaluate(outputs, row{cells: cells}))
 	}
 	return out
+}
+
+// names are the columns that an operator makes, each once.
+type names map[string]bool
+
+// bind binds an item, and calls its column as it says, or as the column that it is, or as Kusto calls an aggregate of a column.
+func (n names) bind(s scope, it item) output {
+	b := s.bind(it.value)
+	name := it.name
+	if name == "" {
+		name = nameOf(it.value)
+	}
+	if name == "" {
+		fail(it.value.at(), "a name is wanted for what is calculated")
+	}
+	n.take(it.value.at(), name)
+	return output{Column{name, b.typ}, b}
+}
+
+func (n names) take(at int, name string) {
+	if n[name] {
+		fail(at, "there are two columns %s", name)
+	}
+	n[name] = true
+}
+
+func nameOf(n node) string {
+	switch n := n.(type) {
+	case nameNode:
+		return n.name
+	case callNode:
+		a, ok := aggregates[n.name]
+		if !ok {
+			return ""
+		}
+		if len(n.args) > 0 {
+			if column, ok := n.args[0].(nameNode); ok {
+				return n.name + "_" + column.name
+			}
+		}
+		if a.values == 0 {
+			return n.name + "_"
+		}
+	}
+	return ""
+}
+
+// parseExtend reads columns to add; one with the name of another replaces it, where it stands.
+func parseExtend(p *parser) operator {
+	items := p.items()
+	return func(e *env, in Table) Table {
+		s := e.scope(in)
+		var outputs []output
+		for _, c := range in.Columns {
+			outputs = append(outputs, output{c, s.bind(nameNode{-1, c.Name})})
+		}
+		said := names{}
+		for _, it := range items {
+			o := said.bind(s, it)
+			if i := indexOf(in.Columns, o.column.Name); i >= 0 {
+				outputs[i] = o
+			} else {
+				outputs = append(outputs, o)
+			}
+		}
+		return mapped(in, outputs)
+	}
 }
 
 func parseProject(p *parser) operator {
 	items := p.items()
-	return func(e *env, in Table) Table { return mapped(in, projected(e.scope(in), items)) }
-}
-
-func projected(s scope, items []item) []output {
-	var outputs []output
-	names := newNamer(nil)
-	for _, it := range items {
-		b := s.bind(it.value)
-		outputs = append(outputs, output{Column{names.name(it), b.typ}, b})
-	}
-	return outputs
-}
-
-func parseProjectAway(p *parser) operator {
-	names := p.names()
-	return func(e *env, in Table) Table { return kept(e, in, names, false) }
-}
-
-func parseProjectKeep(p *parser) operator {
-	names := p.names()
-	return func(e *env, in Table) Table { return kept(e, in, names, true) }
-}
-
-// kept keeps the columns that match, or those that don't.
-func kept(e *env, in Table, names []token, keep bool) Table {
-	matches := make([]bool, len(in.Columns))
-	for _, name := range names {
-		pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(name.text), `\*`, ".*") + "$")
-		found := false
-		for i, c := range in.Columns {
-			if pattern.MatchString(c.Name) {
-				matches[i], found = true, true
-			}
-		}
-		if !found && !strings.Contains(name.text, "*") {
-			fail(name.position, "there is no column %s", name.text)
-		}
-	}
-	var items []item
-	for i, c := range in.Columns {
-		if matches[i] == keep {
-			items = append(items, item{c.Name, nameNode{-1, c.Name}})
-		}
-	}
-	return mapped(in, projected(e.scope(in), items))
-}
-
-func parseProjectRename(p *parser) operator {
-	items := p.items()
 	return func(e *env, in Table) Table {
-		out := in
-		out.Columns = slices.Clone(in.Columns)
+		var outputs []output
+		said := names{}
 		for _, it := range items {
-			old, ok := it.value.(nameNode)
-			if !ok || it.name == "" {
-				fail(it.value.at(), "project-rename wants new = old")
-			}
-			i := indexOf(in.Columns, old.name)
-			if i < 0 || indexOf(out.Columns, it.name) >= 0 {
-				fail(it.value.at(), "%s can't be renamed to %s", old.name, it.name)
-			}
-			out.Columns[i].Name = it.name
+			outputs = append(outputs, said.bind(e.scope(in), it))
 		}
-		return out
+		return mapped(in, outputs)
 	}
 }
 
-func parseDistinct(p *parser) operator {
-	items := p.items()
+// parseSort reads by expression [asc|desc]. It sorts down, with nulls last, unless it is said otherwise.
+func parseSort(p *parser) operator {
+	p.need("by")
+	by := p.expression()
+	ascending := p.take("asc")
+	if !ascending {
+		p.take("desc")
+	}
+	if p.is(",") {
+		fail(p.now().position, "a second expression to sort by is not supported")
+	}
 	return func(e *env, in Table) Table {
-		all := items
-		if _, star := items[0].value.(starNode); star && len(items) == 1 {
-			all = nil
-			for _, c := range in.Columns {
-				all = append(all, item{c.Name, nameNode{-1, c.Name}})
-			}
+		b := e.scope(in).bind(by)
+		if b.typ == Dynamic {
+			fail(by.at(), "rows are sorted by a dynamic: cast it")
 		}
-		keys := bindKeys(e.scope(in), newNamer(nil), all)
-		out := Table{Columns: columnsOf(keys)}
-		for _, rows := range group(in, keys) {
-			out.Rows = append(out.Rows, evaluate(keys, row{cells: rows[0]}))
-		}
-		return out
-	}
-}
-
-func parseCount(*parser) operator {
-	return func(_ *env, in Table) Table {
-		return Table{Columns: []Column{{"Count", Long}}, Rows: [][]any{{int64(len(in.Rows))}}}
-	}
-}
-
-// sortKey is an expression to sort by. It sorts down, and nulls last, unless it is said otherwise.
-type sortKey struct {
-	value                 node
-	ascending, nullsFirst bool
-}
-
-func (p *parser) sortKeys() []sortKey {
-	p.needWord("by")
-	var keys []sortKey
-	for {
-		k := sortKey{value: p.expression()}
-		if p.takeWord("asc") {
-			k.ascending, k.nullsFirst = true, true
-		} else {
-			p.takeWord("desc")
-		}
-		if p.takeWord("nulls") {
-			k.nullsFirst = p.takeWord("first")
-			if !k.nullsFirst {
-				p.needWord("last")
-			}
-		}
-		keys = append(keys, k)
-		if !p.take(",") {
-			return keys
-		}
-	}
-}
-
-func sorted(e *env, in Table, keys []sortKey) Table {
-	s := e.scope(in)
-	by := make([]bound, len(keys))
-	for i, k := range keys {
-		if by[i] = s.bind(k.value); by[i].typ == Dynamic {
-			fail(k.value.at(), "rows are sorted by a dynamic: cast it")
-		}
-	}
-	out := in
-	out.Rows, out.serialized = slices.Clone(in.Rows), true
-	slices.SortStableFunc(out.Rows, func(a, b []any) int {
-		for i, k := range keys {
-			if order := k.compare(by[i].eval(row{cells: a}), by[i].eval(row{cells: b})); order != 0 {
+		out := Table{Columns: in.Columns, Rows: slices.Clone(in.Rows)}
+		slices.SortStableFunc(out.Rows, func(x, y []any) int {
+			order := compareWithNulls(b.eval(row{cells: x}), b.eval(row{cells: y}))
+			if ascending {
 				return order
 			}
-		}
-		return 0
-	})
-	return out
-}
-
-// compare orders two values, with nulls and NaN together at the end that is said, null outermost.
-func (k sortKey) compare(a, b any) int {
-	rank := func(value any) int {
-		switch {
-		case value == nil:
-			return 2
-		case isNaN(value):
-			return 1
-		}
-		return 0
-	}
-	if order := cmp.Compare(rank(a), rank(b)); order != 0 || rank(a) > 0 {
-		if k.nullsFirst {
 			return -order
-		}
-		return order
+		})
+		return out
 	}
-	order, _ := compare(a, b)
-	if k.ascending {
-		return order
-	}
-	return -order
 }
 
-func parseSort(p *parser) operator {
-	keys := p.sortKeys()
-	return func(e *env, in Table) Table { return sorted(e, in, keys) }
+// compareWithNulls orders two values, null before the rest, of which NaN is the least.
+func compareWithNulls(a, b any) int {
+	if a == nil || b == nil {
+		return toInt(a != nil) - toInt(b != nil)
+	}
+	return compare(a, b)
 }
 
+// parseTop reads number by expression [asc|desc].
 func parseTop(p *parser) operator {
-	most := p.expression()
-	keys := p.sortKeys()
-	if len(keys) > 1 {
-		fail(keys[1].value.at(), "top sorts by one expression")
+	t := p.next()
+	most, ok := t.value.(int64)
+	if !ok {
+		fail(t.position, "the number of rows is not written as a whole number from zero on")
 	}
-	return func(e *env, in Table) Table { return first(e, sorted(e, in, keys), most) }
-}
-
-func parseTake(p *parser) operator {
-	most := p.expression()
-	return func(e *env, in Table) Table { return first(e, in, most) }
-}
-
-func first(e *env, in Table, most node) Table {
-	n := scope{env: e}.constant(most, Long, "the number of rows").(int64)
-	if n < 0 {
-		fail(most.at(), "the number of rows is negative")
-	}
-	in.Rows = in.Rows[:min(n, int64(len(in.Rows)))]
-	return in
-}
-
-func parseSerialize(p *parser) operator {
-	var items []item
-	if !p.is("|") && !p.is(";") && !p.is(")") && p.now().kind != endToken {
-		items = p.items()
-	}
+	sort := parseSort(p)
 	return func(e *env, in Table) Table {
-		in.serialized = true
-		return extend(e, in, items)
-	}
-}
-
-// parseRender reads render kind [with (name=value, …)].
-func parseRender(p *parser) operator {
-	r := &Render{Kind: p.name().text, With: map[string]string{}}
-	if p.takeWord("with") {
-		p.need("(")
-		for !p.take(")") {
-			name := p.name().text
-			p.need("=")
-			value := p.next()
-			if r.With[name] = value.text; value.kind == literalToken {
-				r.With[name] = toText(value.value)
-			}
-			for p.is(",") && p.peek(2).text != "=" { // several columns
-				p.next()
-				r.With[name] += "," + p.next().text
-			}
-			p.take(",")
-		}
-	}
-	if p.is("|") {
-		fail(p.now().position, "render is not the last operator")
-	}
-	return func(_ *env, in Table) Table {
-		in.Render = r
-		return in
+		out := sort(e, in)
+		out.Rows = out.Rows[:min(most, int64(len(out.Rows)))]
+		return out
 	}
 }

@@ -134,11 +134,11 @@ func admitCriterion(c props, target string) error {
 		operators = departures
 	}
 	if !slices.Contains(operators, c.str("operator")) {
-		return invalidAlert("The operator '%s' of the criterion '%s' is not one of %s.", 
+		return invalidAlert("The operator '%s' of the criterion '%s' is not one of %s.",
 			c.str("operator"), c.str("name"), strings.Join(operators, ", "))
 	}
 	if !slices.Contains(aggregations, c.str("timeAggregation")) {
-		return invalidAlert("The time aggregation '%s' of the criterion '%s' is not one of %s.", 
+		return invalidAlert("The time aggregation '%s' of the criterion '%s' is not one of %s.",
 			c.str("timeAggregation"), c.str("name"), strings.Join(aggregations, ", "))
 	}
 	least, of := c.num("failingPeriods.minFailingPeriodsToAlert"), c.num("failingPeriods.numberOfEvaluationPeriods")

@@ -88,7 +88,7 @@ func (p *azureNative) Create(_ context.Context, req plugin.CreateRequest) (plugi
 		return plugin.CreateResponse{Properties: p.preview(k, req.Properties, nil)}, nil
 	}
 	r := &Resource{Type: string(req.Type), ID: k.id(plainMap(req.Properties))}
-	lost, err := p.server.mutate(func() error { return p.server.world.put(k, r, req.Properties, true) })
+	lost, err := p.server.mutate(req.URN, func() error { return p.server.world.put(k, r, req.Properties, true) })
 	if err != nil {
 		return plugin.CreateResponse{}, err
 	}
@@ -108,7 +108,7 @@ func (p *azureNative) Update(_ context.Context, req plugin.UpdateRequest) (plugi
 		return plugin.UpdateResponse{Properties: p.preview(k, req.NewInputs, req.OldOutputs)}, nil
 	}
 	r := &Resource{Type: string(req.Type), ID: string(req.ID)}
-	lost, err := p.server.mutate(func() error {
+	lost, err := p.server.mutate(req.URN, func() error {
 		if err := k.refuseChange(plainMap(req.OldInputs), plainMap(req.NewInputs)); err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func (p *azureNative) Update(_ context.Context, req plugin.UpdateRequest) (plugi
 
 // Delete is quiet about what is gone already, as Azure is.
 func (p *azureNative) Delete(_ context.Context, req plugin.DeleteRequest) (plugin.DeleteResponse, error) {
-	lost, err := p.server.mutate(func() error { return p.server.world.remove(string(req.ID)) })
+	lost, err := p.server.mutate(req.URN, func() error { return p.server.world.remove(string(req.ID)) })
 	if err == nil && lost {
 		err = fmt.Errorf("deleting %s: %s", req.ID, connectionLost)
 	}

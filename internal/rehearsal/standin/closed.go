@@ -61,9 +61,12 @@ func (w *World) reach(service *Resource, subnet string) error {
 	return fmt.Errorf("%s (%s)", wall.denied, service.name())
 }
 
-// reachFromHere is reach for what azure-native does itself past Azure Resource Manager, from where Pulumi runs. A rehearsal can't know at which public
-// address that is: one that is let in may be it.
+// reachFromHere is reach for what azure-native does itself past Azure Resource Manager, from where Pulumi runs. A rehearsal can't know where that is:
+// it may be at a public address that is let in or, where none is, in a network that reaches the service.
 func (w *World) reachFromHere(service *Resource) error {
+	if isShut(service) && slices.ContainsFunc(w.each("network:Subnet"), func(subnet *Resource) bool { return w.reach(service, subnet.ID) == nil }) {
+		return nil
+	}
 	rules := service.in().object(firewalls[strings.ToLower(typeOf(service.ID))].rules)
 	if !isShut(service) && len(rules.objects("ipRules")) > 0 {
 		return nil

@@ -113,7 +113,7 @@ func streamsOf(r *Resource) ([]string, error) {
 var (
 	facilities = strings.Fields("* alert audit auth authpriv clock cron daemon ftp kern local0 local1 local2 local3 local4 local5 local6 local7 " +
 		"lpr mail mark news nopri ntp syslog user uucp")
-	logLevels  = []string{"*", "Debug", "Info", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency"}
+	logLevels = []string{"*", "Debug", "Info", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency"}
 )
 
 func syslogUnknown(source props) []string {

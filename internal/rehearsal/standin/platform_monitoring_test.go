@@ -283,8 +283,9 @@ func TestAResourceHasFiveSettingsAndNoMore(t *testing.T) {
 func TestACategoryThatIsOffIsFreeForAnotherSetting(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("vault logs")
-	r.mustCreate(planned(t, "vault logs").with("metrics", nil).with("logs", l{m{"category": "AuditEvent", "enabled": false}, category("AzurePolicyEvaluationDetails")}))
-	r.mustCreate(planned(t, "vault logs").with("name", "audit").with("logs", l{group("audit")}))
+	off := l{m{"category": "AllMetrics", "enabled": false}}
+	r.mustCreate(planned(t, "vault logs").with("metrics", off).with("logs", l{m{"category": "AuditEvent", "enabled": false}, category("AzurePolicyEvaluationDetails")}))
+	r.mustCreate(planned(t, "vault logs").with("name", "audit").with("logs", l{group("audit")})) // and with the metrics
 }
 
 func TestACollectionRuleInUseIsNotDeleted(t *testing.T) {

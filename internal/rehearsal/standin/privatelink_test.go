@@ -188,6 +188,31 @@ func TestAnEndpointInAnotherNetworkIsNoWay(t *testing.T) {
 	}
 }
 
+func TestAnEndpointWhoseZoneIsNotLinkedIsNoWay(t *testing.T) {
+	r := rehearse(t, Faults{})
+	r.upTo("app")
+	r.change(planned(t, "vault"), "properties.publicNetworkAccess", "disabled")
+	for _, name := range []string{"vault-pe zone", "vault-pe", "vault-pe names"} {
+		r.mustCreate(planned(t, name))
+	}
+	if _, err := r.create(planned(t, "app")); err == nil || !strings.Contains(err.Error(), "ForbiddenByConnection") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnEndpointToFilesIsNoWayToBlobs(t *testing.T) {
+	r := rehearse(t, Faults{})
+	r.upTo("configuration")
+	r.change(planned(t, "storage"), "publicNetworkAccess", "Disabled")
+	r.mustCreate(endpoint("file-pe", storageID, "file"))
+	for _, p := range namesOf("file-pe", "privatelink.file.core.windows.net") {
+		r.mustCreate(p)
+	}
+	if _, err := r.create(planned(t, "configuration")); err == nil || !strings.Contains(err.Error(), "AuthorizationFailure") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAScriptOutsideOfTheNetworkNeverReadsAClosedVault(t *testing.T) {
 	for _, rules := range []m{{"defaultAction": "Deny"}, {"defaultAction": "Deny", "ipRules": l{m{"value": "203.0.113.4"}}}} {
 		r := rehearse(t, Faults{})

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/blang/semver"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -24,6 +25,11 @@ type Faults struct {
 	FailAt   int // this call fails with an internal error of Azure's and changes nothing
 	Throttle int // every such call is answered 429 first, and retried as the real provider does
 	DieAt    int // this call does its work in the World, but its answer is lost
+
+	// Strike holds the logical names of resources of which the next call fails as with FailAt, or as with DieAt where StrikeLate is set. A name
+	// is taken out when its call came, so that one Faults after the other goes on with those that are left.
+	Strike     map[string]bool
+	StrikeLate bool
 
 	SlowRoles bool // a role is not known to other services before the next Server: Azure takes up to ten minutes to tell them
 }
@@ -122,16 +128,17 @@ func (s *Server) Close() error {
 	return errors.Join(append(errs, s.world.end())...)
 }
 
-// mutate numbers a mutating call and runs it, unless a fault comes in between. It reports whether the answer is lost.
-func (s *Server) mutate(call func() error) (lost bool, err error) {
+// mutate numbers a mutating call for a resource and runs it, unless a fault comes in between. It reports whether the answer is lost.
+func (s *Server) mutate(urn resource.URN, call func() error) (lost bool, err error) {
 	s.mu.Lock()
 	s.calls++
-	n := s.calls
+	n, struck := s.calls, s.faults.Strike[urn.Name()]
+	delete(s.faults.Strike, urn.Name())
 	s.mu.Unlock()
 
 	answer := func(attempt int) error {
 		switch {
-		case n == s.faults.FailAt:
+		case n == s.faults.FailAt, struck && !s.faults.StrikeLate:
 			return refusal("InternalServerError", "The server encountered an internal error. Please retry the request. (call %d, on purpose)", n)
 		case s.faults.Throttle > 0 && n%s.faults.Throttle == 0 && attempt == 0:
 			return errThrottled
@@ -141,7 +148,7 @@ func (s *Server) mutate(call func() error) (lost bool, err error) {
 	for attempt := 0; ; attempt++ {
 		err = answer(attempt)
 		if !errors.Is(err, errThrottled) {
-			return n == s.faults.DieAt && err == nil, err
+			return (n == s.faults.DieAt || struck) && err == nil, err
 		}
 		s.mu.Lock()
 		s.throttled++
