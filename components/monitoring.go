@@ -94,7 +94,7 @@ func newInsights(ctx *pulumi.Context, name string, args *MonitoringArgs, azureNa
 		Tags:                args.tags(),
 	}, parent)
 	if err != nil {
-		return nil, pulumi.StringOutput{}, fmt.Errorf("Application Insights: %w", err)
+		return nil, pulumi.StringOutput{}, fmt.Errorf("insights: %w", err)
 	}
 	return workspace, pulumi.ToSecret(component.ConnectionString).(pulumi.StringOutput), nil
 }

@@ -48,7 +48,7 @@ func (a *aks) newCluster(roles []pulumi.Resource) error {
 		return err
 	}
 	if err := a.newContainerInsights(); err != nil {
-		return fmt.Errorf("Container Insights: %w", err)
+		return fmt.Errorf("insights: %w", err)
 	}
 	return a.newMaintenanceWindows()
 }

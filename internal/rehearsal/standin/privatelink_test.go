@@ -266,21 +266,24 @@ func TestASecretOfAClosedVaultIsMadeAndNotDeleted(t *testing.T) {
 	}
 }
 
-func TestAClosedAccountTakesBlobsFromNowhereAndADenyingOneFromItsAddresses(t *testing.T) {
+func TestAClosedAccountTakesBlobsFromInsideOnlyAndADenyingOneFromItsAddresses(t *testing.T) {
 	for _, c := range []struct {
 		path  string
 		value any
+		way   int
 		want  bool
 	}{
-		{"publicNetworkAccess", "Disabled", false},
-		{"networkRuleSet", m{"defaultAction": "Deny"}, false},
-		{"networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4", "action": "Allow"}}}, true},
-		{"networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4/30", "action": "Allow"}}}, true},
-		{"networkRuleSet", m{"defaultAction": "Allow"}, true},
+		{"publicNetworkAccess", "Disabled", 0, false},
+		{"publicNetworkAccess", "Disabled", 3, false},
+		{"publicNetworkAccess", "Disabled", 4, true},
+		{"networkRuleSet", m{"defaultAction": "Deny"}, 4, false},
+		{"networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4", "action": "Allow"}}}, 0, true},
+		{"networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4/30", "action": "Allow"}}}, 0, true},
+		{"networkRuleSet", m{"defaultAction": "Allow"}, 0, true},
 	} {
 		r := rehearse(t, Faults{})
 		blob := r.upTo("flux")["blob"]
-		r.way("blob", 4)
+		r.way("blob", c.way)
 		r.change(planned(t, "storage"), c.path, c.value)
 		if _, err := r.create(planned(t, "blob").with("blobName", "other")); (err == nil) != c.want || err != nil && !strings.Contains(err.Error(), "AuthorizationFailure") {
 			t.Errorf("%s %v: got %v", c.path, c.value, err)

@@ -132,8 +132,11 @@ func (s *Server) Close() error {
 func (s *Server) mutate(urn resource.URN, call func() error) (lost bool, err error) {
 	s.mu.Lock()
 	s.calls++
-	n, struck := s.calls, s.faults.Strike[urn.Name()]
-	delete(s.faults.Strike, urn.Name())
+	n, struck := s.calls, false
+	if len(s.faults.Strike) > 0 {
+		struck = s.faults.Strike[urn.Name()]
+		delete(s.faults.Strike, urn.Name())
+	}
 	s.mu.Unlock()
 
 	answer := func(attempt int) error {
