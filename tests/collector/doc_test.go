@@ -1,8 +1,8 @@
 // Package collector runs the configuration of the OpenTelemetry Collector in the collector itself, on pages as the brokers serve them. It is a
 // module of its own, so that the collector's libraries stay out of the program's.
 //
-// Two parts are not the real ones, because no proxy serves their modules: the exporter azuremonitor and the receiver tlscheck. In their place
-// are stand-ins that take the same settings; what they give and make of data is written after their sources.
+// Two parts are not the real ones: the exporter azuremonitor, which would want Azure, and the receiver tlscheck. In their place are stand-ins that
+// take the same settings; what they give and make of data is written after their sources.
 package collector
 
 import (
@@ -136,6 +136,8 @@ func start(t *testing.T, c assets.Collector, edit func(string) string) running {
 	if c.Broker == assets.CollectedVerneMQ {
 		text = replaced(t, text, fmt.Sprintf("127.0.0.1:%d", assets.CollectorPushPort), push)
 	}
+	// Targets would first be looked for after five seconds.
+	text = replaced(t, text, "  prometheus:\n", "  prometheus:\n    discovery_reload_on_startup: true\n")
 	if edit != nil {
 		text = edit(text)
 	}

@@ -89,7 +89,7 @@ func TestHiveMQIsFoundInTheCluster(t *testing.T) {
 	api, _ := node(t, "127.0.0.1:0", c)
 	r := start(t, assets.Collector{Broker: assets.CollectedHiveMQ, Certificate: "mqtt.dev.example:8883"}, func(text string) string {
 		text = replaced(t, text, "$$1:9399", "$$1:"+port)
-		const role = "            - role: pod\n"
+		const role = "kubernetes_sd_configs:\n            - role: pod\n"
 		return replaced(t, text, role, role+"              api_server: http://"+api+"\n")
 	})
 	r.counting(t, len(pages))
