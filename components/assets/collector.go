@@ -33,7 +33,7 @@ const (
 	CollectorPushPort   = 4318  // OTLP over HTTP on loopback, with VerneMQ only: see MetricNodesRunning
 )
 
-// CollectorRole is the AppRoleName of every row.
+// CollectorRole is the AppRoleName of every row. Its AppRoleInstance is the node, where the collector has asked one.
 const CollectorRole = "mqtt-broker"
 
 // The metrics, which have the same name and meaning with every broker. Each data point is one row of the table AppMetrics, with its value in
