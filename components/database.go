@@ -14,7 +14,7 @@ const databaseType = "amora:foundation:Database"
 const (
 	databaseAdmin = "mqttadmin"   // owns the schema
 	databaseName  = "mqtt"        // holds users and topic rules
-	databaseRole  = "mqtt_broker" // what brokers log in as; may only read
+	databaseRoles = "mqtt_broker" // group of the roles that brokers log in as; may only read
 )
 
 // DatabaseSize is what decides the price and the resilience of a Database.
@@ -26,6 +26,14 @@ type DatabaseSize struct {
 	BackupDays  int    // 7 to 35
 	Zone        string // availability zone of the primary, "" where the region has none
 	StandbyZone string // availability zone of the hot standby, "" for no high availability
+	GeoBackup   bool   // backups are copied to the paired region; can't be changed later
+}
+
+// DatabaseRestore is the backup that a server begins with.
+type DatabaseRestore struct {
+	ServerID pulumi.StringInput // ARM id of the server whose backup it is
+	Time     string             // of the backup, RFC 3339 in UTC
+	Geo      bool               // from the copy in this region of the backups of a server in another one
 }
 
 // DatabaseArgs is what a Database is made of.
@@ -36,7 +44,9 @@ type DatabaseArgs struct {
 	NetworkID pulumi.StringInput // ARM id of the virtual network
 	SubnetID  pulumi.StringInput // ARM id of a subnet delegated to PostgreSQL
 	Size      DatabaseSize
-	Vault     *Vault // takes the passwords
+	Restore   *DatabaseRestore // nil: it begins empty
+	Rotation  string           // another mark makes other passwords
+	Vault     *Vault           // takes the passwords
 	Guard     Guard
 }
 
@@ -49,11 +59,21 @@ type Database struct {
 	Host              pulumi.StringOutput `pulumi:"host"`
 	AdminPasswordURL  pulumi.StringOutput `pulumi:"adminPasswordUrl"`  // vault secret of the server's administrator
 	BrokerPasswordURL pulumi.StringOutput `pulumi:"brokerPasswordUrl"` // vault secret of the brokers' read-only role
+
+	placement Placement
+	name      pulumi.StringOutput
+	zone      *network.PrivateZone
+	contents  []pulumi.Resource // the server is busy before these are there
+	admin     pulumi.StringOutput
+	broker    pulumi.StringOutput
+
+	role                      pulumi.StringOutput // that has the brokers' password
+	adminPinned, brokerPinned pulumi.StringOutput // vault secrets in the version of this deployment
 }
 
 // NewDatabase registers the server, its database, its private DNS zone, and both passwords in the vault.
 func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
-	d := &Database{}
+	d := &Database{placement: args.Placement}
 	if err := ctx.RegisterComponentResourceV2(databaseType, name, pulumi.Map{"sku": pulumi.String(args.Size.SKU)}, d, opts...); err != nil {
 		return nil, err
 	}
@@ -62,16 +82,16 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err != nil {
 		return nil, fmt.Errorf("private DNS zone: %w", err)
 	}
-	admin, err := newPassword(ctx, name+"-admin-password", args.Guard, parent)
-	if err != nil {
+	d.zone = zone
+	if d.admin, err = newPassword(ctx, name+"-admin-password", args.Rotation, parent); err != nil {
 		return nil, err
 	}
-	broker, err := newPassword(ctx, name+"-broker-password", args.Guard, parent)
-	if err != nil {
+	if d.broker, err = newPassword(ctx, name+"-broker-password", args.Rotation, parent); err != nil {
 		return nil, err
 	}
-	server, err := postgresql.NewServer(ctx, name+"-server", serverArgs(args, zone, admin),
+	server, err := postgresql.NewServer(ctx, name+"-server", serverArgs(args, zone, d.admin),
 		append(args.Guard.options(parent, "resourceGroupName", "serverName", "location", "administratorLogin", "createMode",
+			"sourceServerResourceId", "pointInTimeUTC", "backup.geoRedundantBackup",
 			"network.delegatedSubnetResourceId", "network.privateDnsZoneArmResourceId"),
 			// A failover swaps the two zones; putting them back would be a second failover.
 			pulumi.IgnoreChanges([]string{"availabilityZone", "highAvailability.standbyAvailabilityZone"}),
@@ -80,37 +100,55 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	database, err := newDatabaseContents(ctx, name, args, server, parent)
-	if err != nil {
+	if err := d.newContents(ctx, name, args, server, parent); err != nil {
 		return nil, err
 	}
-	if d.AdminPasswordURL, err = newVaultSecret(ctx, name+"-admin-secret", args.Placement, args.Vault, "database-admin-password", admin, parent); err != nil {
-		return nil, err
-	}
-	if d.BrokerPasswordURL, err = newVaultSecret(ctx, name+"-broker-secret", args.Placement, args.Vault, "database-broker-password", broker, parent); err != nil {
+	if err := d.store(ctx, name, args.Placement, args.Vault, d, parent); err != nil {
 		return nil, err
 	}
 	if err := newDiagnostics(ctx, name, args.Placement, server.ID(), allLogs, parent); err != nil {
 		return nil, err
 	}
-	d.ID, d.DatabaseID = server.ID().ToStringOutput(), database.ID().ToStringOutput()
+	d.ID, d.name = server.ID().ToStringOutput(), server.Name
 	named := args.Guard.kept("database", "name", args.Name, server.Name)
 	located := args.Guard.kept("database", "location", pulumi.String(args.Location), server.Location)
 	// Whoever has the host may use the database: it is known once the database is there.
-	d.Host = pulumi.All(server.FullyQualifiedDomainName, named, located, database.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
+	d.Host = pulumi.All(server.FullyQualifiedDomainName, named, located, d.DatabaseID).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"id": d.ID, "databaseId": d.DatabaseID, "host": d.Host})
 }
 
-// newPassword makes 32 letters and digits: long enough without characters that a connection string or a shell would eat.
-func newPassword(ctx *pulumi.Context, name string, guard Guard, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+// store puts the passwords of a server, which may be another one's replica, into a vault.
+func (d *Database) store(ctx *pulumi.Context, name string, place Placement, vault *Vault, source *Database, parent pulumi.ResourceOption) error {
+	admin, err := newNamedSecret(ctx, name+"-admin-secret", place, vault, pulumi.String("database-admin-password"), source.admin, parent)
+	if err != nil {
+		return err
+	}
+	broker, err := newNamedSecret(ctx, name+"-broker-secret", place, vault, pulumi.String("database-broker-password"), source.broker, parent)
+	d.AdminPasswordURL, d.adminPinned = admin.newest, admin.pinned
+	d.BrokerPasswordURL, d.brokerPinned, d.role = broker.newest, broker.pinned, brokerRole(source.broker)
+	return err
+}
+
+// newPassword makes 32 letters and digits: long enough without characters that a connection string or a shell would eat. It is not protected:
+// the server takes a new one at any time.
+func newPassword(ctx *pulumi.Context, name, rotation string, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
 	password, err := random.NewRandomPassword(ctx, name, &random.RandomPasswordArgs{
 		Length: pulumi.Int(32), Special: pulumi.Bool(false),
 		MinLower: pulumi.Int(1), MinUpper: pulumi.Int(1), MinNumeric: pulumi.Int(1), // Azure wants three kinds of characters
-	}, guard.options(parent)...)
+		Keepers: keepers(rotation),
+	}, parent)
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("password %s: %w", name, err)
 	}
 	return pulumi.ToSecret(password.Result).(pulumi.StringOutput), nil
+}
+
+// keepers make another secret for another mark. The empty mark is that of stacks which never rotated.
+func keepers(rotation string) pulumi.StringMap {
+	if rotation == "" {
+		return nil
+	}
+	return pulumi.StringMap{"rotation": pulumi.String(rotation)}
 }
 
 func serverArgs(args *DatabaseArgs, zone *network.PrivateZone, password pulumi.StringInput) *postgresql.ServerArgs {
@@ -124,7 +162,7 @@ func serverArgs(args *DatabaseArgs, zone *network.PrivateZone, password pulumi.S
 		AdministratorLoginPassword: password.ToStringOutput().ToStringPtrOutput(),
 		Sku:                        &postgresql.SkuArgs{Name: pulumi.String(args.Size.SKU), Tier: pulumi.String(args.Size.Tier)},
 		Storage:                    &postgresql.StorageArgs{StorageSizeGB: pulumi.Int(args.Size.StorageGB), AutoGrow: pulumi.String("Enabled")},
-		Backup:                     &postgresql.BackupTypeArgs{BackupRetentionDays: pulumi.Int(args.Size.BackupDays), GeoRedundantBackup: pulumi.String("Disabled")},
+		Backup:                     &postgresql.BackupTypeArgs{BackupRetentionDays: pulumi.Int(args.Size.BackupDays), GeoRedundantBackup: enabled(args.Size.GeoBackup)},
 		HighAvailability:           &postgresql.HighAvailabilityArgs{Mode: pulumi.String("Disabled")},
 		Network: &postgresql.NetworkArgs{
 			DelegatedSubnetResourceId:   args.SubnetID.ToStringOutput().ToStringPtrOutput(),
@@ -143,10 +181,27 @@ func serverArgs(args *DatabaseArgs, zone *network.PrivateZone, password pulumi.S
 			Mode: pulumi.String("ZoneRedundant"), StandbyAvailabilityZone: pulumi.String(args.Size.StandbyZone),
 		}
 	}
+	if r := args.Restore; r != nil {
+		server.CreateMode = pulumi.String("PointInTimeRestore")
+		if r.Geo {
+			server.CreateMode = pulumi.String("GeoRestore")
+		}
+		server.SourceServerResourceId = r.ServerID.ToStringOutput().ToStringPtrOutput()
+		server.PointInTimeUTC = pulumi.String(r.Time)
+	}
 	return server
 }
 
-func newDatabaseContents(ctx *pulumi.Context, name string, args *DatabaseArgs, server *postgresql.Server, parent pulumi.ResourceOption) (*postgresql.Database, error) {
+// enabled is Azure's word for a choice.
+func enabled(yes bool) pulumi.String {
+	if yes {
+		return "Enabled"
+	}
+	return "Disabled"
+}
+
+// newContents registers what is on the server. A restored one has its database already, and Azure makes none twice.
+func (d *Database) newContents(ctx *pulumi.Context, name string, args *DatabaseArgs, server *postgresql.Server, parent pulumi.ResourceOption) error {
 	extensions, err := postgresql.NewConfiguration(ctx, name+"-extensions", &postgresql.ConfigurationArgs{
 		ResourceGroupName: args.ResourceGroup,
 		ServerName:        server.Name,
@@ -155,7 +210,11 @@ func newDatabaseContents(ctx *pulumi.Context, name string, args *DatabaseArgs, s
 		Value:             pulumi.String("PGCRYPTO"), // bcrypt in SQL: users are added, and checked by other brokers, with it
 	}, args.Guard.options(parent, "resourceGroupName", "serverName", "configurationName")...)
 	if err != nil {
-		return nil, fmt.Errorf("server parameter azure.extensions: %w", err)
+		return fmt.Errorf("server parameter azure.extensions: %w", err)
+	}
+	if d.contents = []pulumi.Resource{extensions}; args.Restore != nil {
+		d.DatabaseID = pulumi.Sprintf("%s/databases/%s", server.ID(), databaseName)
+		return nil
 	}
 	database, err := postgresql.NewDatabase(ctx, name+"-database", &postgresql.DatabaseArgs{
 		ResourceGroupName: args.ResourceGroup,
@@ -167,7 +226,8 @@ func newDatabaseContents(ctx *pulumi.Context, name string, args *DatabaseArgs, s
 		// The server answers ServerBusy to a second change while the first one runs.
 		pulumi.DependsOn([]pulumi.Resource{extensions}))...)
 	if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
+		return fmt.Errorf("database: %w", err)
 	}
-	return database, nil
+	d.DatabaseID, d.contents = database.ID().ToStringOutput(), append(d.contents, database)
+	return nil
 }

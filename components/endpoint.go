@@ -13,7 +13,8 @@ const endpointType = "amora:edge:Endpoint"
 type EndpointArgs struct {
 	Zone            *Zone
 	Record          string             // of MQTT clients, relative to the zone; "@" is the zone itself
-	Address         pulumi.StringInput // public IPv4 address
+	Address         pulumi.StringInput // public IPv4 address …
+	TrafficManager  *TrafficManager    // … or what chooses one; nil: Address
 	WebSocketRecord string             // of WebSocket clients
 	WebSocketHost   pulumi.StringInput // host name that serves them
 	After           []pulumi.Resource  // what has to be there before a name moves, beyond what the values wait for
@@ -30,11 +31,16 @@ type Endpoint struct {
 // NewEndpoint registers the names.
 func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...pulumi.ResourceOption) (*Endpoint, error) {
 	e := &Endpoint{}
-	if err := ctx.RegisterComponentResourceV2(endpointType, name, pulumi.Map{"address": args.Address}, e, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(endpointType, name, pulumi.Map{"record": pulumi.String(args.Record)}, e, opts...); err != nil {
 		return nil, err
 	}
 	parent, after := pulumi.Parent(e), pulumi.DependsOn(args.After)
 	address, err := newRecord(ctx, name+"-address", args.Zone, args.Record, "A", func(r *network.RecordSetArgs) {
+		if args.TrafficManager != nil {
+			// An alias, since the name may be the zone's own, which can't be a CNAME.
+			r.TargetResource = &network.SubResourceArgs{Id: args.TrafficManager.ID.ToStringPtrOutput()}
+			return
+		}
 		r.ARecords = network.ARecordArray{&network.ARecordArgs{Ipv4Address: args.Address.ToStringOutput().ToStringPtrOutput()}}
 	}, parent, after)
 	if err != nil {

@@ -99,18 +99,18 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 
 // FrontDoorRouteArgs is what a FrontDoorRoute is made of.
 type FrontDoorRouteArgs struct {
-	FrontDoor  *FrontDoor
-	OriginHost pulumi.StringInput // HTTPS host that serves assets.WebSocketPath and assets.EdgeHealthPath
+	FrontDoor *FrontDoor
+	Origins   []Region // at HTTPS hosts that serve assets.WebSocketPath and assets.EdgeHealthPath
 }
 
-// FrontDoorRoute leads the WebSocket path of a FrontDoor to an origin. It is apart from the FrontDoor because the origin has
+// FrontDoorRoute leads the WebSocket path of a FrontDoor to the first origin that answers. It is apart from the FrontDoor because the origin has
 // to know the profile's id first, to refuse requests that come past it.
 type FrontDoorRoute struct{ pulumi.ResourceState }
 
-// NewFrontDoorRoute registers origin group, origin and route.
+// NewFrontDoorRoute registers origin group, origins and route.
 func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArgs, opts ...pulumi.ResourceOption) (*FrontDoorRoute, error) {
 	r := &FrontDoorRoute{}
-	if err := ctx.RegisterComponentResourceV2(frontDoorRouteType, name, pulumi.Map{"originHost": args.OriginHost}, r, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(frontDoorRouteType, name, pulumi.Map{"origins": pulumi.Int(len(args.Origins))}, r, opts...); err != nil {
 		return nil, err
 	}
 	f, parent := args.FrontDoor, pulumi.Parent(r)
@@ -129,22 +129,18 @@ func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArg
 	if err != nil {
 		return nil, fmt.Errorf("origin group: %w", err)
 	}
-	origin, err := cdn.NewAFDOrigin(ctx, name+"-origin", &cdn.AFDOriginArgs{
-		ResourceGroupName: f.placement.ResourceGroup,
-		ProfileName:       f.profile,
-		OriginGroupName:   group.Name,
-		OriginName:        pulumi.String("edge"),
-		HostName:          args.OriginHost,
-		OriginHostHeader:  args.OriginHost.ToStringOutput().ToStringPtrOutput(),
-		HttpsPort:         pulumi.Int(443),
-		Priority:          pulumi.Int(1),
-		Weight:            pulumi.Int(1000),
-		EnabledState:      pulumi.String("Enabled"),
-		// The origin shows the certificate of Container Apps' own domain, which is the host that is asked for.
-		EnforceCertificateNameCheck: pulumi.Bool(true),
-	}, parent)
-	if err != nil {
-		return nil, fmt.Errorf("origin: %w", err)
+	// A route needs an origin in its group, and a custom domain is validated through its TXT record.
+	before := []pulumi.Resource{f.customDomainTXT}
+	for i, region := range args.Origins {
+		suffix := ""
+		if i > 0 {
+			suffix = "-" + region.Name
+		}
+		origin, err := newOrigin(ctx, name+"-origin"+suffix, f, group.Name, "edge"+suffix, region, parent)
+		if err != nil {
+			return nil, fmt.Errorf("origin %s: %w", region.Name, err)
+		}
+		before = append(before, origin)
 	}
 	_, err = cdn.NewRoute(ctx, name+"-route", &cdn.RouteArgs{
 		ResourceGroupName:   f.placement.ResourceGroup,
@@ -159,10 +155,26 @@ func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArg
 		HttpsRedirect:       pulumi.String("Disabled"),
 		LinkToDefaultDomain: pulumi.String("Disabled"),
 		EnabledState:        pulumi.String("Enabled"),
-		// A route needs an origin in its group, and a custom domain is validated through its TXT record.
-	}, parent, pulumi.DependsOn([]pulumi.Resource{origin, f.customDomainTXT}))
+	}, parent, pulumi.DependsOn(before))
 	if err != nil {
 		return nil, fmt.Errorf("route: %w", err)
 	}
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{})
+}
+
+func newOrigin(ctx *pulumi.Context, name string, f *FrontDoor, group pulumi.StringOutput, origin string, region Region, parent pulumi.ResourceOption) (*cdn.AFDOrigin, error) {
+	return cdn.NewAFDOrigin(ctx, name, &cdn.AFDOriginArgs{
+		ResourceGroupName: f.placement.ResourceGroup,
+		ProfileName:       f.profile,
+		OriginGroupName:   group,
+		OriginName:        pulumi.String(origin),
+		HostName:          region.At,
+		OriginHostHeader:  region.At.ToStringOutput().ToStringPtrOutput(),
+		HttpsPort:         pulumi.Int(443),
+		Priority:          pulumi.Int(region.Priority),
+		Weight:            pulumi.Int(1000),
+		EnabledState:      pulumi.String("Enabled"),
+		// The origin shows the certificate of Container Apps' own domain, which is the host that is asked for.
+		EnforceCertificateNameCheck: pulumi.Bool(true),
+	}, parent)
 }

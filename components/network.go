@@ -15,6 +15,7 @@ type NetworkArgs struct {
 	Name            string
 	AddressSpace    string
 	DatabaseSubnet  string // PostgreSQL: /28 or larger, nothing else in it
+	PeerDatabase    string // of another region, whose server follows this one's or is followed by it; "": none
 	EndpointsSubnet string // private endpoints
 	AppsSubnet      string // of the broker on Container Apps …
 	ClusterSubnet   string // … of the one on AKS …

@@ -28,9 +28,13 @@ const (
 )
 
 func databaseTier(args *NetworkArgs) tier {
+	servers := []string{args.DatabaseSubnet}
+	if args.PeerDatabase != "" {
+		servers = append(servers, args.PeerDatabase)
+	}
 	return tier{name: "database", cidr: args.DatabaseSubnet, delegation: "Microsoft.DBforPostgreSQL/flexibleServers", policies: "Disabled", inbound: []flow{
 		{name: "postgresql", from: []string{args.AppsSubnet, args.ClusterSubnet, args.NodesSubnet}, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "brokers and jobs to the database"},
-		{name: "replication", from: []string{args.DatabaseSubnet}, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "primary and standby"},
+		{name: "replication", from: servers, to: args.DatabaseSubnet, ports: []string{"5432"}, why: "primary, standby and replica"},
 		{name: denyNetwork, why: "nothing else in the network reaches the database"},
 	}}
 }

@@ -54,6 +54,7 @@ type OnAKSArgs struct {
 	Telemetry       *Telemetry
 	TenantID        pulumi.StringInput
 	SubscriptionID  pulumi.StringInput
+	Backup          *DiskBackup // of the brokers' volumes; nil: none
 }
 
 // OnAKS is a HiveMQ cluster on Azure Kubernetes Service. The cluster is private, and is filled from inside: its Flux extension applies
@@ -64,6 +65,7 @@ type OnAKS struct {
 	ClusterName pulumi.StringOutput `pulumi:"clusterName"`
 	Address     pulumi.StringOutput `pulumi:"address"` // BrokerAddress, known once the cluster is there
 	Ready       pulumi.StringOutput `pulumi:"ready"`   // ARM id of the Flux configuration, known once brokers run
+	BackupGroup pulumi.StringOutput // resource group of the snapshots; without Backup, there is none
 }
 
 // aks is what the parts of one OnAKS share.
@@ -100,6 +102,11 @@ func NewOnAKS(ctx *pulumi.Context, name string, args *OnAKSArgs, opts ...pulumi.
 	}
 	if b.Ready, err = a.newContents(); err != nil {
 		return nil, fmt.Errorf("contents: %w", err)
+	}
+	if args.Backup != nil {
+		if b.BackupGroup, err = a.newBackup(*args.Backup, a.last); err != nil {
+			return nil, fmt.Errorf("backup: %w", err)
+		}
 	}
 	b.ClusterName = a.cluster.Name
 	b.Address = a.cluster.ID().ApplyT(func(pulumi.ID) string { return args.BrokerAddress }).(pulumi.StringOutput)

@@ -69,7 +69,7 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 		ResourceGroupName: a.args.ResourceGroup,
 		ResourceName:      pulumi.String(a.args.Name),
 		Location:          pulumi.String(a.args.Location),
-		NodeResourceGroup: pulumi.String(a.args.Name + "-nodes"),
+		NodeResourceGroup: pulumi.Sprintf("%s-nodes", a.args.ResourceGroup),
 		DnsPrefix:         pulumi.String(a.args.Name),
 		Sku:               &containerservice.ManagedClusterSKUArgs{Name: pulumi.String("Base"), Tier: pulumi.String("Standard")}, // with an SLA
 		Identity: &containerservice.ManagedClusterIdentityArgs{

@@ -60,6 +60,7 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("configuration of Flux: %w", err)
 	}
+	a.last = configuration
 	return configuration.ID().ToStringOutput(), nil
 }
 
@@ -130,17 +131,18 @@ func (a *aks) manifests(licences [2]pulumi.StringInput, collector string, connec
 	rendered := pulumi.All(
 		a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.pods.ClientId,
 		a.args.Database.AdminPasswordURL, a.args.Database.BrokerPasswordURL, licences[0], licences[1], connection,
+		a.args.Database.role, a.args.Database.brokerPinned,
 	).ApplyT(func(v []any) (map[string]string, error) {
 		text := func(i int) string { return v[i].(string) }
 		return assets.HiveMQ{
 			DiskGB: a.args.Size.DiskGB, Zoned: len(a.zones()) > 1,
 			Address: a.args.BrokerAddress, Subnet: clusterSubnet, GatewaySubnet: a.args.GatewayCIDR, DatabaseSubnet: a.args.DatabaseCIDR,
-			DatabaseHost: text(0), DatabaseName: databaseName, DatabaseUser: databaseRole, DatabaseAdmin: databaseAdmin,
+			DatabaseHost: text(0), DatabaseName: databaseName, DatabaseUser: text(9), DatabaseAdmin: databaseAdmin,
 			PostgresImage: postgresImage,
 			VaultName:     text(1), TenantID: text(2), ClientID: text(3),
-			AdminPassword: secretName(text(4)), BrokerPassword: secretName(text(5)),
+			AdminPassword: secretName(text(4)), BrokerPassword: secretName(text(5)), BrokerPasswordVersion: secretName(text(10)),
 			Licence: secretName(text(6)), SecurityLicence: secretName(text(7)), JWT: a.args.JWT,
-			Collector: collector, Connection: secretName(text(8)),
+			Collector: collector, Connection: secretName(text(8)), KeepSnapshots: a.args.Backup != nil && a.args.Backup.Keep,
 		}.Manifests()
 	}).(pulumi.StringMapOutput)
 	files := map[string]pulumi.StringInput{}

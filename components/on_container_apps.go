@@ -61,6 +61,7 @@ type OnContainerAppsArgs struct {
 	RuleCache      *RuleCache
 	FrontDoorID    pulumi.StringInput
 	Telemetry      *Telemetry
+	Rotation       Rotation
 	SubscriptionID pulumi.StringInput
 }
 

@@ -56,6 +56,11 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 				Image:     c.args.Registry.image(proxyImage),
 				Command:   pulumi.ToStringArray(assets.EdgeCommand()),
 				Resources: shareOfHost(edgeVCPU),
+				// Azure restarts an app for a renewed secret only where that is a variable, and for another one where its template changes.
+				Env: app.EnvironmentVarArray{
+					secretValue("TLS_CERTIFICATE", "tls-certificate"),
+					value("TLS_CERTIFICATE_URL", c.args.Certificate.SecretURL),
+				},
 				Probes: app.ContainerAppProbeArray{
 					tcpProbe("Startup", assets.EdgeMQTTSPort, 1, 30),
 					tcpProbe("Liveness", assets.EdgeMQTTSPort, 10, 3),

@@ -22,7 +22,7 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 		},
 		ReplicaTimeout: pulumi.Int(240), // seconds; below the interval, so that runs don't overlap
 		Secrets: app.SecretArray{
-			c.vaultSecret(adminSecret, c.args.Database.AdminPasswordURL),
+			c.vaultSecret(brokerSecret, c.args.Database.brokerPinned),
 			c.vaultSecret(redisSecret, c.args.RuleCache.PasswordURL),
 		},
 	}, &app.JobTemplateArgs{
@@ -30,7 +30,7 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 			Name:         pulumi.String("export"),
 			Image:        c.args.Registry.image(postgresImage),
 			Command:      script(assets.RulesExportScript),
-			Env:          append(c.databaseEnvironment(), secretValue("PGPASSWORD", adminSecret)),
+			Env:          c.databaseEnvironment(c.args.Database.role, brokerSecret),
 			VolumeMounts: app.VolumeMountArray{mount("work", "/work")},
 		}},
 		Containers: app.ContainerArray{&app.ContainerArgs{
@@ -53,13 +53,13 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 		TriggerType:         pulumi.String("Manual"),
 		ManualTriggerConfig: &app.JobConfigurationManualTriggerConfigArgs{Parallelism: pulumi.Int(1), ReplicaCompletionCount: pulumi.Int(1)},
 		ReplicaTimeout:      pulumi.Int(300),
-		Secrets:             app.SecretArray{c.vaultSecret(adminSecret, c.args.Database.AdminPasswordURL)},
+		Secrets:             app.SecretArray{c.vaultSecret(adminSecret, c.args.Database.adminPinned)},
 	}, &app.JobTemplateArgs{
 		Containers: app.ContainerArray{&app.ContainerArgs{
 			Name:    pulumi.String("psql"),
 			Image:   c.args.Registry.image(postgresImage),
 			Command: script(assets.AdminScript),
-			Env:     append(c.databaseEnvironment(), secretValue("PGPASSWORD", adminSecret)),
+			Env:     c.databaseEnvironment(pulumi.String(databaseAdmin), adminSecret),
 		}},
 	})
 	return rules, admin, err

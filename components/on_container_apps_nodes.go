@@ -32,9 +32,9 @@ func (c *containerApps) newNodes() error {
 	if err != nil {
 		return err
 	}
-	config := pulumi.All(c.args.Database.Host, c.args.RuleCache.Host).ApplyT(func(v []any) (string, error) {
+	config := pulumi.All(c.args.Database.Host, c.args.RuleCache.Host, c.args.Database.role).ApplyT(func(v []any) (string, error) {
 		return assets.EMQX{
-			DatabaseHost: v[0].(string), DatabaseName: databaseName, DatabaseUser: databaseRole,
+			DatabaseHost: v[0].(string), DatabaseName: databaseName, DatabaseUser: v[2].(string),
 			RedisHost: v[1].(string), RedisPort: c.args.RuleCache.Port, JWT: c.args.JWT,
 		}.Config()
 	}).(pulumi.StringOutput)
@@ -58,17 +58,20 @@ func (c *containerApps) nodes() int {
 	return c.args.Size.MinNodes
 }
 
+// newClusterSecrets names the version of each secret that may rotate. Of one that is read in its newest version, Azure gives a new one to all
+// nodes at once, within half an hour, and restarts them where it is a variable.
 func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {
 	secrets := clusterSecrets{
-		c.vaultSecret(adminSecret, c.args.Database.AdminPasswordURL),
-		c.vaultSecret(brokerSecret, c.args.Database.BrokerPasswordURL),
+		c.vaultSecret(adminSecret, c.args.Database.adminPinned),
+		c.vaultSecret(brokerSecret, c.args.Database.brokerPinned),
 		c.vaultSecret(redisSecret, c.args.RuleCache.PasswordURL),
 		file(schemaSecret, pulumi.String(assets.Schema)),
 	}
 	stored := map[string]pulumi.StringInput{}
-	for _, name := range []string{cookieSecret, dashboardSecret} {
+	for _, made := range [][2]string{{cookieSecret, c.args.Rotation.Cookie}, {dashboardSecret, ""}} {
+		name, mark := made[0], made[1]
 		password, err := random.NewRandomPassword(c.ctx, c.name+"-"+name, &random.RandomPasswordArgs{
-			Length: pulumi.Int(32), Special: pulumi.Bool(false),
+			Length: pulumi.Int(32), Special: pulumi.Bool(false), Keepers: keepers(mark),
 		}, c.parent)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -81,11 +84,11 @@ func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {
 		names = append(names, licenceSecret)
 	}
 	for _, name := range names {
-		url, err := newBrokerSecret(c.ctx, c.name+"-"+name+"-secret", c.args.Placement, c.args.Vault, name, stored[name], c.parent)
+		secret, err := newBrokerSecretVersion(c.ctx, c.name+"-"+name+"-secret", c.args.Placement, c.args.Vault, name, stored[name], c.parent)
 		if err != nil {
 			return nil, err
 		}
-		secrets = append(secrets, c.vaultSecret(name, url))
+		secrets = append(secrets, c.vaultSecret(name, secret.pinned))
 	}
 	return secrets, nil
 }
@@ -141,18 +144,19 @@ func (c *containerApps) schemaContainer() *app.InitContainerArgs {
 		Name:    pulumi.String("schema"),
 		Image:   c.args.Registry.image(postgresImage),
 		Command: script(assets.SchemaScript),
-		Env: append(c.databaseEnvironment(),
-			secretValue("PGPASSWORD", adminSecret), secretValue("BROKER_PASSWORD", brokerSecret)),
+		Env: append(c.databaseEnvironment(pulumi.String(databaseAdmin), adminSecret),
+			value("BROKER_ROLE", c.args.Database.role), secretValue("BROKER_PASSWORD", brokerSecret)),
 		VolumeMounts: app.VolumeMountArray{mount("config", assets.ConfigDir)},
 	}
 }
 
-// databaseEnvironment is how libpq finds the database; the password comes on top.
-func (c *containerApps) databaseEnvironment() app.EnvironmentVarArray {
+// databaseEnvironment is how libpq finds the database, and gets in.
+func (c *containerApps) databaseEnvironment(user pulumi.StringInput, password string) app.EnvironmentVarArray {
 	return app.EnvironmentVarArray{
 		value("PGHOST", c.args.Database.Host),
 		value("PGDATABASE", pulumi.String(databaseName)),
-		value("PGUSER", pulumi.String(databaseAdmin)),
+		value("PGUSER", user),
+		secretValue("PGPASSWORD", password),
 		value("PGSSLMODE", pulumi.String("verify-full")),
 		value("PGSSLROOTCERT", pulumi.String("system")),
 	}
@@ -162,6 +166,10 @@ func (c *containerApps) nodeContainer(i int) *app.ContainerArgs {
 	environment := app.EnvironmentVarArray{}
 	for _, v := range assets.NodeEnvironment(i) {
 		environment = append(environment, value(v.Name, pulumi.String(v.Value)))
+	}
+	if mark := c.args.Rotation.Cookie; mark != "" {
+		// A new version of a secret alone makes no new revision.
+		environment = append(environment, value("COOKIE_ROTATION", pulumi.String(mark)))
 	}
 	environment = append(environment,
 		secretValue("EMQX_NODE__COOKIE", cookieSecret), secretValue("EMQX_DASHBOARD__DEFAULT_PASSWORD", dashboardSecret))

@@ -51,6 +51,7 @@ type OnVMsArgs struct {
 	Storage        *Storage
 	DDoS           bool // DDoS IP Protection for the public address
 	Telemetry      *Telemetry
+	Rotation       Rotation
 	SubscriptionID pulumi.StringInput
 	DisksGuard     Guard // of the disks with sessions and messages
 }
@@ -173,7 +174,9 @@ func (v *vms) newIdentity() error {
 // is in the cluster, into one secret of the vault, which changes at once or not at all. A machine knows that secret's URL and nothing else,
 // so that no change of these replaces it.
 func (v *vms) newSettings() error {
-	cookie, err := random.NewRandomPassword(v.ctx, v.name+"-cookie", &random.RandomPasswordArgs{Length: pulumi.Int(32), Special: pulumi.Bool(false)}, v.parent)
+	cookie, err := random.NewRandomPassword(v.ctx, v.name+"-cookie", &random.RandomPasswordArgs{
+		Length: pulumi.Int(32), Special: pulumi.Bool(false), Keepers: keepers(v.args.Rotation.Cookie),
+	}, v.parent)
 	if err != nil {
 		return fmt.Errorf("cookie: %w", err)
 	}
@@ -214,7 +217,7 @@ func (v *vms) newSettings() error {
 // cluster is what the configuration of every node depends on.
 func (v *vms) cluster(collector string) assets.VerneMQ {
 	return assets.VerneMQ{
-		DatabaseName: databaseName, DatabaseUser: databaseRole, Connections: v.args.Size.Connections, ClientCA: v.args.ClientCA, Package: v.args.Package,
+		DatabaseName: databaseName, DatabaseRoles: databaseRoles, Rotation: v.args.Rotation.mark(), Connections: v.args.Size.Connections, ClientCA: v.args.ClientCA, Package: v.args.Package,
 		Collector: collector,
 	}
 }

@@ -77,7 +77,8 @@ func (v *vms) newDisk(i int, name string) (*compute.Disk, pulumi.StringArrayInpu
 		NetworkAccessPolicy: pulumi.String("DenyAll"),
 		PublicNetworkAccess: pulumi.String("Disabled"),
 		Tags:                v.args.tags(),
-	}, append(v.args.DisksGuard.options(v.parent, "resourceGroupName", "diskName", "location", "zones"),
+	}, append(v.args.DisksGuard.options(v.parent, "resourceGroupName", "diskName", "location", "zones",
+		"creationData"), // of a disk that came out of a backup
 		// Once its loss is agreed to; azure-native would try to move it.
 		pulumi.ReplaceOnChanges([]string{"zones"}), pulumi.DeleteBeforeReplace(true))...)
 	if err != nil {

@@ -19,6 +19,8 @@ type StorageArgs struct {
 	Name       pulumi.StringInput // 3 to 24 lower-case letters and digits, unique in all of Azure
 	Link       *PrivateLink       // nil: it has an address that everybody reaches
 	DeployFrom []string           // with a Link: public IPv4 addresses or CIDR blocks that may write all the same: blobs are uploaded from where this program runs
+
+	RetentionDays int // in which a blob or container that was overwritten or deleted can be had back; 1 to 365, 0: not at all
 }
 
 // Storage is the storage account of a stack, Standard LRS. It holds what the stack's machines fetch; all of it can be made again.
@@ -69,12 +71,51 @@ func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pul
 		}
 		s.reachable = []pulumi.Resource{names}
 	}
+	if args.RetentionDays > 0 {
+		if err := newRetention(ctx, name, args, account.Name, pulumi.Parent(s)); err != nil {
+			return nil, err
+		}
+	}
 	if err := newDiagnostics(ctx, name, args.Placement, pulumi.Sprintf("%s/blobServices/default", account.ID()), allLogs, pulumi.Parent(s)); err != nil {
 		return nil, err
 	}
 	s.ID, s.Name = account.ID().ToStringOutput(), account.Name
 	s.BlobURL = pulumi.Sprintf("https://%s.blob.core.windows.net", account.Name)
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID, "name": s.Name, "blobUrl": s.BlobURL})
+}
+
+// newRetention keeps what is deleted or overwritten in the account. Azure keeps an old version of a blob until somebody deletes it, so that a
+// rule does.
+func newRetention(ctx *pulumi.Context, name string, args *StorageArgs, account pulumi.StringInput, parent pulumi.ResourceOption) error {
+	kept := &storage.DeleteRetentionPolicyArgs{Enabled: pulumi.Bool(true), Days: pulumi.Int(args.RetentionDays)}
+	service, err := storage.NewBlobServiceProperties(ctx, name+"-blobs", &storage.BlobServicePropertiesArgs{
+		ResourceGroupName:              args.ResourceGroup,
+		AccountName:                    account,
+		BlobServicesName:               pulumi.String("default"),
+		DeleteRetentionPolicy:          kept,
+		ContainerDeleteRetentionPolicy: kept,
+		IsVersioningEnabled:            pulumi.Bool(true),
+	}, parent)
+	if err != nil {
+		return fmt.Errorf("retention of blobs: %w", err)
+	}
+	if _, err := storage.NewManagementPolicy(ctx, name+"-lifecycle", &storage.ManagementPolicyArgs{
+		ResourceGroupName:    args.ResourceGroup,
+		AccountName:          account,
+		ManagementPolicyName: pulumi.String("default"),
+		Policy: &storage.ManagementPolicySchemaArgs{Rules: storage.ManagementPolicyRuleArray{&storage.ManagementPolicyRuleArgs{
+			Name: pulumi.String("old-versions"), Type: pulumi.String("Lifecycle"), Enabled: pulumi.Bool(true),
+			Definition: &storage.ManagementPolicyDefinitionArgs{
+				Filters: &storage.ManagementPolicyFilterArgs{BlobTypes: pulumi.ToStringArray([]string{"blockBlob"})},
+				Actions: &storage.ManagementPolicyActionArgs{Version: &storage.ManagementPolicyVersionArgs{
+					Delete: &storage.DateAfterCreationArgs{DaysAfterCreationGreaterThan: pulumi.Float64(args.RetentionDays)},
+				}},
+			},
+		}}},
+	}, parent, pulumi.DependsOn([]pulumi.Resource{service})); err != nil { // which needs versions
+		return fmt.Errorf("lifecycle of blobs: %w", err)
+	}
+	return nil
 }
 
 // publicAccess is what the account lets in past its private endpoint, in Azure's word.

@@ -89,22 +89,34 @@ func (v *Vault) SecretID(url pulumi.StringInput) pulumi.StringOutput {
 
 // newVaultSecret puts a value into the vault and gives back the URL under which Azure services read its newest version.
 func newVaultSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
-	return newNamedSecret(ctx, name, place, v, pulumi.String(secret), value, parent)
+	s, err := newNamedSecret(ctx, name, place, v, pulumi.String(secret), value, parent)
+	return s.newest, err
 }
 
 // newBrokerSecret is newVaultSecret for a secret of one broker. It stays in the vault when the broker goes, so that each gets another name: the
 // broker may come back.
 func newBrokerSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+	s, err := newBrokerSecretVersion(ctx, name, place, v, secret, value, parent)
+	return s.newest, err
+}
+
+// storedSecret is a secret in the vault, by the URLs under which Azure services read it.
+type storedSecret struct {
+	newest pulumi.StringOutput // its newest version …
+	pinned pulumi.StringOutput // … and the one of this deployment: who reads that takes another one by a deployment only
+}
+
+func newBrokerSecretVersion(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
 	suffix, err := random.NewRandomString(ctx, name+"-suffix", &random.RandomStringArgs{
 		Length: pulumi.Int(4), Upper: pulumi.Bool(false), Special: pulumi.Bool(false),
 	}, parent)
 	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("name of vault secret %s: %w", secret, err)
+		return storedSecret{}, fmt.Errorf("name of vault secret %s: %w", secret, err)
 	}
 	return newNamedSecret(ctx, name, place, v, pulumi.Sprintf("%s-%s", secret, suffix.Result), value, parent)
 }
 
-func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
 	s, err := keyvault.NewSecret(ctx, name, &keyvault.SecretArgs{
 		ResourceGroupName: place.ResourceGroup,
 		VaultName:         v.Name,
@@ -115,9 +127,14 @@ func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault,
 		// answer, and an open one wants a role that nobody needs otherwise. What stays opens nothing any more, and goes with the vault.
 	}, parent, pulumi.RetainOnDelete(true))
 	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("vault secret %s: %w", name, err)
+		return storedSecret{}, fmt.Errorf("vault secret %s: %w", name, err)
 	}
-	return pulumi.Sprintf("%ssecrets/%s", v.URI, s.Name), nil
+	// A preview would show the version of before.
+	pinned := pulumi.All(s.Properties.SecretUriWithVersion(), value).ApplyT(func(v []any) string { return v[0].(string) })
+	return storedSecret{
+		newest: pulumi.Sprintf("%ssecrets/%s", v.URI, s.Name),
+		pinned: pulumi.Unsecret(pinned.(pulumi.StringOutput)).(pulumi.StringOutput),
+	}, nil
 }
 
 // secretName is the name in a secret's URL.

@@ -93,14 +93,19 @@ func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard
 	if err != nil {
 		return nil, nil, err
 	}
-	link, err := network.NewVirtualNetworkLink(ctx, name+"-zone-link", &network.VirtualNetworkLinkArgs{
+	link, err := newZoneLink(ctx, name, z, zone.Name, "network", guard, parent)
+	return zone, link, err
+}
+
+// newZoneLink lets the network resolve a private zone.
+func newZoneLink(ctx *pulumi.Context, name string, z privateZone, zone pulumi.StringInput, link string, guard Guard, parent pulumi.ResourceOption) (*network.VirtualNetworkLink, error) {
+	return network.NewVirtualNetworkLink(ctx, name+"-zone-link", &network.VirtualNetworkLinkArgs{
 		ResourceGroupName:      z.ResourceGroup,
-		PrivateZoneName:        zone.Name,
-		VirtualNetworkLinkName: pulumi.String("network"),
+		PrivateZoneName:        zone,
+		VirtualNetworkLinkName: pulumi.String(link),
 		Location:               pulumi.String("global"),
 		RegistrationEnabled:    pulumi.Bool(false),
 		VirtualNetwork:         &network.SubResourceArgs{Id: z.networkID.ToStringOutput().ToStringPtrOutput()},
 		Tags:                   z.tags(),
 	}, guard.options(parent, "resourceGroupName", "privateZoneName", "virtualNetwork")...)
-	return zone, link, err
 }

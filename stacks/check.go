@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -48,7 +47,7 @@ var (
 var brokers = []string{EMQXContainerApps, HiveMQAKS, VerneMQVMs}
 
 // The stateful resources by the names that allowReplace takes.
-var stateful = []string{"database", "disks", "network", "resourceGroup", "tenant", "vault", "workspace", "zone"}
+var stateful = []string{"database", "disks", "network", "resourceGroup", "secondary", "tenant", "vault", "workspace", "zone"}
 
 // databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.
 var databaseTiers = map[string]string{"B": "Burstable", "D": "GeneralPurpose", "E": "MemoryOptimized"}
@@ -82,6 +81,9 @@ func (c *Config) check(f *Faults) {
 	c.checkTokens(f)
 	c.checkNetworkSecurity(f)
 	c.checkMonitoring(f)
+	c.checkRegions(f)
+	c.checkRestore(f)
+	c.checkTargets(f)
 	switch c.Broker {
 	case EMQXContainerApps:
 		c.checkEMQX(f)
@@ -108,8 +110,7 @@ func (c *Config) checkPlace(f *Faults) {
 	case known && !zoned && len(zones) > 1:
 		f.add("availability.zones", fmt.Sprint(zones), "%s has no availability zones; give one zone, which then means none", c.Location)
 	}
-	prefix, err := netip.ParsePrefix(c.Network.AddressSpace)
-	if err != nil || !prefix.Addr().Is4() || prefix != prefix.Masked() || !prefix.Addr().IsPrivate() || prefix.Bits() < minNetworkBits || prefix.Bits() > maxNetworkBits {
+	if !isAddressSpace(c.Network.AddressSpace) {
 		f.add("network.addressSpace", quoted(c.Network.AddressSpace), "must be a private IPv4 block from /%d to /%d, such as 10.20.0.0/16", minNetworkBits, maxNetworkBits)
 	}
 }
@@ -161,6 +162,9 @@ func (c *Config) checkData(f *Faults) {
 	}
 	if days := c.Availability.BackupRetentionDays; days < 7 || days > 35 {
 		f.add("availability.backupRetentionDays", fmt.Sprint(days), "must be 7 to 35")
+	}
+	if c.Availability.DiskBackup && c.Broker == EMQXContainerApps {
+		f.add("availability.diskBackup", "true", "is for brokers with disks of their own: %s keeps nothing on disk, and the database has backups anyway", c.Broker)
 	}
 	if c.Availability.DatabaseHA {
 		if len(c.Availability.Zones) < 2 {

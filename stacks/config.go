@@ -14,6 +14,12 @@ const (
 	TLSKeyVault   = "key-vault"   // the team's own, in a vault of theirs
 )
 
+// The regions of a stack.
+const (
+	ActivePrimary   = "primary"
+	ActiveSecondary = "secondary"
+)
+
 // Config is the stack config in the namespace amora-sync, with every default filled in.
 type Config struct {
 	Broker       string            `config:"broker"`
@@ -53,12 +59,20 @@ type Capacity struct {
 type Availability struct {
 	Zones               []int `config:"zones"`               // one zone, or all three
 	DatabaseHA          bool  `config:"databaseHA"`          // hot standby in another zone; doubles the database's price
-	BackupRetentionDays int   `config:"backupRetentionDays"` // 7 to 35
+	BackupRetentionDays int   `config:"backupRetentionDays"` // of database and disks; 7 to 35
+
+	SecondaryLocation  string `config:"secondaryLocation"`  // a second region that the same broker stands by in; "": none
+	Active             string `config:"active"`             // the region that serves clients while both can: primary or secondary
+	GeoRedundantBackup bool   `config:"geoRedundantBackup"` // database backups are copied to the paired region; at creation only
+	DiskBackup         bool   `config:"diskBackup"`         // a daily backup of the brokers' disks
+	RTOMinutes         int    `config:"rtoMinutes"`         // how long clients may be without a broker after the loss of anything up to a region …
+	RPOMinutes         int    `config:"rpoMinutes"`         // … and how old users and rules may be then; 0: no target
 }
 
 // Network is the address space of the stack.
 type Network struct {
-	AddressSpace string `config:"addressSpace"` // private IPv4 CIDR block, /16 to /23
+	AddressSpace          string `config:"addressSpace"`          // private IPv4 CIDR block, /16 to /23 …
+	SecondaryAddressSpace string `config:"secondaryAddressSpace"` // … and the one of the second region
 }
 
 // Database is the size of the PostgreSQL server.
@@ -66,6 +80,15 @@ type Database struct {
 	SKU       string `config:"sku"`
 	StorageGB int    `config:"storageGb"` // GiB
 	Version   string `config:"version"`   // PostgreSQL major version
+
+	Restore DatabaseRestore `config:"restore"`
+}
+
+// DatabaseRestore is what the server was restored from, and stays in the config as long as that server. Empty: it began empty.
+type DatabaseRestore struct {
+	Server string `config:"server"` // whose backup it is: its name in the stack's resource group, or its ARM id
+	Time   string `config:"time"`   // of the backup, RFC 3339 in UTC, such as 2026-11-25T10:00:00Z
+	Geo    bool   `config:"geo"`    // the server was in another region, with geo-redundant backups
 }
 
 // Redis is the service and size of the topic-rule cache.
@@ -104,7 +127,14 @@ type Security struct {
 	Identity    Identity `config:"identity"`
 	DDoS        string   `config:"ddos"`
 	PrivateLink []string `config:"privateLink"` // services that have a private endpoint, and no public address
-	DeployFrom  []string `config:"deployFrom"`  // public IPv4 addresses or blocks that pulumi up runs from, or DeployFromNetwork
+	Rotation    Rotation `config:"rotation"`
+	DeployFrom  []string `config:"deployFrom"` // public IPv4 addresses or blocks that pulumi up runs from, or DeployFromNetwork
+}
+
+// Rotation is a mark for each secret that the program makes. Another mark, such as the date, makes another secret.
+type Rotation struct {
+	Database string `config:"database"` // the passwords of administrator and brokers
+	Cookie   string `config:"cookie"`   // what lets nodes into the cluster
 }
 
 // Monitoring is what is kept of what the stack tells about itself, and who is told.
@@ -168,8 +198,8 @@ func defaults(broker string) Config {
 	return Config{
 		Broker:       EMQXContainerApps,
 		Capacity:     capacity,
-		Availability: Availability{Zones: []int{1}, BackupRetentionDays: 7},
-		Network:      Network{AddressSpace: "10.20.0.0/16"},
+		Availability: Availability{Zones: []int{1}, BackupRetentionDays: 7, Active: ActivePrimary},
+		Network:      Network{AddressSpace: "10.20.0.0/16", SecondaryAddressSpace: "10.21.0.0/16"},
 		Database:     Database{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "16"},
 		Redis:        Redis{Service: "managed"},
 		TLS:          TLS{Mode: TLSSelfSigned},

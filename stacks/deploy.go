@@ -37,8 +37,9 @@ func Program(config map[string]string) pulumi.RunFunc {
 	}
 }
 
-// foundation is what belongs to the stack and outlives a switch of the broker.
+// foundation is what belongs to a region of the stack and outlives a switch of the broker.
 type foundation struct {
+	prefix      string // of the logical names of what is in the second region
 	base        *components.Base
 	place       components.Placement
 	network     *components.Network
@@ -64,42 +65,31 @@ func secretsOf(c Config) secrets {
 	return secrets{secret(c.EMQX.Licence), secret(c.HiveMQ.Licence), secret(c.HiveMQ.SecurityLicence)}
 }
 
-// endpoints is where a deployed broker is reached.
-type endpoints struct {
-	address       pulumi.StringOutput // public IPv4 address that takes MQTT over TLS, known once the broker runs …
-	webSocketHost pulumi.StringOutput // … and the host name that serves WebSocket clients …
-	after         []pulumi.Resource   // … or else what is there by then
-	watched       []components.Watched
-}
-
 func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
-	f, err := deployFoundation(ctx, p)
+	if err := announce(ctx, p); err != nil {
+		return fmt.Errorf("what clients will notice: %w", err)
+	}
+	provider, err := azure.NewProvider(ctx, "azure", &azure.ProviderArgs{Location: pulumi.String(p.Location)}, pulumi.Version(azureNativeVersion))
+	if err != nil {
+		return fmt.Errorf("azure-native provider: %w", err)
+	}
+	f := &foundation{in: pulumi.Providers(provider)}
+	if err := f.deploy(ctx, p); err != nil {
+		return err
+	}
+	regions := []region{{f, p}}
+	if p.Secondary != nil {
+		second := &foundation{in: f.in, prefix: secondaryPrefix, zone: f.zone}
+		if err := second.deployBeside(ctx, *p.Secondary, f); err != nil {
+			return fmt.Errorf("second region: %w", err)
+		}
+		regions = append(regions, region{second, *p.Secondary})
+	}
+	endpoint, err := deployBrokers(ctx, regions, s)
 	if err != nil {
 		return err
 	}
-	var at endpoints
-	switch p.Broker {
-	case HiveMQAKS:
-		at, err = deployHiveMQ(ctx, p, f, s)
-	case VerneMQVMs:
-		at, err = deployVerneMQ(ctx, p, f)
-	default:
-		at, err = deployEMQX(ctx, p, f, s)
-	}
-	if err != nil {
-		return err
-	}
-	endpoint, err := components.NewEndpoint(ctx, "endpoint", &components.EndpointArgs{
-		Zone: f.zone, Record: p.Names.HostRecord, Address: at.address,
-		WebSocketRecord: p.Names.WebSocketRecord, WebSocketHost: at.webSocketHost, After: at.after,
-	}, f.in)
-	if err != nil {
-		return fmt.Errorf("endpoint: %w", err)
-	}
-	if err := f.deployOnCall(ctx, p, at.watched); err != nil {
-		return err
-	}
-	export(ctx, p, f, endpoint)
+	export(ctx, regions, endpoint)
 	return nil
 }
 
@@ -115,8 +105,8 @@ func (f *foundation) uniqueCompact(prefix string) pulumi.StringOutput {
 
 // newStorage registers the storage account, for the brokers that fetch what they run from there.
 func (f *foundation) newStorage(ctx *pulumi.Context, p Plan) (*components.Storage, error) {
-	storage, err := components.NewStorage(ctx, "storage", &components.StorageArgs{
-		Placement: f.place, Name: f.uniqueCompact(p.Name), Link: f.link(p, LinkStorage), DeployFrom: p.DeployFrom,
+	storage, err := components.NewStorage(ctx, f.named("storage"), &components.StorageArgs{
+		Placement: f.place, Name: f.uniqueCompact(p.Name), Link: f.link(p, LinkStorage), DeployFrom: p.DeployFrom, RetentionDays: p.Database.BackupDays,
 	}, f.in)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
@@ -124,53 +114,66 @@ func (f *foundation) newStorage(ctx *pulumi.Context, p Plan) (*components.Storag
 	return storage, nil
 }
 
-func deployFoundation(ctx *pulumi.Context, p Plan) (*foundation, error) {
-	provider, err := azure.NewProvider(ctx, "azure", &azure.ProviderArgs{Location: pulumi.String(p.Location)}, pulumi.Version(azureNativeVersion))
-	if err != nil {
-		return nil, fmt.Errorf("azure-native provider: %w", err)
+// deploy registers the foundation of the first region.
+func (f *foundation) deploy(ctx *pulumi.Context, p Plan) error {
+	if err := f.deployGround(ctx, p); err != nil {
+		return err
 	}
-	f := &foundation{in: pulumi.Providers(provider)}
-	if f.base, err = components.NewBase(ctx, "base", &components.BaseArgs{
-		Name: p.Name, Location: p.Location, Tags: p.Tags, Guard: p.guard("resourceGroup"),
-	}, f.in); err != nil {
-		return nil, fmt.Errorf("base: %w", err)
-	}
-	f.place = components.Placement{ResourceGroup: f.base.ResourceGroup, Location: p.Location, Tags: p.Tags}
-	if err := f.deployMonitoring(ctx, p); err != nil {
-		return nil, err
-	}
-	if f.network, err = components.NewNetwork(ctx, "network", &components.NetworkArgs{
-		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace,
-		DatabaseSubnet: p.Network.Database, EndpointsSubnet: p.Network.Endpoints,
-		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes, GatewaySubnet: p.Network.Gateway,
-		DDoSPlan: p.DDoS == DDoSNetwork, Guard: p.guard("network"),
-	}, f.in); err != nil {
-		return nil, fmt.Errorf("network: %w", err)
-	}
-	if f.vault, err = components.NewVault(ctx, "vault", &components.VaultArgs{
-		Placement: f.place, Name: f.unique(p.Name), TenantID: f.base.TenantID, Link: f.link(p, LinkVault), PurgeProtection: p.Protect, Guard: p.guard("vault"),
-	}, f.in); err != nil {
-		return nil, fmt.Errorf("vault: %w", err)
-	}
+	var err error
 	if f.zone, err = components.NewZone(ctx, "zone", &components.ZoneArgs{
 		Placement: f.place, Name: p.Names.Zone, ExistingGroup: p.Names.ZoneGroup, Guard: p.guard("zone"),
 	}, f.in); err != nil {
-		return nil, fmt.Errorf("zone: %w", err)
+		return fmt.Errorf("zone: %w", err)
 	}
 	if f.database, err = components.NewDatabase(ctx, "database", &components.DatabaseArgs{
-		Placement: f.place, Name: f.unique(p.Name), ZoneName: p.Name + ".private.postgres.database.azure.com",
-		NetworkID: f.network.ID, SubnetID: f.network.DatabaseSubnetID, Size: p.Database, Vault: f.vault, Guard: p.guard("database"),
+		Placement: f.place, Name: f.databaseName(p), ZoneName: p.Name + ".private.postgres.database.azure.com",
+		NetworkID: f.network.ID, SubnetID: f.network.DatabaseSubnetID, Size: p.Database, Restore: f.restore(p), Rotation: p.Rotation.Database,
+		Vault: f.vault, Guard: p.guard("database"),
 	}, f.in); err != nil {
-		return nil, fmt.Errorf("database: %w", err)
+		return fmt.Errorf("database: %w", err)
 	}
+	return f.deployRest(ctx, p)
+}
+
+// deployGround registers what the databases stand on.
+func (f *foundation) deployGround(ctx *pulumi.Context, p Plan) error {
+	var err error
+	if f.base, err = components.NewBase(ctx, f.named("base"), &components.BaseArgs{
+		Name: p.Group, Location: p.Location, Tags: p.Tags, Guard: p.guard("resourceGroup"),
+	}, f.in); err != nil {
+		return fmt.Errorf("base: %w", err)
+	}
+	f.place = components.Placement{ResourceGroup: f.base.ResourceGroup, Location: p.Location, Tags: p.Tags}
+	if err := f.deployMonitoring(ctx, p); err != nil {
+		return err
+	}
+	if f.network, err = components.NewNetwork(ctx, f.named("network"), &components.NetworkArgs{
+		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace,
+		DatabaseSubnet: p.Network.Database, PeerDatabase: p.Network.PeerDatabase, EndpointsSubnet: p.Network.Endpoints,
+		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes, GatewaySubnet: p.Network.Gateway,
+		DDoSPlan: p.DDoS == DDoSNetwork, Guard: p.guard("network"),
+	}, f.in); err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
+	if f.vault, err = components.NewVault(ctx, f.named("vault"), &components.VaultArgs{
+		Placement: f.place, Name: f.unique(p.Name), TenantID: f.base.TenantID, Link: f.link(p, LinkVault), PurgeProtection: p.Protect, Guard: p.guard("vault"),
+	}, f.in); err != nil {
+		return fmt.Errorf("vault: %w", err)
+	}
+	return nil
+}
+
+// deployRest registers what stands beside the databases.
+func (f *foundation) deployRest(ctx *pulumi.Context, p Plan) error {
 	if err := f.deploySecurity(ctx, p); err != nil {
-		return nil, err
+		return err
 	}
-	if f.certificate, err = components.NewCertificate(ctx, "certificate", &components.CertificateArgs{
+	var err error
+	if f.certificate, err = components.NewCertificate(ctx, f.named("certificate"), &components.CertificateArgs{
 		Placement: f.place, Name: p.Name, Domains: []string{p.Names.Host, p.Names.WebSocketHost},
 		SecretURL: p.CertificateSecretURL, VaultID: p.CertificateVaultID, Vault: f.vault, SubscriptionID: f.base.SubscriptionID,
 	}, f.in); err != nil {
-		return nil, fmt.Errorf("certificate: %w", err)
+		return fmt.Errorf("certificate: %w", err)
 	}
-	return f, nil
+	return nil
 }

@@ -9,47 +9,63 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// deployEMQX puts EMQX on Container Apps, with Front Door for its WebSocket clients.
-func deployEMQX(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoints, error) {
+// deployEMQX puts EMQX on Container Apps in each region, with one Front Door for the WebSocket clients of all.
+func deployEMQX(ctx *pulumi.Context, regions []region, s secrets) ([]endpoints, error) {
+	first := regions[0]
 	frontDoor, err := components.NewFrontDoor(ctx, "front-door", &components.FrontDoorArgs{
-		Placement: f.place, Name: p.Name, EndpointName: f.unique(p.Name), Zone: f.zone,
-		Domain: p.Names.WebSocketHost, Record: p.Names.WebSocketRecord,
-	}, f.in)
+		Placement: first.place, Name: first.Name, EndpointName: first.unique(first.Name), Zone: first.zone,
+		Domain: first.Names.WebSocketHost, Record: first.Names.WebSocketRecord,
+	}, first.in)
 	if err != nil {
-		return endpoints{}, fmt.Errorf("front door: %w", err)
+		return nil, fmt.Errorf("front door: %w", err)
 	}
-	registry, err := components.NewRegistry(ctx, "registry", &components.RegistryArgs{
-		Placement: f.place, Name: f.uniqueCompact(p.Name), ScriptName: p.Name + "-mirror",
-		Images: components.OnContainerAppsImages(p.Image), SubscriptionID: f.base.SubscriptionID,
-	}, f.in)
-	if err != nil {
-		return endpoints{}, fmt.Errorf("registry: %w", err)
-	}
-	rules, err := components.NewRuleCache(ctx, "rules", &components.RuleCacheArgs{
-		Placement: f.place, Name: f.unique(p.Name), Link: f.link(p, LinkRedis), Size: p.Redis, Vault: f.vault,
-	}, f.in)
-	if err != nil {
-		return endpoints{}, fmt.Errorf("rule cache: %w", err)
-	}
-	broker, err := components.NewOnContainerApps(ctx, "emqx", &components.OnContainerAppsArgs{
-		Placement: f.place, Name: p.Name, Image: p.Image, Licence: s.emqxLicence, JWT: p.JWT, Size: p.EMQX, SubnetCIDR: p.Network.Apps,
-		Network: f.network, Vault: f.vault, Certificate: f.certificate, Registry: registry, Database: f.database, RuleCache: rules,
-		FrontDoorID: frontDoor.ID, Telemetry: f.telemetry, SubscriptionID: f.base.SubscriptionID,
-	}, f.in)
-	if err != nil {
-		return endpoints{}, fmt.Errorf("broker: %w", err)
+	var at []endpoints
+	var origins []pulumi.StringInput
+	host := frontDoor.Host
+	for _, r := range regions {
+		broker, watched, err := r.deployContainerApps(ctx, s, frontDoor.ID)
+		if err != nil {
+			return nil, err
+		}
+		origins, host = append(origins, broker.EdgeHost), after(host, broker.EdgeHost)
+		at = append(at, endpoints{address: broker.Address, watched: watched})
 	}
 	if _, err := components.NewFrontDoorRoute(ctx, "front-door-route", &components.FrontDoorRouteArgs{
-		FrontDoor: frontDoor, OriginHost: broker.EdgeHost,
-	}, f.in); err != nil {
-		return endpoints{}, fmt.Errorf("front door route: %w", err)
+		FrontDoor: frontDoor, Origins: inRegions(regions, origins),
+	}, first.in); err != nil {
+		return nil, fmt.Errorf("front door route: %w", err)
 	}
-	ctx.Export("adminJobName", broker.AdminJobName)
-	ctx.Export("rulesJobName", broker.RulesJobName)
-	return endpoints{address: broker.Address, webSocketHost: after(frontDoor.Host, broker.EdgeHost), watched: []components.Watched{
-		{Kind: "redis", ID: rules.ID, Alerts: assets.RedisAlerts(p.Redis.Service)},
-		{Kind: "front-door", ID: frontDoor.ProfileID, Alerts: assets.FrontDoorAlerts()},
-	}}, nil
+	at[0].webSocketHost = host
+	at[0].watched = append(at[0].watched, components.Watched{Kind: "front-door", ID: frontDoor.ProfileID, Alerts: assets.FrontDoorAlerts()})
+	return at, nil
+}
+
+// deployContainerApps registers the EMQX of one region and what only it needs.
+func (r region) deployContainerApps(ctx *pulumi.Context, s secrets, frontDoorID pulumi.StringInput) (*components.OnContainerApps, []components.Watched, error) {
+	registry, err := components.NewRegistry(ctx, r.named("registry"), &components.RegistryArgs{
+		Placement: r.place, Name: r.uniqueCompact(r.Name), ScriptName: r.Name + "-mirror",
+		Images: components.OnContainerAppsImages(r.Image), SubscriptionID: r.base.SubscriptionID,
+	}, r.in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("registry: %w", err)
+	}
+	rules, err := components.NewRuleCache(ctx, r.named("rules"), &components.RuleCacheArgs{
+		Placement: r.place, Name: r.unique(r.Name), Link: r.link(r.Plan, LinkRedis), Size: r.Redis, Vault: r.vault,
+	}, r.in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("rule cache: %w", err)
+	}
+	broker, err := components.NewOnContainerApps(ctx, r.named("emqx"), &components.OnContainerAppsArgs{
+		Placement: r.place, Name: r.Name, Image: r.Image, Licence: s.emqxLicence, JWT: r.JWT, Rotation: r.Rotation, Size: r.EMQX, SubnetCIDR: r.Network.Apps,
+		Network: r.network, Vault: r.vault, Certificate: r.certificate, Registry: registry, Database: r.database, RuleCache: rules,
+		FrontDoorID: frontDoorID, Telemetry: r.telemetry, SubscriptionID: r.base.SubscriptionID,
+	}, r.in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("broker: %w", err)
+	}
+	r.export(ctx, "adminJobName", broker.AdminJobName)
+	r.export(ctx, "rulesJobName", broker.RulesJobName)
+	return broker, []components.Watched{{Kind: "redis", ID: rules.ID, Alerts: assets.RedisAlerts(r.Redis.Service)}}, nil
 }
 
 // after is a value that is known once another one is.

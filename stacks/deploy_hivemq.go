@@ -9,42 +9,59 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// deployHiveMQ puts HiveMQ on AKS, with an Application Gateway in front.
-func deployHiveMQ(ctx *pulumi.Context, p Plan, f *foundation, s secrets) (endpoints, error) {
+// deployHiveMQ puts HiveMQ on AKS in each region, with an Application Gateway in front.
+func deployHiveMQ(ctx *pulumi.Context, regions []region, s secrets) ([]endpoints, error) {
 	if s.hiveMQLicence == nil {
 		notice := trialNotice()
 		if err := ctx.Log.Warn(notice, nil); err != nil {
-			return endpoints{}, err
+			return nil, err
 		}
 		ctx.Export("notice", pulumi.String(notice))
 	}
-	storage, err := f.newStorage(ctx, p)
+	var at []endpoints
+	for _, r := range regions {
+		in, err := r.deployAKS(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		at = append(at, in)
+	}
+	return at, nil
+}
+
+// deployAKS registers the HiveMQ of one region and what only it needs.
+func (r region) deployAKS(ctx *pulumi.Context, s secrets) (endpoints, error) {
+	storage, err := r.newStorage(ctx, r.Plan)
 	if err != nil {
 		return endpoints{}, err
 	}
-	broker, err := components.NewOnAKS(ctx, "hivemq", &components.OnAKSArgs{
-		Placement: f.place, Name: p.Name, Licence: s.hiveMQLicence, SecurityLicence: s.hiveMQSecurityLicence, JWT: p.JWT,
-		Size: p.HiveMQ, Ranges: p.Cluster, SubnetCIDR: p.Network.Cluster, GatewayCIDR: p.Network.Gateway, DatabaseCIDR: p.Network.Database,
-		BrokerAddress: p.Network.BrokerAddress, Network: f.network, Vault: f.vault, Database: f.database, Storage: storage,
-		Telemetry: f.telemetry, TenantID: f.base.TenantID, SubscriptionID: f.base.SubscriptionID,
-	}, f.in)
+	broker, err := components.NewOnAKS(ctx, r.named("hivemq"), &components.OnAKSArgs{
+		Placement: r.place, Name: r.Name, Licence: s.hiveMQLicence, SecurityLicence: s.hiveMQSecurityLicence, JWT: r.JWT,
+		Size: r.HiveMQ, Ranges: r.Cluster, SubnetCIDR: r.Network.Cluster, GatewayCIDR: r.Network.Gateway, DatabaseCIDR: r.Network.Database,
+		BrokerAddress: r.Network.BrokerAddress, Network: r.network, Vault: r.vault, Database: r.database, Storage: storage,
+		Telemetry: r.telemetry, TenantID: r.base.TenantID, SubscriptionID: r.base.SubscriptionID, Backup: r.DiskBackup,
+	}, r.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("broker: %w", err)
 	}
-	gateway, err := components.NewGateway(ctx, "gateway", &components.GatewayArgs{
-		Placement: f.place, Name: p.Name, SubnetCIDR: p.Network.Gateway, Zones: p.Gateway.Zones, Instances: p.Gateway.Instances,
-		Network: f.network, Certificate: f.certificate, DDoS: p.DDoS == DDoSIP, SubscriptionID: f.base.SubscriptionID,
+	gateway, err := components.NewGateway(ctx, r.named("gateway"), &components.GatewayArgs{
+		Placement: r.place, Name: r.Name, SubnetCIDR: r.Network.Gateway, Zones: r.Gateway.Zones, Instances: r.Gateway.Instances,
+		Network: r.network, Certificate: r.certificate, DDoS: r.DDoS == DDoSIP, SubscriptionID: r.base.SubscriptionID,
 		// After the cluster: by then Azure knows everywhere that the gateway may read the certificate.
 		BackendAddress: broker.Address, BackendMQTT: assets.HiveMQPort, BackendWebSocket: assets.HiveMQWebSocketPort,
-	}, f.in)
+	}, r.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("gateway: %w", err)
 	}
-	ctx.Export("clusterName", broker.ClusterName)
+	r.export(ctx, "clusterName", broker.ClusterName)
+	if r.DiskBackup != nil {
+		r.export(ctx, "backupGroup", broker.BackupGroup)
+	}
 	// Both names lead to the gateway.
-	return endpoints{address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(p.Names.Host), broker.Ready), watched: []components.Watched{
-		{Kind: "gateway", ID: gateway.ID, Alerts: assets.GatewayAlerts()},
-	}}, nil
+	return endpoints{
+		address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(r.Names.Host), broker.Ready),
+		watched: []components.Watched{{Kind: "gateway", ID: gateway.ID, Alerts: assets.GatewayAlerts()}},
+	}, nil
 }
 
 func trialNotice() string {

@@ -15,7 +15,7 @@ func (f *foundation) deployMonitoring(ctx *pulumi.Context, p Plan) error {
 		return nil
 	}
 	var err error
-	f.monitoring, err = components.NewMonitoring(ctx, "monitoring", &components.MonitoringArgs{
+	f.monitoring, err = components.NewMonitoring(ctx, f.named("monitoring"), &components.MonitoringArgs{
 		Placement: f.place, Name: p.Name, RetentionDays: p.Monitoring.RetentionDays, DailyQuotaGB: p.Monitoring.DailyQuotaGB,
 		AlertEmails: p.Monitoring.AlertEmails, Guard: p.guard("workspace"),
 	}, f.in)
@@ -24,13 +24,13 @@ func (f *foundation) deployMonitoring(ctx *pulumi.Context, p Plan) error {
 	}
 	f.place.Logs = f.monitoring.WorkspaceID
 	f.telemetry = &components.Telemetry{ConnectionString: f.monitoring.ConnectionString, Host: p.Names.Host}
-	ctx.Export("clientTelemetry", f.monitoring.ClientConnectionString)
+	f.export(ctx, "clientTelemetry", f.monitoring.ClientConnectionString)
 	return nil
 }
 
 // deploySecurity locks what must not go, and makes the clients' directory.
 func (f *foundation) deploySecurity(ctx *pulumi.Context, p Plan) error {
-	security, err := components.NewSecurity(ctx, "security", &components.SecurityArgs{
+	security, err := components.NewSecurity(ctx, f.named("security"), &components.SecurityArgs{
 		Placement: f.place, Locks: f.locks(p), Tenant: p.Tenant, Guard: p.guard("tenant"),
 	}, f.in)
 	if err != nil {
@@ -52,6 +52,9 @@ func (f *foundation) locks(p Plan) []components.Lock {
 		}
 	}
 	add("vault", "keep-vault", f.vault.SecretID(f.database.AdminPasswordURL), "Keeps the vault that this secret is in.")
+	if p.standby {
+		return locks
+	}
 	add("database", "keep-database", f.database.DatabaseID, "Keeps users and topic rules, and the server that they are on.")
 	if p.Names.ZoneGroup == "" {
 		add("zone", "keep-zone", pulumi.Sprintf("%s/SOA/@", f.zone.ID), "Keeps the DNS zone that this record is in.")
@@ -64,7 +67,7 @@ func (f *foundation) deployOnCall(ctx *pulumi.Context, p Plan, watched []compone
 	if p.Monitoring == nil {
 		return nil
 	}
-	onCall, err := components.NewOnCall(ctx, "on-call", &components.OnCallArgs{
+	onCall, err := components.NewOnCall(ctx, f.named("on-call"), &components.OnCallArgs{
 		Placement: f.place, Name: p.Name, ActionGroupID: f.monitoring.ActionGroupID,
 		Watch: assets.Watch{
 			Broker: collected[p.Broker], Nodes: p.Nodes, Connections: p.Connections, DailyQuotaGB: p.Monitoring.DailyQuotaGB,
@@ -76,7 +79,7 @@ func (f *foundation) deployOnCall(ctx *pulumi.Context, p Plan, watched []compone
 	if err != nil {
 		return fmt.Errorf("on call: %w", err)
 	}
-	ctx.Export("dashboard", onCall.WorkbookURL)
+	f.export(ctx, "dashboard", onCall.WorkbookURL)
 	return nil
 }
 

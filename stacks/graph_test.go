@@ -56,13 +56,26 @@ var deployments = map[string]struct {
 	stack   string
 	changes map[string]string
 }{
-	"dev":          {"dev", nil},
-	"prod":         {"prod", nil},
-	"dev-hivemq":   {"dev", map[string]string{"broker": HiveMQAKS}},
-	"prod-hivemq":  {"prod", map[string]string{"broker": HiveMQAKS, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
-	"dev-vernemq":  {"dev", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `"}`}},
-	"prod-vernemq": {"prod", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `","bastion":true}`}},
+	"dev":                 {"dev", nil},
+	"prod":                {"prod", nil},
+	"dev-hivemq":          {"dev", map[string]string{"broker": HiveMQAKS}},
+	"prod-hivemq":         {"prod", map[string]string{"broker": HiveMQAKS, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
+	"dev-vernemq":         {"dev", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `"}`}},
+	"prod-vernemq":        {"prod", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `","bastion":true}`}},
+	"prod-hivemq-backup":  {"prod", map[string]string{"broker": HiveMQAKS, "availability": backedUp, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
+	"prod-vernemq-backup": {"prod", map[string]string{"broker": VerneMQVMs, "availability": backedUp, "vernemq": `{"sshKey":"` + sshKey + `"}`}},
 }
+
+const backedUp = `{"zones":[1,2,3],"databaseHA":true,"backupRetentionDays":14,"diskBackup":true}`
+
+// inTwoRegions are shipped stacks with a second region.
+var inTwoRegions = map[string]map[string]string{
+	"prod-regions":         {"availability": besideEurope},
+	"prod-hivemq-regions":  {"broker": HiveMQAKS, "availability": besideEurope, "hivemq": `{"licence":"dGhlLWxpY2VuY2U="}`},
+	"prod-vernemq-regions": {"broker": VerneMQVMs, "availability": besideEurope},
+}
+
+const besideEurope = `{"zones":[1,2,3],"databaseHA":true,"backupRetentionDays":14,"secondaryLocation":"northeurope"}`
 
 const sshKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f operator@example.com"
 
@@ -74,22 +87,29 @@ func deployment(t *testing.T, name string) []pulumitest.Resource {
 
 func TestTheResourcesOfEachShippedStackAreTheReviewedOnes(t *testing.T) {
 	for name := range deployments {
-		t.Run(name, func(t *testing.T) {
-			got := pulumitest.Graph(deployment(t, name))
-			golden := filepath.Join("testdata", name+".graph")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("the graph differs from %s; run go test ./stacks -update and read the difference:\n%s", golden, got)
-			}
-		})
+		t.Run(name, func(t *testing.T) { reviewed(t, name, deployment(t, name)) })
+	}
+	for name, changes := range inTwoRegions {
+		t.Run(name, func(t *testing.T) { reviewed(t, name, deployed(t, "prod", changes)) })
+	}
+}
+
+// reviewed compares resources with the golden graph of that name.
+func reviewed(t *testing.T, name string, resources []pulumitest.Resource) {
+	t.Helper()
+	got := pulumitest.Graph(resources)
+	golden := filepath.Join("testdata", name+".graph")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the graph differs from %s; run go test ./stacks -update and read the difference:\n%s", golden, got)
 	}
 }
 
@@ -125,7 +145,7 @@ func TestNoTwoResourcesShareAURN(t *testing.T) {
 // untagged are the types that Azure gives no tags.
 var untagged = []string{
 	"Subnet", "PrivateDnsZoneGroup", "RecordSet", "Configuration", "Database", "RoleAssignment", "AFDOriginGroup", "AFDOrigin", "AFDCustomDomain", "Route",
-	"MaintenanceConfiguration", "FederatedIdentityCredential", "BlobContainer", "Blob", "Extension", "FluxConfiguration",
+	"MaintenanceConfiguration", "FederatedIdentityCredential", "BlobContainer", "Blob", "BlobServiceProperties", "ManagementPolicy", "ProtectedItem", "ProtectionPolicy", "Extension", "FluxConfiguration",
 	"DiagnosticSetting", "DataCollectionRuleAssociation", "ManagementLockByScope",
 }
 

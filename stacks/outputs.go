@@ -7,15 +7,17 @@ import (
 )
 
 // export names the outputs that every stack has; a broker adds its own. They are read by people, by amora user and by other stacks: renaming one breaks them.
-func export(ctx *pulumi.Context, p Plan, f *foundation, e *components.Endpoint) {
+func export(ctx *pulumi.Context, regions []region, e *components.Endpoint) {
+	p := regions[0].Plan
 	// The endpoints are true once something answers there: names move last.
 	ctx.Export("mqttEndpoint", after(pulumi.String("mqtts://"+p.Names.Host+":8883"), e.AddressRecordID.ToStringOutput()))
 	ctx.Export("websocketEndpoint", after(pulumi.String("wss://"+p.Names.WebSocketHost+"/mqtt"), e.WebSocketRecordID.ToStringOutput()))
-	ctx.Export("broker", pulumi.String(p.Broker))
-	ctx.Export("domain", pulumi.String(p.Names.Host))
-	ctx.Export("nodeCount", pulumi.Int(p.Nodes))
-	ctx.Export("resourceGroupName", f.base.ResourceGroup)
-	ctx.Export("vaultName", f.vault.Name)
-	ctx.Export("nameServers", f.zone.NameServers)
-	ctx.Export("databaseHost", f.database.Host)
+	p.summary().export(ctx)
+	ctx.Export("recovery", p.recoveryOutput())
+	ctx.Export("nameServers", regions[0].zone.NameServers)
+	for _, r := range regions {
+		r.export(ctx, "resourceGroupName", r.base.ResourceGroup)
+		r.export(ctx, "vaultName", r.vault.Name)
+		r.export(ctx, "databaseHost", r.database.Host)
+	}
 }

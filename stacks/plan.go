@@ -14,7 +14,8 @@ import (
 // Plan is everything that decides the structure or the price of a stack. It follows from the Config alone.
 type Plan struct {
 	Broker      string
-	Name        string // prefix of resource names, and the resource group
+	Name        string // prefix of resource names
+	Group       string // resource group
 	Location    string
 	Tags        map[string]string
 	Protect     bool
@@ -33,7 +34,8 @@ type Plan struct {
 	VerneMQ  VerneMQPlan
 	JWT      *assets.JWT
 
-	Monitoring  *MonitoringPlan // nil: none
+	DiskBackup  *components.DiskBackup // nil: none
+	Monitoring  *MonitoringPlan        // nil: none
 	DDoS        string
 	PrivateLink []string
 	DeployFrom  []string           // nil: from inside of the network
@@ -42,11 +44,26 @@ type Plan struct {
 	CertificateSecretURL string // "" for a self-signed one
 	CertificateVaultID   string
 	AllowReplace         []string
+
+	Rotation  components.Rotation
+	Restore   *DatabaseRestorePlan // nil: the database begins empty
+	Secondary *Plan                // the second region, which stands by; nil: none
+	Active    string               // which of the two clients are led to while both can serve
+	standby   bool                 // it is the second region's
+}
+
+// DatabaseRestorePlan is the backup that the database begins with.
+type DatabaseRestorePlan struct {
+	Server string // name of a server in the stack's resource group, or ARM id
+	Time   string // RFC 3339 in UTC
+	Geo    bool
 }
 
 // NetworkPlan is the address space cut into subnets, as CIDR blocks.
 type NetworkPlan struct {
 	AddressSpace, Apps, Database, Nodes, Endpoints, Cluster, Gateway, Bastion string
+
+	PeerDatabase string // subnet of the other region's database, "" without one
 
 	BrokerAddress string // of the load balancer inside Cluster
 }
@@ -86,13 +103,14 @@ type NamesPlan struct {
 func NewPlan(stack string, c Config) Plan {
 	zoned := regions[c.Location]
 	plan := Plan{
-		Broker: c.Broker, Name: c.Name, Location: c.Location, Protect: c.Protect, Nodes: c.Capacity.MinNodes,
+		Broker: c.Broker, Name: c.Name, Group: c.Name, Location: c.Location, Protect: c.Protect, Nodes: c.Capacity.MinNodes,
 		Tags:    tags(stack, c),
 		Network: planNetwork(c.Network.AddressSpace),
 		Names:   planNames(c.Domain, c.DNS),
 		Database: components.DatabaseSize{
 			SKU: c.Database.SKU, Tier: databaseTiers[databaseRule.FindStringSubmatch(c.Database.SKU)[1]],
 			StorageGB: c.Database.StorageGB, Version: c.Database.Version, BackupDays: c.Availability.BackupRetentionDays,
+			GeoBackup: c.Availability.GeoRedundantBackup,
 		},
 		Redis: components.RedisSize{
 			Service: c.Redis.Service, SKU: c.Redis.SKU, HighAvailability: len(c.Availability.Zones) > 1,
@@ -107,11 +125,14 @@ func NewPlan(stack string, c Config) Plan {
 		Cluster:      planCluster(c.Network.AddressSpace),
 		Gateway:      GatewayPlan{Zones: zoneNames(c, zoned), Instances: [2]int{1, 10}},
 		VerneMQ:      planVerneMQ(c, zoneNames(c, zoned)),
+		DiskBackup:   planDiskBackup(c, zoned),
 		JWT:          c.tokens(),
 		DDoS:         c.Security.DDoS,
 		PrivateLink:  c.Security.PrivateLink,
 		Tenant:       c.Security.Identity.newTenant(),
 		AllowReplace: c.AllowReplace,
+		Active:       c.Availability.Active,
+		Rotation:     components.Rotation(c.Security.Rotation),
 	}
 	plan.Connections = plan.connections(c)
 	if from := c.Security.DeployFrom; !slices.Contains(from, DeployFromNetwork) {
@@ -137,7 +158,24 @@ func NewPlan(stack string, c Config) Plan {
 		plan.CertificateSecretURL = strings.Replace(c.TLS.Certificate, "/certificates/", "/secrets/", 1)
 		plan.CertificateVaultID = c.TLS.VaultID
 	}
+	if r := c.Database.Restore; r != (DatabaseRestore{}) {
+		plan.Restore = &DatabaseRestorePlan{Server: r.Server, Time: r.Time, Geo: r.Geo}
+	}
+	if c.Availability.SecondaryLocation != "" {
+		plan.Secondary = planSecondary(stack, c)
+		plan.Network.PeerDatabase, plan.Secondary.Network.PeerDatabase = plan.Secondary.Network.Database, plan.Network.Database
+	}
 	return plan
+}
+
+// planSecondary is the plan of the same config in the other region, in a resource group of its own: that one of a lost region can't be changed.
+func planSecondary(stack string, c Config) *Plan {
+	c.Location, c.Network.AddressSpace = c.Availability.SecondaryLocation, c.Network.SecondaryAddressSpace
+	// A replica has neither a standby nor backups of its own.
+	c.Availability.SecondaryLocation, c.Availability.DatabaseHA, c.Availability.GeoRedundantBackup = "", false, false
+	plan := NewPlan(stack, c)
+	plan.Group, plan.Tenant, plan.standby = c.Name+"-2", nil, true
+	return &plan
 }
 
 // linked says whether a service has a private endpoint.
@@ -145,7 +183,8 @@ func (p Plan) linked(service string) bool { return slices.Contains(p.PrivateLink
 
 // guard is how a stateful resource of the plan is kept. With the resource group goes everything that is in it.
 func (p Plan) guard(resource string) components.Guard {
-	allowed := slices.Contains(p.AllowReplace, resource) || slices.Contains(p.AllowReplace, "resourceGroup")
+	allowed := slices.Contains(p.AllowReplace, resource) || slices.Contains(p.AllowReplace, "resourceGroup") ||
+		p.standby && slices.Contains(p.AllowReplace, "secondary")
 	return components.Guard{Protect: p.Protect && !allowed, AllowReplace: allowed}
 }
 

@@ -46,13 +46,20 @@ var dataPolicies = []rule{
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.azure() {
-				if slices.Contains(statefulKinds, n.kind) {
-					found = append(found, demand(n.Protect, n, "can be deleted")...)
+				if !slices.Contains(statefulKinds, n.kind) {
+					continue
+				}
+				for _, v := range demand(n.Protect, n, "can be deleted") {
+					if isBackupGroup(n) {
+						v = v.on("backup-group")
+					}
+					found = append(found, v)
 				}
 			}
 			return found
 		},
 		accepted: []exception{
+			{"backup-group", "Pulumi leaves it where it is when the broker goes"},
 			{"cache:RedisEnterprise", "a copy of the database's rules: the rules job fills it again"},
 			{"compute:Disk", "what one node holds, the others hold too; a smaller plan deletes it"},
 			{"containerregistry:Registry", "copies of public images: the mirror script fetches them again"},

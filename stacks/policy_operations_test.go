@@ -141,10 +141,15 @@ var logsOf = map[string]logs{
 	"network:VirtualNetworkLink":                       noLogs, // part of the zone
 	"network:Zone":                                     noLogs, // metrics
 	"operationalinsights:Workspace":                    hasLogs,
+	"recoveryservices:ProtectedItem":                   noLogs, // the vault has them
+	"recoveryservices:ProtectionPolicy":                noLogs, // part of the vault
+	"recoveryservices:Vault":                           hasLogs,
 	"resources:AzureCliScript":                         noLogs, // its own output, for as long as Azure keeps the script
 	"resources:ResourceGroup":                          noLogs, // the subscription's activity log
 	"storage:Blob":                                     noLogs, // the account has them
 	"storage:BlobContainer":                            noLogs, // the account has them
+	"storage:BlobServiceProperties":                    noLogs, // setting of the account
+	"storage:ManagementPolicy":                         noLogs, // setting of the account
 	"storage:StorageAccount":                           {true, "/blobServices/default"},
 }
 

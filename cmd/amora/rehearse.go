@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/recovery"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
@@ -52,7 +53,55 @@ func rehearse() *cobra.Command {
 		}
 		command.AddCommand(sub)
 	}
+	command.AddCommand(lose(&o))
 	return command
+}
+
+// lose makes the command that plays a loss on what is deployed.
+func lose(o *rehearsal.Options) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "lose",
+		Short: "Tell what would become of the deployed stack after a loss; nothing is changed",
+		Long: `Tell what would become of the deployed stack's clients, users and messages after a loss: whether each endpoint answers,
+through what, and after which steps. It looks at what the rehearsal deployed, and changes nothing there.
+
+It ends with 0 when the loss is survived: when it keeps to availability.rtoMinutes and rpoMinutes, or, where the config
+has neither, when everything comes back without a person. It ends with 2 when it is not, and with 1 when the question can't
+be answered.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			root, err := repository()
+			if err != nil {
+				return err
+			}
+			o.Root = root
+			_, err = rehearsal.Lose(rehearsal.LoseOptions{Options: *o, Loss: lossOf(c), Wanted: wanted})
+			return err
+		},
+	}
+	flags := command.Flags()
+	flags.Int("zone", 0, "lose this availability zone of the region that serves clients: 1, 2 or 3")
+	flags.Int("node", 0, "lose this broker node with its machine, from 0")
+	flags.String("region", "", "lose this region, such as westeurope")
+	flags.Bool("database", false, "lose the host of the database server")
+	command.MarkFlagsOneRequired("zone", "node", "region", "database")
+	command.MarkFlagsMutuallyExclusive("zone", "node", "region", "database")
+	return command
+}
+
+// lossOf is the loss that the one flag names that is set.
+func lossOf(c *cobra.Command) recovery.Loss {
+	for name, kind := range map[string]recovery.Kind{"zone": recovery.Zone, "node": recovery.Node, "region": recovery.Place} {
+		if flag := c.Flags().Lookup(name); flag.Changed {
+			return recovery.Loss{Kind: kind, Which: flag.Value.String()}
+		}
+	}
+	return recovery.Loss{Kind: recovery.Server}
+}
+
+func wanted(stack string, config map[string]string) (rehearsal.Wanted, error) {
+	targets, err := stacks.TargetsOf(stack, config)
+	return rehearsal.Wanted(targets), err
 }
 
 // terminal says whether a person looks at the file.

@@ -11,6 +11,10 @@ remove) sql="SELECT mqtt_remove_user(:'username')" ;;
     exit 2
     ;;
 esac
+if [ "$(psql --no-psqlrc --quiet --tuples-only --no-align --command 'SELECT pg_is_in_recovery()')" = t ]; then
+    echo "admin: $PGHOST is a replica, and takes no changes: users are changed in the region with the primary database, or here once this one is promoted" >&2
+    exit 3 # as psql after a refusal
+fi
 export MQTT_PASSWORD_PBKDF2="${MQTT_PASSWORD_PBKDF2:-}" # a hash is all that psql may miss
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 >/dev/null <<SQL
 \\getenv username MQTT_USERNAME

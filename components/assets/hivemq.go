@@ -66,7 +66,11 @@ type HiveMQ struct {
 	// Names of secrets in the vault. The licences are files in base64; without one it is a trial, with users and rules in files.
 	AdminPassword, BrokerPassword, Licence, SecurityLicence string
 
+	BrokerPasswordVersion string // of BrokerPassword: the one of DatabaseUser
+
 	JWT *JWT // with a licence only: tokens instead of passwords
+
+	KeepSnapshots bool // of the brokers' volumes, when the brokers go
 
 	Collector  string // configuration of what reads the brokers' metrics, "" for none …
 	Connection string // … and the name of the vault secret with which it sends them on
@@ -125,9 +129,12 @@ func (h HiveMQ) SecurityConfig() (string, error) {
 	return h.render("file-rbac.xml.tmpl")
 }
 
+// DatabaseSecretName is the name of what a broker mounts to log in. It goes with the password: a broker that has the one before still finds it.
+func (h HiveMQ) DatabaseSecretName() string { return strings.ReplaceAll(h.DatabaseUser, "_", "-") }
+
 // PrepareVersion changes when the job that prepares database and credentials has to run again.
 func (h HiveMQ) PrepareVersion() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.ClientID, fmt.Sprint(h.Licensed())}, "|")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.DatabaseUser, h.ClientID, fmt.Sprint(h.Licensed())}, "|")))
 	return fmt.Sprintf("%x", sum[:5])
 }
 

@@ -1,18 +1,36 @@
 #!/bin/sh
-# Applies the schema; waits for a server that is starting or failing over.
+# Applies the schema, with the brokers' role and password. Waits for a server that is starting or failing over. One that takes no changes,
+# such as the replica in another region, gets the schema from the one that does: then this waits until it is there.
 set -eu
+schema="${SCHEMA:-/mnt/config/schema.sql}"
+SCHEMA_VERSION=$(sha256sum <"$schema" | cut -c1-64)
+export SCHEMA_VERSION
+ask() { psql --no-psqlrc --quiet --tuples-only --no-align --command "$1"; }
+# Whether this version is there and lets the brokers in. With that a node starts as well while the administrator's password changes.
+arrived() {
+    [ "$(PGUSER="$BROKER_ROLE" PGPASSWORD="$BROKER_PASSWORD" ask "SELECT true FROM mqtt_schema WHERE version = '$SCHEMA_VERSION'" 2>/dev/null)" = t ]
+}
 try=0
-until psql --no-psqlrc --command 'SELECT 1' >/dev/null; do
+until changes=$(ask "SELECT NOT current_setting('transaction_read_only')::boolean") && [ "$changes" = t ]; do
+    if arrived; then
+        echo "schema: there already; $PGHOST takes no changes from here"
+        exit
+    fi
     try=$((try + 1))
     if [ "$try" -ge "${TRIES:-30}" ]; then
-        echo "schema: no answer from $PGHOST" >&2
+        if [ -z "$changes" ]; then
+            echo "schema: no answer from $PGHOST" >&2
+        else
+            echo "schema: $PGHOST takes no changes, and has not been sent this version: deploy the region with the primary database first" >&2
+        fi
         exit 1
     fi
+    [ -z "$changes" ] || echo "schema: $PGHOST takes no changes; waiting for this version to come there ($try)"
     sleep "${WAIT:-2}"
 done
 # The password goes in on standard input: arguments are visible to every process.
 {
-    printf '%s\n' '\getenv broker_password BROKER_PASSWORD'
-    cat "${SCHEMA:-/mnt/config/schema.sql}"
+    printf '%s\n' '\getenv broker_role BROKER_ROLE' '\getenv broker_password BROKER_PASSWORD' '\getenv schema_version SCHEMA_VERSION'
+    cat "$schema"
 } | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 >/dev/null
 echo "schema: applied"

@@ -1,5 +1,5 @@
 -- Users and topic rules of every broker. Applied before a node starts, any number of times, by several nodes at once.
--- Takes the psql variable broker_password.
+-- Takes the psql variables broker_role, broker_password and schema_version.
 BEGIN;
 SELECT pg_advisory_xact_lock(hashtext('amora-sync schema'));
 
@@ -67,16 +67,30 @@ BEGIN
     END IF;
 END $$;
 
--- The brokers' own role: it may read, and nothing else.
+-- The versions that were applied. A replica in another region has one once its row has come there.
+CREATE TABLE IF NOT EXISTS mqtt_schema (version text PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now());
+INSERT INTO mqtt_schema (version) VALUES (:'schema_version') ON CONFLICT DO NOTHING;
+
+-- What brokers may do: read, and nothing else.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mqtt_broker') THEN
-        CREATE ROLE mqtt_broker LOGIN;
+        CREATE ROLE mqtt_broker NOLOGIN;
     END IF;
 END $$;
-ALTER ROLE mqtt_broker PASSWORD :'broker_password';
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM mqtt_broker;
-GRANT SELECT ON mqtt_user, mqtt_acl TO mqtt_broker;
+GRANT SELECT ON mqtt_user, mqtt_acl, mqtt_schema TO mqtt_broker;
+
+-- Each of their passwords has a role of its own that may do this, so that nodes can take a new one, one after the other. When a new one comes, the
+-- one before it stays good for a day, and the one before that no longer. None is dropped: its name says that it has been.
+SELECT statement FROM (
+    SELECT 1 AS step, CASE WHEN isfinite(rolvaliduntil) THEN format('ALTER ROLE %I NOLOGIN', rolname)
+        ELSE format('ALTER ROLE %I VALID UNTIL %L', rolname, now() + interval '1 day') END AS statement
+    FROM pg_roles WHERE rolname ~ '^mqtt_broker(_|$)' AND rolcanlogin
+    UNION ALL SELECT 2, format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE mqtt_broker', :'broker_role', :'broker_password')
+    -- HiveMQ and VerneMQ name no schema; EMQX names tables that only public has.
+    UNION ALL SELECT 3, format('ALTER ROLE %I SET search_path = hivemq, vernemq, public', :'broker_role')
+) AS statements WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'broker_role') ORDER BY step \gexec
 
 -- The same users and rules as HiveMQ's enterprise security extension asks for them. Every rule is one permission of one user; a
 -- superuser has the permission 0. Nobody has a role.
@@ -127,8 +141,5 @@ CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS
     FROM mqtt_user u;
 GRANT USAGE ON SCHEMA vernemq TO mqtt_broker;
 GRANT SELECT ON ALL TABLES IN SCHEMA vernemq TO mqtt_broker;
-
--- HiveMQ and VerneMQ name no schema; EMQX names tables that only public has.
-ALTER ROLE mqtt_broker SET search_path = hivemq, vernemq, public;
 
 COMMIT;

@@ -51,11 +51,13 @@ type VerneMQPackage struct{ URL, SHA256 string }
 
 // VerneMQ is what the configuration of all nodes depends on.
 type VerneMQ struct {
-	DatabaseName, DatabaseUser string
-	Connections                int             // that one node takes
-	ClientCA                   string          // PEM; "" asks clients for no certificate
-	Package                    *VerneMQPackage // nil: built from source
-	Collector                  string          // configuration of the collector beside each node, in YAML; "" for none. Holds no secret
+	DatabaseName  string
+	DatabaseRoles string          // group of the roles that brokers log in as: see [BrokerRole]
+	Rotation      string          // another mark has nodes take their secrets anew
+	Connections   int             // that one node takes
+	ClientCA      string          // PEM; "" asks clients for no certificate
+	Package       *VerneMQPackage // nil: built from source
+	Collector     string          // configuration of the collector beside each node, in YAML; "" for none. Holds no secret
 }
 
 //go:embed vernemq
@@ -63,7 +65,7 @@ var vernemqFiles embed.FS
 
 // Files are what nodes fetch, by name. None holds a secret.
 func (v VerneMQ) Files() (map[string]string, error) {
-	if v.Connections <= 0 || v.DatabaseName == "" || v.DatabaseUser == "" {
+	if v.Connections <= 0 || v.DatabaseName == "" || v.DatabaseRoles == "" {
 		return nil, errors.New("vernemq: database and connections must be given")
 	}
 	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript, "certificate.sh": CertificateToPEMScript}

@@ -26,9 +26,9 @@ import (
 func deployment(licensed bool) assets.HiveMQ {
 	h := assets.HiveMQ{
 		DiskGB: 128, Zoned: true, Address: "10.20.1.126", Subnet: "cluster", GatewaySubnet: "10.20.1.128/26", DatabaseSubnet: "10.20.1.0/28",
-		DatabaseHost: "db.postgres.database.azure.com", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", DatabaseAdmin: "mqttadmin",
+		DatabaseHost: "db.postgres.database.azure.com", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker_01234567", DatabaseAdmin: "mqttadmin",
 		PostgresImage: "docker.io/library/postgres:17-alpine", VaultName: "kv", TenantID: "tenant", ClientID: "client",
-		AdminPassword: "database-admin-password", BrokerPassword: "database-broker-password",
+		AdminPassword: "database-admin-password", BrokerPassword: "database-broker-password", BrokerPasswordVersion: "0123456789abcdef0123456789abcdef",
 		Collector: "exporters: {}\n", Connection: "telemetry-connection-abcd",
 	}
 	if licensed {
@@ -66,6 +66,7 @@ type vaultObject struct {
 	ObjectName     string `json:"objectName"`
 	ObjectType     string `json:"objectType"`
 	ObjectAlias    string `json:"objectAlias"`
+	ObjectVersion  string `json:"objectVersion"`
 	ObjectEncoding string `json:"objectEncoding"`
 }
 

@@ -1,10 +1,12 @@
 package manifests
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -152,12 +154,18 @@ func brokerPod(t *testing.T, all map[string][]meta.Object) core.PodSpec {
 	return pod
 }
 
+// passwordFile is where a script finds a password.
+var passwordFile = regexp.MustCompile(`/mnt/administration/[a-z-]+`)
+
+// scriptFile is a script as a command names it.
+var scriptFile = regexp.MustCompile(`/mnt/config/([a-z_]+\.sh)`)
+
 func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t *testing.T) {
 	both(t, func(t *testing.T, h assets.HiveMQ) {
 		all := applied(t, h)
 		read := 0
 		for owner, pod := range pods(t, all) {
-			provided := map[string]bool{}
+			provided, files := map[string]bool{}, map[string]bool{} // keys of Secrets, and paths
 			for _, volume := range pod.Volumes {
 				if volume.CSI == nil {
 					continue
@@ -176,6 +184,13 @@ func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t 
 						t.Fatalf("%s: %v", entry, err)
 					}
 					names = append(names, object.ObjectName)
+					for _, container := range append(pod.InitContainers, pod.Containers...) {
+						for _, mount := range container.VolumeMounts {
+							if mount.Name == volume.Name {
+								files[container.Name+":"+mount.MountPath+"/"+cmp.Or(object.ObjectAlias, object.ObjectName)] = true
+							}
+						}
+					}
 				}
 				for _, secret := range class.Spec.SecretObjects {
 					for _, item := range secret.Data {
@@ -197,6 +212,12 @@ func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t 
 						t.Errorf("%s/%s reads %s of %s, which no volume of it provides", owner, container.Name, ref.Key, ref.Name)
 					}
 				}
+				for _, path := range passwordFile.FindAllString(strings.Join(container.Command, " "), -1) {
+					read++
+					if !files[container.Name+":"+path] {
+						t.Errorf("%s/%s reads %s, which no volume of it provides", owner, container.Name, path)
+					}
+				}
 				for _, mount := range container.VolumeMounts {
 					if !slices.ContainsFunc(pod.Volumes, func(v core.Volume) bool { return v.Name == mount.Name }) {
 						t.Errorf("%s/%s mounts %s, which the pod has not", owner, container.Name, mount.Name)
@@ -210,6 +231,36 @@ func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t 
 	})
 }
 
+func TestABrokersRoleAndItsPasswordStayTogetherWhenThereIsANewOne(t *testing.T) {
+	before, after := deployment(true), deployment(true)
+	after.DatabaseUser, after.BrokerPasswordVersion = "mqtt_broker_89abcdef", strings.Repeat("8", 32)
+	names := map[string]bool{}
+	for _, h := range []assets.HiveMQ{before, after} {
+		all := applied(t, h)
+		name := h.DatabaseSecretName()
+		class := find[*secretProviderClass](t, all, name)
+		if !strings.Contains(class.Spec.Parameters.Objects, "objectVersion: \""+h.BrokerPasswordVersion+"\"") || class.Spec.SecretObjects[0].SecretName != name {
+			t.Errorf("%s is of another version: %s", name, class.Spec.Parameters.Objects)
+		}
+		if class.Annotations["kustomize.toolkit.fluxcd.io/prune"] != "disabled" {
+			t.Errorf("%s goes with the brokers that need it", name)
+		}
+		logsInAs := map[string]string{}
+		for _, variable := range brokerPod(t, all).Containers[0].Env {
+			if logsInAs[variable.Name] = variable.Value; variable.ValueFrom != nil {
+				logsInAs[variable.Name] = variable.ValueFrom.SecretKeyRef.Name
+			}
+		}
+		if logsInAs["DATABASE_USER"] != h.DatabaseUser || logsInAs["DATABASE_PASSWORD"] != name {
+			t.Errorf("a broker logs in with %v", logsInAs)
+		}
+		names[name], names[h.PrepareVersion()] = true, true
+	}
+	if len(names) != 4 {
+		t.Errorf("the new password changes only %v", names)
+	}
+}
+
 func TestEveryScriptThatAPodRunsIsInTheConfigMapThatItMounts(t *testing.T) {
 	both(t, func(t *testing.T, h assets.HiveMQ) {
 		all := applied(t, h)
@@ -217,12 +268,10 @@ func TestEveryScriptThatAPodRunsIsInTheConfigMapThatItMounts(t *testing.T) {
 		ran := 0
 		for owner, pod := range pods(t, all) {
 			for _, container := range append(pod.InitContainers, pod.Containers...) {
-				for _, word := range container.Command {
-					if file, found := strings.CutPrefix(word, "/mnt/config/"); found {
-						ran++
-						if scripts[file] == "" {
-							t.Errorf("%s/%s runs %s, which is not there", owner, container.Name, file)
-						}
+				for _, match := range scriptFile.FindAllStringSubmatch(strings.Join(container.Command, " "), -1) {
+					ran++
+					if scripts[match[1]] == "" {
+						t.Errorf("%s/%s runs %s, which is not there", owner, container.Name, match[1])
 					}
 				}
 			}

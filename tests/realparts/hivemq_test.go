@@ -71,7 +71,7 @@ func fits(t *testing.T, password, salt string, iterations int, want string) bool
 // The queries have the shape of the tables in HiveMQ's documentation; its own text is not published.
 func TestTheEnterpriseExtensionFindsUsersAndRulesUnderItsOwnNames(t *testing.T) {
 	t.Parallel()
-	broker := populated(t).connect(t, "mqtt_broker", brokerPassword)
+	broker := populated(t).connect(t, brokerRole, brokerPassword)
 	for _, name := range []string{"sensor", hostileName, "idle", "root"} {
 		var password, salt, algorithm string
 		var iterations int
@@ -130,7 +130,7 @@ func TestANewPasswordWithoutTheSecondHashLeavesNoOldOneBehind(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	var known int
-	if err := d.connect(t, "mqtt_broker", brokerPassword).QueryRow(t.Context(), "SELECT count(*) FROM users WHERE username = 'sensor'").Scan(&known); err != nil || known != 0 {
+	if err := d.connect(t, brokerRole, brokerPassword).QueryRow(t.Context(), "SELECT count(*) FROM users WHERE username = 'sensor'").Scan(&known); err != nil || known != 0 {
 		t.Errorf("the old password still fits: %d, %v", known, err)
 	}
 }

@@ -75,16 +75,6 @@ func TestTheSchemaAppliesTwiceAndFourTimesAtOnceAndKeepsWhatIsThere(t *testing.T
 	}
 }
 
-func TestANewPasswordOfTheBrokersRoleTakesEffect(t *testing.T) {
-	t.Parallel()
-	d := deployedDatabase(t)
-	d.connect(t, "mqtt_broker", brokerPassword)
-	if said, err := d.applySchema(t, "BROKER_PASSWORD=another one"); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
-	d.connect(t, "mqtt_broker", "another one")
-}
-
 func TestTheSchemaScriptGivesUpOnAServerThatStaysAway(t *testing.T) {
 	t.Parallel()
 	need(t, "psql")
@@ -101,7 +91,7 @@ func TestTheBrokersQueryFindsAUserWithThePasswordThatWasGiven(t *testing.T) {
 		if said, err := d.admin(t, "add", name, "MQTT_PASSWORD_HASH="+hash(t, "secret12")); err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, said)
 		}
-		broker := d.connect(t, "mqtt_broker", brokerPassword)
+		broker := d.connect(t, brokerRole, brokerPassword)
 		var stored, salt string
 		var superuser bool
 		if err := broker.QueryRow(t.Context(), deployedQuery(t), name).Scan(&stored, &salt, &superuser); err != nil {
@@ -114,7 +104,7 @@ func TestTheBrokersQueryFindsAUserWithThePasswordThatWasGiven(t *testing.T) {
 			t.Errorf("%s: the hash is not of the password", name)
 		}
 	}
-	err := d.connect(t, "mqtt_broker", brokerPassword).QueryRow(t.Context(), deployedQuery(t), "nobody").Scan(nil, nil, nil)
+	err := d.connect(t, brokerRole, brokerPassword).QueryRow(t.Context(), deployedQuery(t), "nobody").Scan(nil, nil, nil)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		t.Errorf("an unknown user: %v", err)
 	}
@@ -146,7 +136,7 @@ func TestTheBrokersRoleMayReadUsersAndRulesAndNothingElse(t *testing.T) {
 	if _, err := owner.Exec(t.Context(), "CREATE TABLE other (x int)"); err != nil {
 		t.Fatal(err)
 	}
-	broker := d.connect(t, "mqtt_broker", brokerPassword)
+	broker := d.connect(t, brokerRole, brokerPassword)
 	for _, allowed := range []string{"SELECT * FROM mqtt_user", "SELECT * FROM mqtt_acl"} {
 		if _, err := broker.Exec(t.Context(), allowed); err != nil {
 			t.Errorf("%s: %v", allowed, err)

@@ -147,11 +147,18 @@ func TestASelfSignedCertificateIsForAllDomainsAndExportable(t *testing.T) {
 			Subject                 string
 			SubjectAlternativeNames struct{ DNSNames []string }
 		}
+		LifetimeActions []struct {
+			Action  struct{ ActionType string }
+			Trigger struct{ DaysBeforeExpiry int }
+		}
 	}
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
 		t.Fatalf("%v in\n%s", err, last)
 	}
 	names := policy.X509CertificateProperties.SubjectAlternativeNames.DNSNames
+	if renewal := policy.LifetimeActions; len(renewal) != 1 || renewal[0].Action.ActionType != "AutoRenew" || renewal[0].Trigger.DaysBeforeExpiry < 14 {
+		t.Errorf("before it expires, the vault does %+v", renewal)
+	}
 	if !policy.KeyProperties.Exportable || policy.SecretProperties.ContentType != "application/x-pkcs12" || policy.IssuerParameters.Name != "Self" ||
 		policy.X509CertificateProperties.Subject != "CN=mqtt.example.com" || !slices.Equal(names, []string{"mqtt.example.com", "ws.mqtt.example.com"}) {
 		t.Errorf("the policy is %+v", policy)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
 const secondVersion = "vernemq-2222"
@@ -65,7 +67,11 @@ func TestADeploymentTakesWhatChangedInTheVaultToVerneMQ(t *testing.T) {
 	if err != nil || m.config("vmq_diversity.postgres.password") != "changed12" || m.starts() != 1 {
 		t.Errorf("%d starts: %v\n%s", m.starts(), err, said)
 	}
-	if asked := read(t, m.path("psql")); !strings.Contains(asked, "BROKER_PASSWORD=changed12\n") || !strings.Contains(asked, "PGPASSWORD="+vmAdminPassword+"\n") ||
+	role := assets.BrokerRole("mqtt_broker", "changed12")
+	if got := m.config("vmq_diversity.postgres.user"); got != role {
+		t.Errorf("the role is %s, want %s", got, role)
+	}
+	if asked := read(t, m.path("psql")); !strings.Contains(asked, "BROKER_PASSWORD=changed12\n") || !strings.Contains(asked, "BROKER_ROLE="+role+"\n") || !strings.Contains(asked, "PGPASSWORD="+vmAdminPassword+"\n") ||
 		!strings.Contains(asked, "PGSSLMODE=verify-full\n") || !strings.Contains(asked, "PGHOST=database.example\n") {
 		t.Errorf("the database was asked with\n%s", asked)
 	}

@@ -41,6 +41,7 @@ type vmqNode struct {
 	booting int    // commands that find nobody yet
 	view    vmqView
 	tls     string      // the certificate that it shows
+	cookie  string      // only those with the same one connect
 	clients []io.Closer // listeners for them
 	health  io.Closer
 
@@ -154,7 +155,7 @@ func (v vmqView) forgets(address string) {
 
 // reaches says whether two nodes run and are connected.
 func (n *vmqNode) reaches(other *vmqNode) bool {
-	return n != nil && other != nil && n.active == "active" && other.active == "active" && (n == other || !n.unreachable && !other.unreachable)
+	return n != nil && other != nil && n.active == "active" && other.active == "active" && (n == other || !n.unreachable && !other.unreachable && n.cookie == other.cookie)
 }
 
 func (c *vmqCluster) gossip() {
@@ -220,7 +221,7 @@ func (c *vmqCluster) start(n *vmqNode) {
 	m.site.must(os.MkdirAll(generated, 0o755), os.Chmod(generated, 0o755), os.WriteFile(filepath.Join(generated, "vm.args"), []byte(config["distributed_cookie"]), 0o644))
 	n.active, n.booting = "active", 1
 	n.starts++
-	n.tls = ""
+	n.tls, n.cookie = "", config["distributed_cookie"]
 	if config["listener.ssl.default"] != "" {
 		n.tls = read(c.T, m.path("etc/vernemq/tls.pem"))
 		// The worst that may be: a client comes at once, and the node is empty no more.

@@ -34,7 +34,7 @@ func TestUsersAndRulesChangeOnAVerneMQMachineOrItSaysWhyNot(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	var users int
-	if err := d.connect(t, "mqtt_broker", brokerPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user WHERE username = $1", hostileName).Scan(&users); err != nil || users != 1 {
+	if err := d.connect(t, brokerRole, brokerPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user WHERE username = $1", hostileName).Scan(&users); err != nil || users != 1 {
 		t.Errorf("%d users: %v", users, err)
 	}
 	for why, environment := range map[string][]string{

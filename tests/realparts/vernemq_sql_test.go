@@ -86,7 +86,7 @@ func covers(pattern, username, clientID, topic string) bool {
 	return len(levels) == strings.Count(pattern, "/")+1
 }
 
-// logins are the ways in which brokers check a password, as the role mqtt_broker.
+// logins are the ways in which brokers check a password, as a role of mqtt_broker.
 func logins(t *testing.T, broker *pgx.Conn) map[string]func(username, password string) bool {
 	return map[string]func(username, password string) bool{
 		"EMQX": func(username, password string) bool {
@@ -114,7 +114,7 @@ func logins(t *testing.T, broker *pgx.Conn) map[string]func(username, password s
 func TestAUserOfOneBrokerLogsInToTheOthersWithTheRightPasswordOnly(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
-	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, "mqtt_broker", brokerPassword)
+	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	for i, password := range []string{"secret12", `p' "$x" \ ü€😀`, strings.Repeat("x", 72)} {
 		second := map[string]string{} // by user
 		for _, maker := range []string{"Go", "pgcrypto"} {
@@ -148,7 +148,7 @@ func TestAUserOfOneBrokerLogsInToTheOthersWithTheRightPasswordOnly(t *testing.T)
 
 func TestVerneMQLetsNobodyInWhoIsUnknownOrSendsNoPassword(t *testing.T) {
 	t.Parallel()
-	broker := populated(t).connect(t, "mqtt_broker", brokerPassword)
+	broker := populated(t).connect(t, brokerRole, brokerPassword)
 	for _, c := range [][2]any{
 		{"nobody", "secret12"}, {"", "secret12"}, {nil, "secret12"}, {"Sensor", "secret12"}, {"sensor ", "secret12"}, {"%", "secret12"}, {"*", "secret12"},
 		{"sensor", "secret13"}, {"sensor", ""}, {"sensor", nil}, {nil, nil}, {"sensor", "' OR '1'='1"}, {"' OR '1'='1", "secret12"},
@@ -164,7 +164,7 @@ func TestVerneMQLetsNobodyInWhoIsUnknownOrSendsNoPassword(t *testing.T) {
 
 func TestRulesReachVerneMQInItsOwnWords(t *testing.T) {
 	t.Parallel()
-	broker := populated(t).connect(t, "mqtt_broker", brokerPassword)
+	broker := populated(t).connect(t, brokerRole, brokerPassword)
 	for name, want := range map[string]vernemqRules{
 		"sensor": {
 			publish:   []string{"devices/sensor/%c/#", "alarms"},
@@ -202,7 +202,7 @@ func withRules(t *testing.T, owner, broker *pgx.Conn, username string, topics ..
 func TestUsernameAndClientIDArePutInAndWhatVerneMQCanNotSayAllowsNothing(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
-	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, "mqtt_broker", brokerPassword)
+	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	for _, c := range []struct {
 		username, topic string
 		want            string // "" for nothing
@@ -248,7 +248,7 @@ func TestUsernameAndClientIDArePutInAndWhatVerneMQCanNotSayAllowsNothing(t *test
 func TestNoRuleLetsAClientReadAnotherTopicByWayOfASharedSubscription(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
-	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, "mqtt_broker", brokerPassword)
+	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	for _, c := range []struct {
 		username, rule, clientID, filter string
 		want                             bool
@@ -290,7 +290,7 @@ func TestNoRuleLetsAClientReadAnotherTopicByWayOfASharedSubscription(t *testing.
 func TestRulesKeepTheirOrderInVerneMQ(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
-	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, "mqtt_broker", brokerPassword)
+	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	var topics, subscribe []string
 	for i := range 50 {
 		topic := fmt.Sprint(i*37%50, "/up")
@@ -314,7 +314,7 @@ func TestTheBrokersRoleNeedsNothingForVerneMQButTheViewAndOneFunctionOfPgcrypto(
 			t.Fatalf("%s: %v", narrower, err)
 		}
 	}
-	broker := d.connect(t, "mqtt_broker", brokerPassword)
+	broker := d.connect(t, brokerRole, brokerPassword)
 	mustAskVerneMQ(t, broker, "sensor")
 	for _, denied := range []string{
 		"INSERT INTO vmq_auth_acl (username, password) VALUES ('x', 'y')", "UPDATE vmq_auth_acl SET username = 'x'", "UPDATE vmq_auth_acl SET password = 'x'",
@@ -356,7 +356,7 @@ func TestUsersOfTheFirstSchemaReachVerneMQAndStayWhenTheSchemaAppliesAgain(t *te
 				t.Fatalf("%v\n%s", err, said)
 			}
 		}
-		broker := d.connect(t, "mqtt_broker", brokerPassword)
+		broker := d.connect(t, brokerRole, brokerPassword)
 		mustAskVerneMQ(t, broker, "new")
 		if old := mustAskVerneMQ(t, broker, "old"); !slices.Equal(old.publish, []string{"z", "a/%c"}) {
 			t.Errorf("applied %d times, the old user may %q", round+1, old)
@@ -402,7 +402,7 @@ func fastest(t *testing.T, conn *pgx.Conn, query string, args ...any) time.Durat
 func TestALoginToVerneMQFindsItsUserByIndexAndTakesOneBcrypt(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
-	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, "mqtt_broker", brokerPassword)
+	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	hashed, err := bcrypt.GenerateFromPassword([]byte("secret12"), 10) // as amora user makes it
 	if err != nil {
 		t.Fatal(err)

@@ -63,6 +63,9 @@ as_database_admin() {
         PGSSLMODE="${PGSSLMODE:-verify-full}" PGSSLROOTCERT="${PGSSLROOTCERT:-system}" "$@"
 }
 
+# Each password of the brokers has a role of its own in the database.
+role_of() { echo "${DATABASE_ROLES}_$(printf '%s' "$1" | sha256sum | cut -c1-8)"; }
+
 mount_data() {
     mkdir -p "$DATA"
     ! mountpoint --quiet "$DATA" || return 0
@@ -90,7 +93,7 @@ apply_schema() {
     stamp=$(cat "$FOLDER/schema.sql" "$FOLDER/schema.sh" | sha256sum)
     [ "$(cat "$STATE/schema" 2>/dev/null)" != "$stamp" ] || return 0
     password=$(secret "$BROKER_PASSWORD_URL")
-    BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" as_database_admin sh "$FOLDER/schema.sh"
+    BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" as_database_admin sh "$FOLDER/schema.sh"
     echo "$stamp" >"$STATE/schema"
 }
 
@@ -121,6 +124,7 @@ nodename = $(name_of "$ADDRESS")
 distributed_cookie = $COOKIE
 listener.vmq.clustering = $ADDRESS:$CLUSTER_PORT
 vmq_diversity.postgres.host = $DATABASE_HOST
+vmq_diversity.postgres.user = $(role_of "$password")
 vmq_diversity.postgres.password = $password
 CONF
     mv "$STATE/node.conf.new" "$STATE/node.conf"

@@ -130,6 +130,9 @@ func admitRecords(w *World, r, _ *Resource) error {
 				r.name(), recordType(r.ID), recordType(other.ID))
 		}
 	}
+	if err := admitAlias(w, r); err != nil {
+		return err
+	}
 	for _, record := range r.in().objects("aRecords") {
 		if address, err := netip.ParseAddr(record.str("ipv4Address")); err != nil || !address.Is4() {
 			return refusal("BadRequest", "The IP address '%s' of record set '%s' is not valid.", record.str("ipv4Address"), r.name())

@@ -20,6 +20,7 @@ var builtinRoles = map[string]string{
 	"69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
 	"ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
 	"2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+	"7efff54f-a5b4-42b5-a1c5-5411624893ce": "Disk Snapshot Contributor",
 	"7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
 	"8311e382-0749-4cb8-b61a-304f252e45ec": "AcrPush",
 	"577a9874-89fd-4f24-9dbd-b5034d0ad23a": "Container Registry Data Importer and Data Reader",

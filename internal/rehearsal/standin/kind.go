@@ -69,7 +69,7 @@ var kinds, kindsByARM map[string]*kind
 func init() {
 	kinds, kindsByARM = tables(groupKinds, lockKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds,
 		appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds, privateLinkKinds, computeKinds, loadBalancerKinds, bastionKinds,
-		monitorKinds, alertKinds, collectionKinds, diagnosticKinds, directoryKinds)
+		monitorKinds, alertKinds, collectionKinds, diagnosticKinds, directoryKinds, backupKinds, trafficManagerKinds, peeringKinds, replicationKinds)
 }
 
 func tables(areas ...[]*kind) (byToken, byARM map[string]*kind) {

@@ -30,6 +30,7 @@ var postgresKinds = []*kind{
 		compute: func(_ *World, r *Resource) map[string]any {
 			return map[string]any{"fullyQualifiedDomainName": strings.ToLower(r.name()) + ".postgres.database.azure.com", "state": "Ready", "minorVersion": "4"}
 		},
+		release: followed,
 		taken: func(string, bool) error {
 			return refusal("ServerNameAlreadyExists", "Specified server name is already used.")
 		},
@@ -70,11 +71,23 @@ func admitPostgres(w *World, r, old *Resource) error {
 		return refusal("StorageSizeCannotBeReduced", "The storage size of a server can only grow: it is %v GiB and %v were asked for.", before, in.num("storage.storageSizeGB"))
 	}
 	if old == nil {
-		if err := admitLogin(in); err != nil {
+		if err := admitNewServer(w, r); err != nil {
 			return err
 		}
 	}
 	return admitPostgresNetwork(w, r)
+}
+
+// admitNewServer asks for what a server begins with: an administrator, another server, or its backup.
+func admitNewServer(w *World, r *Resource) error {
+	switch r.in().str("createMode") {
+	case "Replica":
+		return admitReplica(w, r)
+	case "PointInTimeRestore", "GeoRestore":
+		return admitRestored(w, r)
+	default:
+		return admitLogin(r.in())
+	}
 }
 
 var reservedLogins = []string{"azure_superuser", "azuresu", "azure_pg_admin", "admin", "administrator", "root", "guest", "public"}

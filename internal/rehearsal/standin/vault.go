@@ -40,9 +40,10 @@ var vaultKinds = []*kind{
 		},
 		compute: func(w *World, r *Resource) map[string]any {
 			uri := vaultURI(&Resource{ID: parentID(r.ID)}) + "secrets/" + r.name()
+			before := w.find(r.ID).out().str("properties.secretUriWithVersion") // every change makes a version
 			return map[string]any{
 				"location":   w.find(parentID(r.ID)).out().str("location"),
-				"properties": map[string]any{"secretUri": uri, "secretUriWithVersion": uri + "/" + digest(r.ID)[:32]},
+				"properties": map[string]any{"secretUri": uri, "secretUriWithVersion": uri + "/" + digest(r.ID, before)[:32]},
 			}
 		},
 	},

@@ -1,0 +1,83 @@
+package components
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v2"
+	"github.com/pulumi/pulumi-azure-native-sdk/resources/v2"
+	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	kubernetes "github.com/amora-sync/mqtt-on-azure/internal/azurenative/kubernetesconfiguration"
+)
+
+// newBackup has the cluster take a snapshot of each broker's volume, each night. The snapshots are in a resource group of their own, since
+// those beside the disks would go with the cluster. It gives back the group's name. configuration is what fills the cluster otherwise.
+func (a *aks) newBackup(backup DiskBackup, configuration pulumi.Resource) (pulumi.StringOutput, error) {
+	group, role, err := a.newBackupGroup(backup)
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	rendered := group.ApplyT(func(group string) (map[string]string, error) {
+		return assets.HiveMQSnapshots{
+			Group: group, Brokers: a.args.Size.Brokers, RetentionDays: backup.RetentionDays, ShellImage: postgresImage,
+		}.Manifests()
+	}).(pulumi.StringMapOutput)
+	path := assets.HiveMQSnapshotsFolder + "/manifests.yaml"
+	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-backup", "backup",
+		map[string]pulumi.StringInput{path: rendered.MapIndex(pulumi.String(path))}, a.parent)
+	if err != nil {
+		return pulumi.StringOutput{}, err
+	}
+	if _, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-backup-configuration", &kubernetes.FluxConfigurationArgs{
+		ResourceGroupName: a.args.ResourceGroup,
+		ClusterRp:         pulumi.String("Microsoft.ContainerService"), ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
+		FluxConfigurationName: pulumi.String("backup"),
+		Namespace:             pulumi.String(assets.FluxNamespace),
+		Scope:                 pulumi.String("cluster"),
+		SourceKind:            pulumi.String("AzureBlob"),
+		AzureBlob: kubernetes.AzureBlobDefinitionArgs{
+			Url: a.args.Storage.BlobURL, ContainerName: manifests,
+			ManagedIdentity:       kubernetes.ManagedIdentityDefinitionArgs{ClientId: a.kubelet.ClientId},
+			SyncIntervalInSeconds: pulumi.Float64(120), TimeoutInSeconds: pulumi.Float64(120),
+		},
+		Kustomizations: kubernetes.KustomizationDefinitionMap{assets.HiveMQSnapshotsFolder: kubernetes.KustomizationDefinitionArgs{
+			Path: pulumi.String("./" + assets.HiveMQSnapshotsFolder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(true), Force: pulumi.Bool(false),
+			SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60), TimeoutInSeconds: pulumi.Float64(1200),
+		}},
+		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT20M"),
+	}, a.parent, pulumi.DependsOn(slices.Concat(blobs, []pulumi.Resource{role, configuration}))); err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("configuration of the backup: %w", err)
+	}
+	return group, nil
+}
+
+// newBackupGroup makes the resource group of the snapshots, and lets the control plane, which runs the driver of the disks, write snapshots
+// there. The role is held at the group because each night's snapshots have new names.
+func (a *aks) newBackupGroup(backup DiskBackup) (pulumi.StringOutput, *authorization.RoleAssignment, error) {
+	// A group that was left behind keeps its name.
+	suffix, err := random.NewRandomString(a.ctx, a.name+"-backup-suffix", &random.RandomStringArgs{
+		Length: pulumi.Int(4), Upper: pulumi.Bool(false), Special: pulumi.Bool(false),
+	}, a.parent)
+	if err != nil {
+		return pulumi.StringOutput{}, nil, fmt.Errorf("name of the backup group: %w", err)
+	}
+	group, err := resources.NewResourceGroup(a.ctx, a.name+"-backup-group", &resources.ResourceGroupArgs{
+		ResourceGroupName: pulumi.Sprintf("%s-backup-%s", a.args.Name, suffix.Result),
+		Location:          pulumi.String(a.args.Location),
+		Tags:              a.args.tags(),
+	}, a.parent, pulumi.RetainOnDelete(backup.Keep))
+	if err != nil {
+		return pulumi.StringOutput{}, nil, fmt.Errorf("backup group: %w", err)
+	}
+	role, err := a.grant("backup-role", a.control, roleDiskSnapshotContributor, group.ID().ToStringOutput())
+	if err != nil {
+		return pulumi.StringOutput{}, nil, err
+	}
+	return group.Name, role, nil
+}
+
+// roleDiskSnapshotContributor is Azure's role Disk Snapshot Contributor.
+const roleDiskSnapshotContributor = "7efff54f-a5b4-42b5-a1c5-5411624893ce"
