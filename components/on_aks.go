@@ -52,6 +52,7 @@ type OnAKSArgs struct {
 	Database        *Database
 	Storage         *Storage
 	Telemetry       *Telemetry
+	After           []pulumi.Resource // as of an OnContainerApps
 	TenantID        pulumi.StringInput
 	SubscriptionID  pulumi.StringInput
 	Backup          *DiskBackup // of the brokers' volumes; nil: none
@@ -66,6 +67,8 @@ type OnAKS struct {
 	Address     pulumi.StringOutput `pulumi:"address"` // BrokerAddress, known once the cluster is there
 	Ready       pulumi.StringOutput `pulumi:"ready"`   // ARM id of the Flux configuration, known once brokers run
 	BackupGroup pulumi.StringOutput // resource group of the snapshots; without Backup, there is none
+
+	Serving []pulumi.Resource // is there once brokers run
 }
 
 // aks is what the parts of one OnAKS share.
@@ -80,6 +83,7 @@ type aks struct {
 
 	subnet  pulumi.IDOutput
 	cluster *containerservice.ManagedCluster
+	serving pulumi.Resource // is there once brokers run
 	last    pulumi.Resource // what changed the cluster last: Azure takes one change of a cluster at a time
 }
 
@@ -110,6 +114,7 @@ func NewOnAKS(ctx *pulumi.Context, name string, args *OnAKSArgs, opts ...pulumi.
 	}
 	b.ClusterName = a.cluster.Name
 	b.Address = a.cluster.ID().ApplyT(func(pulumi.ID) string { return args.BrokerAddress }).(pulumi.StringOutput)
+	b.Serving = []pulumi.Resource{a.serving}
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"clusterName": b.ClusterName, "address": b.Address, "ready": b.Ready})
 }
 

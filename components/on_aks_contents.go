@@ -56,11 +56,12 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 		Kustomizations: a.kustomizations(),
 		// The resource is there when what it applies is ready.
 		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT40M"),
-	}, a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension})))
+	}, a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension}, a.args.After)))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("configuration of Flux: %w", err)
 	}
 	a.last = configuration
+	a.serving = configuration
 	return configuration.ID().ToStringOutput(), nil
 }
 

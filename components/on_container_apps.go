@@ -62,6 +62,7 @@ type OnContainerAppsArgs struct {
 	FrontDoorID    pulumi.StringInput
 	Telemetry      *Telemetry
 	Rotation       Rotation
+	After          []pulumi.Resource // the first node waits for these: where the database is a replica, for a node that applied the schema to its source
 	SubscriptionID pulumi.StringInput
 }
 
@@ -74,6 +75,8 @@ type OnContainerApps struct {
 	EdgeHost     pulumi.StringOutput `pulumi:"edgeHost"`     // HTTPS host that takes MQTT over WebSocket, from Front Door only
 	AdminJobName pulumi.StringOutput `pulumi:"adminJobName"` // job that changes users and rules
 	RulesJobName pulumi.StringOutput `pulumi:"rulesJobName"` // job that projects the rules into Redis
+
+	Serving []pulumi.Resource // the nodes, in the order in which they are deployed
 }
 
 // containerApps is what the apps and jobs of one OnContainerApps share.
@@ -100,7 +103,8 @@ func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsA
 	if err := c.newEnvironment(); err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
-	if err := c.newNodes(); err != nil {
+	var err error
+	if b.Serving, err = c.newNodes(); err != nil {
 		return nil, fmt.Errorf("nodes: %w", err)
 	}
 	edge, err := c.newEdge()

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 
 	app "github.com/pulumi/pulumi-azure-native-sdk/app/v2/v20240301"
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
@@ -27,10 +28,10 @@ type clusterSecrets []*app.SecretArgs
 
 // newNodes makes one app per node, one after the other, so that an update stops no more than one node at a time. Every
 // node's configuration names all assets.MaxNodes seeds, so that one node more changes no other.
-func (c *containerApps) newNodes() error {
+func (c *containerApps) newNodes() ([]pulumi.Resource, error) {
 	secrets, err := c.newClusterSecrets()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config := pulumi.All(c.args.Database.Host, c.args.RuleCache.Host, c.args.Database.role).ApplyT(func(v []any) (string, error) {
 		return assets.EMQX{
@@ -39,15 +40,16 @@ func (c *containerApps) newNodes() error {
 		}.Config()
 	}).(pulumi.StringOutput)
 
-	after := c.args.RuleCache.reachable
+	var nodes []pulumi.Resource
+	after := slices.Concat(c.args.RuleCache.reachable, c.args.After)
 	for i := range c.nodes() {
 		node, err := c.newNode(i, config, secrets, after)
 		if err != nil {
-			return fmt.Errorf("node %d: %w", i, err)
+			return nil, fmt.Errorf("node %d: %w", i, err)
 		}
-		after = []pulumi.Resource{node}
+		after, nodes = []pulumi.Resource{node}, append(nodes, node)
 	}
-	return nil
+	return nodes, nil
 }
 
 // nodes is how many node apps there are, whether they run or wait for their hours.

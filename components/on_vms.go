@@ -52,6 +52,7 @@ type OnVMsArgs struct {
 	DDoS           bool // DDoS IP Protection for the public address
 	Telemetry      *Telemetry
 	Rotation       Rotation
+	After          []pulumi.Resource // the first node waits for these: where the database is a replica, for a node that applied the schema to its source
 	SubscriptionID pulumi.StringInput
 	DisksGuard     Guard // of the disks with sessions and messages
 }
@@ -65,7 +66,7 @@ type OnVMs struct {
 	MachineNames pulumi.StringArrayOutput `pulumi:"machineNames"` // each can change users and rules
 	BalancerID   pulumi.StringOutput      `pulumi:"balancerId"`   // ARM id of the load balancer
 
-	Serving []pulumi.Resource // is there once all nodes serve
+	Serving []pulumi.Resource // one for each node, in order: is there once that one serves
 }
 
 // vms is what the parts of one OnVMs share.

@@ -3,6 +3,7 @@ package components
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/compute/v2"
 	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
@@ -20,7 +21,7 @@ const vmSystemDiskGB = 32
 // newNodes makes the nodes, one after the other, so that an update stops no more than one at a time, and each finds the one before it
 // serving. It gives back the machines' names, and what is there once each node serves.
 func (v *vms) newNodes() (machines pulumi.StringArray, serving []pulumi.Resource, err error) {
-	after := v.ready
+	after := slices.Concat(v.ready, v.args.After)
 	for i := range v.args.Size.Nodes {
 		name := fmt.Sprintf("%s-node-%d", v.name, i)
 		machine, err := v.newMachine(i, name, after)

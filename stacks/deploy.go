@@ -77,13 +77,13 @@ func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	if err := f.deploy(ctx, p); err != nil {
 		return err
 	}
-	regions := []region{{f, p}}
+	regions := []region{{foundation: f, Plan: p}}
 	if p.Secondary != nil {
 		second := &foundation{in: f.in, prefix: secondaryPrefix, zone: f.zone}
 		if err := second.deployBeside(ctx, *p.Secondary, f); err != nil {
 			return fmt.Errorf("second region: %w", err)
 		}
-		regions = append(regions, region{second, *p.Secondary})
+		regions = append(regions, region{foundation: second, Plan: *p.Secondary})
 	}
 	endpoint, err := deployBrokers(ctx, regions, s)
 	if err != nil {

@@ -23,12 +23,12 @@ func deployEMQX(ctx *pulumi.Context, regions []region, s secrets) ([]endpoints, 
 	var origins []pulumi.StringInput
 	host := frontDoor.Host
 	for _, r := range regions {
-		broker, watched, err := r.deployContainerApps(ctx, s, frontDoor.ID)
+		broker, watched, err := r.behind(at).deployContainerApps(ctx, s, frontDoor.ID)
 		if err != nil {
 			return nil, err
 		}
 		origins, host = append(origins, broker.EdgeHost), after(host, broker.EdgeHost)
-		at = append(at, endpoints{address: broker.Address, watched: watched})
+		at = append(at, endpoints{address: broker.Address, nodes: broker.Serving, watched: watched})
 	}
 	if _, err := components.NewFrontDoorRoute(ctx, "front-door-route", &components.FrontDoorRouteArgs{
 		FrontDoor: frontDoor, Origins: inRegions(regions, origins),
@@ -58,7 +58,7 @@ func (r region) deployContainerApps(ctx *pulumi.Context, s secrets, frontDoorID 
 	broker, err := components.NewOnContainerApps(ctx, r.named("emqx"), &components.OnContainerAppsArgs{
 		Placement: r.place, Name: r.Name, Image: r.Image, Licence: s.emqxLicence, JWT: r.JWT, Rotation: r.Rotation, Size: r.EMQX, SubnetCIDR: r.Network.Apps,
 		Network: r.network, Vault: r.vault, Certificate: r.certificate, Registry: registry, Database: r.database, RuleCache: rules,
-		FrontDoorID: frontDoorID, Telemetry: r.telemetry, SubscriptionID: r.base.SubscriptionID,
+		FrontDoorID: frontDoorID, After: r.applied, Telemetry: r.telemetry, SubscriptionID: r.base.SubscriptionID,
 	}, r.in)
 	if err != nil {
 		return nil, nil, fmt.Errorf("broker: %w", err)

@@ -20,7 +20,7 @@ func deployHiveMQ(ctx *pulumi.Context, regions []region, s secrets) ([]endpoints
 	}
 	var at []endpoints
 	for _, r := range regions {
-		in, err := r.deployAKS(ctx, s)
+		in, err := r.behind(at).deployAKS(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +39,7 @@ func (r region) deployAKS(ctx *pulumi.Context, s secrets) (endpoints, error) {
 		Placement: r.place, Name: r.Name, Licence: s.hiveMQLicence, SecurityLicence: s.hiveMQSecurityLicence, JWT: r.JWT,
 		Size: r.HiveMQ, Ranges: r.Cluster, SubnetCIDR: r.Network.Cluster, GatewayCIDR: r.Network.Gateway, DatabaseCIDR: r.Network.Database,
 		BrokerAddress: r.Network.BrokerAddress, Network: r.network, Vault: r.vault, Database: r.database, Storage: storage,
-		Telemetry: r.telemetry, TenantID: r.base.TenantID, SubscriptionID: r.base.SubscriptionID, Backup: r.DiskBackup,
+		Telemetry: r.telemetry, After: r.applied, TenantID: r.base.TenantID, SubscriptionID: r.base.SubscriptionID, Backup: r.DiskBackup,
 	}, r.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("broker: %w", err)
@@ -59,7 +59,7 @@ func (r region) deployAKS(ctx *pulumi.Context, s secrets) (endpoints, error) {
 	}
 	// Both names lead to the gateway.
 	return endpoints{
-		address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(r.Names.Host), broker.Ready),
+		address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(r.Names.Host), broker.Ready), nodes: broker.Serving,
 		watched: []components.Watched{{Kind: "gateway", ID: gateway.ID, Alerts: assets.GatewayAlerts()}},
 	}, nil
 }

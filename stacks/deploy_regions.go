@@ -18,6 +18,7 @@ const secondaryPrefix = "secondary-"
 type region struct {
 	*foundation
 	Plan
+	applied []pulumi.Resource // the first region's node that applies the schema, in the second one
 }
 
 // endpoints is where the broker of a region is reached.
@@ -25,7 +26,16 @@ type endpoints struct {
 	address       pulumi.StringOutput // public IPv4 address that takes MQTT over TLS, known once the broker runs …
 	webSocketHost pulumi.StringOutput // … and the host name that serves WebSocket clients …
 	after         []pulumi.Resource   // … or else what is there by then
+	nodes         []pulumi.Resource   // in the order in which they are deployed
 	watched       []components.Watched
+}
+
+// behind is a region whose nodes wait for the first node of the first region, at which the brokers before it are.
+func (r region) behind(at []endpoints) region {
+	if len(at) > 0 {
+		r.applied = at[0].nodes[:1]
+	}
+	return r
 }
 
 // deployBeside registers the foundation of the second region: another ground, on which the database is a replica of the first region's.

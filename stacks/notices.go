@@ -126,12 +126,11 @@ func moved(before, after Summary) []string {
 		return said
 	}
 	said = append(said, fmt.Sprintf("Domain: from %s to %s. The old names are deleted at the end of this run, so that after %d seconds nobody "+
-		"finds the broker by them; "+
-		"who is connected stays. To keep them for a while, see docs/switch.md first.", before.Domain, after.Domain, recordSeconds))
+		"finds the broker by them; who is connected stays. To keep them for a while, see docs/switch.md first.",
+		before.Domain, after.Domain, recordSeconds))
 	if after.Certificate == TLSSelfSigned {
 		return append(said, fmt.Sprintf("The self-signed certificate is made anew for %s and ws.%[1]s alone. Clients must be given it, and until "+
-			"the edge has picked it up, "+
-			"within the hour (HiveMQ's gateway: four hours), they see the old one.", after.Domain))
+			"the edge has picked it up, within the hour (HiveMQ's gateway: four hours), they see the old one.", after.Domain))
 	}
 	return append(said, fmt.Sprintf("The certificate in tls.certificate must name %s and ws.%[1]s before this run.", after.Domain))
 }
@@ -171,13 +170,11 @@ func regionsChanged(before, after Summary) []string {
 	if before.SecondaryLocation != after.SecondaryLocation {
 		if before.SecondaryLocation != "" {
 			said = append(said, fmt.Sprintf("The second region, %s, goes with all that is in it: the replica of the database, and the broker. "+
-				"Clients that are connected "+
-				"there are cut off, and their sessions and messages are lost.", before.SecondaryLocation))
+				"Clients that are connected there are cut off, and their sessions and messages are lost.", before.SecondaryLocation))
 		}
 		if after.SecondaryLocation != "" {
-			said = append(said, fmt.Sprintf("A second region, %s, will stand by. Nobody is cut off. Users and topic rules are copied there; sessions "+
-				"and messages are not, "+
-				"and are lost to who is led there.", after.SecondaryLocation))
+			said = append(said, fmt.Sprintf("A second region, %s, will stand by. Nobody is cut off. Users and topic rules are copied there; "+
+				"sessions and messages are not, and are lost to who is led there.", after.SecondaryLocation))
 		}
 		return said
 	}
@@ -185,9 +182,9 @@ func regionsChanged(before, after Summary) []string {
 		return nil
 	}
 	at := map[string]string{ActivePrimary: after.Location, ActiveSecondary: after.SecondaryLocation}
-	said = append(said, fmt.Sprintf("Clients are led to %s, within %d seconds (wss:// through Front Door: minutes). Who is connected to %s "+
-		"stays there until it connects again, and clients of the two regions don't "+
-		"get each other's messages. Sessions, messages that wait and retained messages don't follow.",
+	said = append(said, fmt.Sprintf("Clients are led to %s, within %d seconds (wss:// through Front Door: minutes). Who is connected to %s stays "+
+		"there until it connects again, and clients of the two regions don't get each other's messages. Sessions, messages that wait and "+
+		"retained messages don't follow.",
 		at[after.Active], components.TrafficManagerTTL, at[before.Active]))
 	if after.Certificate == TLSSelfSigned {
 		said = append(said, "The self-signed certificate is another one in each region: clients must trust both.")
@@ -200,13 +197,11 @@ func rotated(before, after Summary) []string {
 	var said []string
 	if before.DatabaseMark != after.DatabaseMark {
 		said = append(said, "New database passwords: the nodes are restarted for them. Clients of a node that restarts are cut off and connect "+
-			"again, by the passwords "+
-			"that they have. "+restarts[after.Broker])
+			"again, by the passwords that they have. "+restarts[after.Broker])
 	}
 	if before.CookieMark != after.CookieMark && after.Broker != HiveMQAKS {
 		said = append(said, "A new cookie: the nodes are restarted for it. Until all have it, those with the old one and those with the new one "+
-			"are two clusters, whose clients "+
-			"don't get each other's messages. "+recookied[after.Broker])
+			"are two clusters, whose clients don't get each other's messages. "+recookied[after.Broker])
 	}
 	return said
 }
@@ -221,10 +216,9 @@ func switched(before, after Summary) []string {
 	return append([]string{
 		fmt.Sprintf("Broker: from %s to %s. The new one is up before the names move to it, and then the old one is deleted, in the same run.",
 			titles[before.Broker], titles[after.Broker]),
-		fmt.Sprintf("Every client is cut off when the old broker is deleted, and has to connect again. The address is another one; for %d seconds "+
-			"after the names moved, "+
-			"a client may still be led to the old one, which may be gone. While both run, clients of one don't get what is published to the "+
-			"other.", recordSeconds),
+		fmt.Sprintf("Every client is cut off when the old broker is deleted, and has to connect again. The address is another one; for %d "+
+			"seconds after the names moved, a client may still be led to the old one, which may be gone. While both run, clients of one don't "+
+			"get what is published to the other.", recordSeconds),
 		leaving[before.Broker],
 		"Users and topic rules stay: they are in the database, and every broker reads them there.",
 	}, joining(before.Broker, after)...)
@@ -232,9 +226,10 @@ func switched(before, after Summary) []string {
 
 // leaving is what goes with a broker.
 var leaving = map[string]string{
-	EMQXContainerApps: "Lost with the memory of EMQX: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
-	HiveMQAKS:         "Lost with the disks of HiveMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
-	VerneMQVMs:        "Lost with the disks of VerneMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
+	EMQXContainerApps: "Lost with the memory of EMQX: sessions with their subscriptions, messages that wait for clients, and retained messages. " +
+		"" + again,
+	HiveMQAKS:  "Lost with the disks of HiveMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
+	VerneMQVMs: "Lost with the disks of VerneMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
 }
 
 const again = "Clients must subscribe again, and what is to be retained must be published again."
@@ -249,19 +244,17 @@ func joining(before string, after Summary) []string {
 	switch after.Broker {
 	case HiveMQAKS:
 		return append(said,
-			"HiveMQ knows passwords by a second hash. A user whom something other than `amora user` added, with bcrypt alone, can't log in before "+
-				"being given a password again.",
+			"HiveMQ knows passwords by a second hash. A user whom something other than `amora user` added, with bcrypt alone, can't log in "+
+				"before being given a password again.",
 			idle)
 	case VerneMQVMs:
 		return append(said,
-			"VerneMQ reads topic rules when a client connects, and in its own way: ${clientid} must be a whole level; a rule that begins with + or "+
-				"${clientid} allows "+
-				"subscriptions of the form $share/GROUP/… only; a/+ also allows a subscription to a/#.",
+			"VerneMQ reads topic rules when a client connects, and in its own way: ${clientid} must be a whole level; a rule that begins with + "+
+				"or ${clientid} allows subscriptions of the form $share/GROUP/… only; a/+ also allows a subscription to a/#.",
 			idle)
 	default:
 		return append(said, fmt.Sprintf("wss://ws.%s goes through Front Door, which has to get a certificate for it first (minutes to an hour), "+
-			"and which takes 3,000 connections "+
-			"at most, for four hours each; keepalives must be below five minutes there.", after.Domain))
+			"and which takes 3,000 connections at most, for four hours each; keepalives must be below five minutes there.", after.Domain))
 	}
 }
 
@@ -269,9 +262,8 @@ const idle = "A connection on which nothing is said for 30 minutes is dropped: k
 
 // fewerNodes is what a node takes with it.
 var fewerNodes = map[string]string{
-	EMQXContainerApps: "Clients of the nodes that go are cut off and connect to the others. Lost with the memory of those nodes: their " +
-		"clients' sessions, and messages that wait. " +
-		"Retained messages stay: every node has them.",
+	EMQXContainerApps: "Clients of the nodes that go are cut off and connect to the others. Lost with the memory of those nodes: their clients' " +
+		"sessions, and messages that wait. Retained messages stay: every node has them.",
 	HiveMQAKS:  "Clients of the brokers that go are cut off and connect to the others, which have their sessions and messages.",
 	VerneMQVMs: "The nodes that go hand their clients, and what waits for those, to the others first; clients are cut off once.",
 }
@@ -285,6 +277,7 @@ var restarts = map[string]string{
 
 // recookied is what a new cookie means. A node of EMQX that restarts gets its memory from the others, which it can't reach then.
 var recookied = map[string]string{
-	EMQXContainerApps: "Sessions, messages that wait and retained messages are lost: what EMQX holds in memory does not pass from the one to the other.",
-	VerneMQVMs:        "Sessions and messages stay on disk.",
+	EMQXContainerApps: "Sessions, messages that wait and retained messages are lost: what EMQX holds in memory does not pass from the one to the " +
+		"other.",
+	VerneMQVMs: "Sessions and messages stay on disk.",
 }

@@ -79,6 +79,7 @@ func TestAnEditSaysWhatItDoesToClients(t *testing.T) {
 		{"another name in a zone of the stack's own", EMQXContainerApps, nil, func(s *Summary) { s.Domain, s.Zone = "mqtt.example.org", "mqtt.example.org" },
 			[]string{"mqtt.example.com is deleted, with every name", "nobody finds names in mqtt.example.org before", "Domain: ", "must name"}},
 		{"a zone of the team's", EMQXContainerApps, nil, func(s *Summary) { s.Zone = "" }, []string{"mqtt.example.com is deleted, with every name"}},
+		{"a zone of the stack's own", EMQXContainerApps, func(s *Summary) { s.Zone = "" }, nil, nil},
 		{"another region", EMQXContainerApps, nil, func(s *Summary) { s.Location = "francecentral" }, []string{"from westeurope to francecentral. Everything is made anew"}},
 		{"no second region", EMQXContainerApps, nil, func(s *Summary) { s.SecondaryLocation = "" }, []string{"northeurope, goes with all that is in it"}},
 		{"a second region", EMQXContainerApps, func(s *Summary) { s.SecondaryLocation = "" }, nil, []string{"northeurope, will stand by. Nobody is cut off."}},
@@ -155,6 +156,10 @@ func TestASummaryHoldsWhatThePlanSays(t *testing.T) {
 	if got := p.summary(); got.Certificate != TLSKeyVault || got.Zone != "" {
 		t.Errorf("%+v", got)
 	}
+	p.Broker = EMQXContainerApps // which does not look at vernemq.clientCa
+	if got := p.summary(); got.ClientCertificate {
+		t.Errorf("%+v", got)
+	}
 }
 
 // backend answers for the last update of the stack prod of the organisation acme, or fails.
@@ -179,11 +184,17 @@ func (b backend) run(program pulumi.RunFunc) error {
 	return pulumi.RunErr(program, pulumi.WithMocksWithOrganization("acme", "amora-sync", "prod", b))
 }
 
-func TestTheLastUpdateIsReadWithoutWhatIsNotInIt(t *testing.T) {
-	b := backend{t: t, outputs: map[string]any{"broker": HiveMQAKS, "nodeCount": 3, "clientTelemetry": resource.MakeSecret(resource.NewStringProperty("key"))}}
+func TestTheLastUpdateIsReadFromTheOutputs(t *testing.T) {
+	want := live(HiveMQAKS)
+	want.TokenIssuer, want.ClientCertificate = "https://a", true
+	b := backend{t: t, outputs: map[string]any{
+		"broker": HiveMQAKS, "domain": "mqtt.example.com", "zone": "mqtt.example.com", "nodeCount": 5, "connections": 5000, "location": "westeurope",
+		"secondaryLocation": "northeurope", "activeRegion": ActivePrimary, "tokenIssuer": "https://a", "certificate": TLSKeyVault, "clientCertificate": true,
+		"databaseRotation": "1", "cookieRotation": "1", "clientTelemetry": resource.MakeSecret(resource.NewStringProperty("key")),
+	}}
 	err := b.run(func(ctx *pulumi.Context) error {
 		got, err := lastUpdate(ctx)
-		if want := (Summary{Broker: HiveMQAKS, Nodes: 3}); got != want {
+		if got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 		return err

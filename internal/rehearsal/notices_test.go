@@ -55,6 +55,24 @@ func TestAFirstDeploymentAndAnUnchangedOneSayNothing(t *testing.T) {
 	}
 }
 
+func TestAnUpdateLeavesWhatTheNextOneComparesWith(t *testing.T) {
+	t.Parallel()
+	s := deployedStage(t, "dev-vernemq")
+	outputs := s.must(Up).Outputs
+	for name, want := range map[string]any{
+		"broker": "vernemq-vms", "domain": "mqtt.dev.amora.example.com", "zone": "mqtt.dev.amora.example.com", "nodeCount": 2.0, "location": "westeurope",
+		"secondaryLocation": "", "activeRegion": "primary", "tokenIssuer": "", "certificate": "self-signed", "clientCertificate": false,
+		"databaseRotation": "", "cookieRotation": "",
+	} {
+		if got, there := outputs[name]; !there || got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if held, _ := outputs["connections"].(float64); held <= 0 {
+		t.Errorf("connections is %v", outputs["connections"])
+	}
+}
+
 func TestASwitchThatFailedIsSaidAgainUntilItSucceeds(t *testing.T) {
 	t.Parallel()
 	s := deployedStage(t, "dev")

@@ -1,8 +1,10 @@
 package rehearsal
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +23,49 @@ func (s *stage) kept() map[string]string {
 		}
 	}
 	return ids
+}
+
+// templates are what Container Apps makes a revision for, by app.
+func (s *stage) templates() map[string]string {
+	s.t.Helper()
+	all := map[string]string{}
+	for _, r := range s.state().Resources {
+		if strings.HasSuffix(string(r.Type), ":ContainerApp") {
+			text, err := json.Marshal(r.Inputs["template"])
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			all[r.URN.Name()] = string(text)
+		}
+	}
+	return all
+}
+
+// waits says whether the engine touches a resource only after another one. The order of a run's lines would be right by chance as well.
+func (s *stage) waits(name, first string) bool {
+	s.t.Helper()
+	behind := map[string][]string{}
+	for _, r := range s.state().Resources {
+		for _, urn := range r.Dependencies {
+			behind[r.URN.Name()] = append(behind[r.URN.Name()], urn.Name())
+		}
+	}
+	if behind[name] == nil || behind[first] == nil {
+		s.t.Fatalf("the state has no %s or no %s", name, first)
+	}
+	seen := map[string]bool{}
+	var reaches func(from string) bool
+	reaches = func(from string) bool {
+		if from == first {
+			return true
+		}
+		if seen[from] {
+			return false
+		}
+		seen[from] = true
+		return slices.ContainsFunc(behind[from], reaches)
+	}
+	return reaches(name)
 }
 
 // folder lists a replaced folder of files and what is in it, each before the old one goes.
@@ -60,7 +105,7 @@ func TestAnotherMarkMakesAnotherSecretAndTakesItToOneNodeAfterTheOther(t *testin
 		t.Run(c.stack+" "+c.mark, func(t *testing.T) {
 			t.Parallel()
 			s := deployedStage(t, c.stack)
-			before := s.kept()
+			before, templates := s.kept(), s.templates()
 			if len(before) < 5 {
 				t.Fatalf("of what is stateful there is only %v", before)
 			}
@@ -75,8 +120,14 @@ func TestAnotherMarkMakesAnotherSecretAndTakesItToOneNodeAfterTheOther(t *testin
 				t.Errorf("it changed %v, want %v", got, want)
 			}
 			for i := 1; i < len(c.inTurn); i++ {
-				if s.at(c.inTurn[i-1]+" updated") > s.at(c.inTurn[i]+" updating") {
-					t.Errorf("%s was touched before %s was done:\n%s", c.inTurn[i], c.inTurn[i-1], s.said)
+				if !s.waits(c.inTurn[i], c.inTurn[i-1]) {
+					t.Errorf("%s does not wait for %s", c.inTurn[i], c.inTurn[i-1])
+				}
+			}
+			for name, template := range s.templates() {
+				// Container Apps makes no new revision, which takes the secrets, for anything else.
+				if told := strings.HasPrefix(name, "emqx-emqx-"); told == (template == templates[name]) {
+					t.Errorf("is there a new revision of %s? want %v", name, told)
 				}
 			}
 			if after := s.kept(); !maps.Equal(before, after) {
@@ -104,6 +155,7 @@ func TestAnotherCertificateOfTheTeamChangesWhatReadsItAndStopsNoNode(t *testing.
 		t.Run(stack, func(t *testing.T) {
 			t.Parallel()
 			s := deployedStage(t, stack)
+			templates := s.templates()
 			s.edits("tls.certificate=https://example-team-tls.vault.azure.net/certificates/another")
 			s.must(Preview)
 			if got := s.touched(); !slices.Equal(got, want) {
@@ -111,6 +163,39 @@ func TestAnotherCertificateOfTheTeamChangesWhatReadsItAndStopsNoNode(t *testing.
 			}
 			if changed := s.must(Up); changed.Calls != len(want) || changed.Changes["replace"] != 0 {
 				t.Errorf("it took %d calls: %v", changed.Calls, changed.Changes)
+			}
+			for name, template := range s.templates() {
+				if (name == "emqx-edge") == (template == templates[name]) {
+					t.Errorf("is there a new revision of %s?", name)
+				}
+			}
+		})
+	}
+}
+
+func TestTheSecondRegionsNodesComeAfterTheNodeThatAppliesTheSchemaAndMakesTheNewRole(t *testing.T) {
+	for stack, node := range map[string]string{"dev": "emqx-emqx-0", "dev-hivemq": "hivemq-configuration", "dev-vernemq": "vernemq-node-0-deployment"} {
+		t.Run(stack, func(t *testing.T) {
+			t.Parallel()
+			both := []string{"availability.secondaryLocation=northeurope", "database.sku=Standard_D2ds_v5"}
+			s := newStage(t, stack, both...)
+			s.must(Up)
+			if !s.waits("secondary-"+node, node) {
+				t.Error("the second region does not wait for the first one")
+			}
+			s.edits(append(both, "security.rotation.database=2026-11-25")...)
+			s.must(Up)
+			changed := s.touched()
+			for _, secret := range []string{"~ secondary-database-admin-secret", "~ secondary-database-broker-secret"} {
+				if !slices.Contains(changed, secret) {
+					t.Errorf("%s is not among %v", secret, changed)
+				}
+			}
+			if slices.Contains(changed, "~ secondary-database-server") {
+				t.Error("a replica takes no password")
+			}
+			if again := s.must(Up); again.Calls != 0 {
+				t.Errorf("a second run made %d calls: %v", again.Calls, again.Changes)
 			}
 		})
 	}
