@@ -48,7 +48,8 @@ func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...p
 	}
 	webSocket, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME", func(r *network.RecordSetArgs) {
 		r.CnameRecord = &network.CnameRecordArgs{Cname: args.WebSocketHost.ToStringOutput().ToStringPtrOutput()}
-	}, parent, after, pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}}))
+		// Its host may be the other name, which has to lead to the new broker by then.
+	}, parent, after, pulumi.DependsOn([]pulumi.Resource{address}), pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}}))
 	if err != nil {
 		return nil, err
 	}

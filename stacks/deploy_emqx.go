@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -28,14 +29,15 @@ func deployEMQX(ctx *pulumi.Context, regions []region, s secrets) ([]endpoints, 
 			return nil, err
 		}
 		origins, host = append(origins, broker.EdgeHost), after(host, broker.EdgeHost)
-		at = append(at, endpoints{address: broker.Address, nodes: broker.Serving, watched: watched})
+		at = append(at, endpoints{address: broker.Address, after: broker.Serving, nodes: broker.Serving, watched: watched})
 	}
-	if _, err := components.NewFrontDoorRoute(ctx, "front-door-route", &components.FrontDoorRouteArgs{
+	route, err := components.NewFrontDoorRoute(ctx, "front-door-route", &components.FrontDoorRouteArgs{
 		FrontDoor: frontDoor, Origins: inRegions(regions, origins),
-	}, first.in); err != nil {
+	}, first.in)
+	if err != nil {
 		return nil, fmt.Errorf("front door route: %w", err)
 	}
-	at[0].webSocketHost = host
+	at[0].webSocketHost, at[0].after = host, append(slices.Clone(at[0].after), route)
 	at[0].watched = append(at[0].watched, components.Watched{Kind: "front-door", ID: frontDoor.ProfileID, Alerts: assets.FrontDoorAlerts()})
 	return at, nil
 }
