@@ -55,6 +55,14 @@ func sameName(a, b string) bool {
 	return fold(a) == fold(b)
 }
 
+// enabled is Azure's word for a choice.
+func enabled(yes bool) pulumi.String {
+	if yes {
+		return "Enabled"
+	}
+	return "Disabled"
+}
+
 // guid is a deterministic name for resources that Azure wants named by a GUID (RFC 9562, version 5, DNS namespace).
 func guid(parts ...string) string {
 	namespace := []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}

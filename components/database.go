@@ -192,14 +192,6 @@ func serverArgs(args *DatabaseArgs, zone *network.PrivateZone, password pulumi.S
 	return server
 }
 
-// enabled is Azure's word for a choice.
-func enabled(yes bool) pulumi.String {
-	if yes {
-		return "Enabled"
-	}
-	return "Disabled"
-}
-
 // newContents registers what is on the server. A restored one has its database already, and Azure makes none twice.
 func (d *Database) newContents(ctx *pulumi.Context, name string, args *DatabaseArgs, server *postgresql.Server, parent pulumi.ResourceOption) error {
 	extensions, err := postgresql.NewConfiguration(ctx, name+"-extensions", &postgresql.ConfigurationArgs{

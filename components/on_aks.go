@@ -108,7 +108,7 @@ func NewOnAKS(ctx *pulumi.Context, name string, args *OnAKSArgs, opts ...pulumi.
 		return nil, fmt.Errorf("contents: %w", err)
 	}
 	if args.Backup != nil {
-		if b.BackupGroup, err = a.newBackup(*args.Backup, a.last); err != nil {
+		if b.BackupGroup, err = a.newBackup(*args.Backup); err != nil {
 			return nil, fmt.Errorf("backup: %w", err)
 		}
 	}

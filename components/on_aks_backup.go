@@ -14,8 +14,8 @@ import (
 )
 
 // newBackup has the cluster take a snapshot of each broker's volume, each night. The snapshots are in a resource group of their own, since
-// those beside the disks would go with the cluster. It gives back the group's name. configuration is what fills the cluster otherwise.
-func (a *aks) newBackup(backup DiskBackup, configuration pulumi.Resource) (pulumi.StringOutput, error) {
+// those beside the disks would go with the cluster. It gives back the group's name.
+func (a *aks) newBackup(backup DiskBackup) (pulumi.StringOutput, error) {
 	group, role, err := a.newBackupGroup(backup)
 	if err != nil {
 		return pulumi.StringOutput{}, err
@@ -31,24 +31,12 @@ func (a *aks) newBackup(backup DiskBackup, configuration pulumi.Resource) (pulum
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	if _, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-backup-configuration", &kubernetes.FluxConfigurationArgs{
-		ResourceGroupName: a.args.ResourceGroup,
-		ClusterRp:         pulumi.String("Microsoft.ContainerService"), ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
-		FluxConfigurationName: pulumi.String("backup"),
-		Namespace:             pulumi.String(assets.FluxNamespace),
-		Scope:                 pulumi.String("cluster"),
-		SourceKind:            pulumi.String("AzureBlob"),
-		AzureBlob: kubernetes.AzureBlobDefinitionArgs{
-			Url: a.args.Storage.BlobURL, ContainerName: manifests,
-			ManagedIdentity:       kubernetes.ManagedIdentityDefinitionArgs{ClientId: a.kubelet.ClientId},
-			SyncIntervalInSeconds: pulumi.Float64(120), TimeoutInSeconds: pulumi.Float64(120),
-		},
-		Kustomizations: kubernetes.KustomizationDefinitionMap{assets.HiveMQSnapshotsFolder: kubernetes.KustomizationDefinitionArgs{
-			Path: pulumi.String("./" + assets.HiveMQSnapshotsFolder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(true), Force: pulumi.Bool(false),
-			SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60), TimeoutInSeconds: pulumi.Float64(1200),
-		}},
-		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT20M"),
-	}, a.parent, pulumi.DependsOn(slices.Concat(blobs, []pulumi.Resource{role, configuration}))); err != nil {
+	applied := kubernetes.KustomizationDefinitionMap{assets.HiveMQSnapshotsFolder: kubernetes.KustomizationDefinitionArgs{
+		Path: pulumi.String("./" + assets.HiveMQSnapshotsFolder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(true), Force: pulumi.Bool(false),
+		SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60), TimeoutInSeconds: pulumi.Float64(1200),
+	}}
+	if _, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-backup-configuration", a.fluxArgs("backup", manifests, applied, "PT20M"), a.parent,
+		pulumi.DependsOn(slices.Concat(blobs, []pulumi.Resource{role, a.serving}))); err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("configuration of the backup: %w", err)
 	}
 	return group, nil
@@ -78,6 +66,3 @@ func (a *aks) newBackupGroup(backup DiskBackup) (pulumi.StringOutput, *authoriza
 	}
 	return group.Name, role, nil
 }
-
-// roleDiskSnapshotContributor is Azure's role Disk Snapshot Contributor.
-const roleDiskSnapshotContributor = "7efff54f-a5b4-42b5-a1c5-5411624893ce"

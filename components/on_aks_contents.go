@@ -41,28 +41,33 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("extension of Flux: %w", err)
 	}
-	configuration, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-configuration", &kubernetes.FluxConfigurationArgs{
+	configuration, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-configuration", a.fluxArgs("hivemq", manifests, a.kustomizations(), "PT40M"),
+		a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension}, a.args.After)))
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("configuration of Flux: %w", err)
+	}
+	a.serving = configuration
+	return configuration.ID().ToStringOutput(), nil
+}
+
+// fluxArgs have Flux apply what is in a container of the stack's storage account. The resource is there when that is ready, and wait is how long it
+// may take, as in ISO 8601.
+func (a *aks) fluxArgs(name string, container pulumi.StringInput, applied kubernetes.KustomizationDefinitionMap, wait string) *kubernetes.FluxConfigurationArgs {
+	return &kubernetes.FluxConfigurationArgs{
 		ResourceGroupName: a.args.ResourceGroup,
 		ClusterRp:         pulumi.String("Microsoft.ContainerService"), ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
-		FluxConfigurationName: pulumi.String("hivemq"),
+		FluxConfigurationName: pulumi.String(name),
 		Namespace:             pulumi.String(assets.FluxNamespace),
 		Scope:                 pulumi.String("cluster"),
 		SourceKind:            pulumi.String("AzureBlob"),
 		AzureBlob: kubernetes.AzureBlobDefinitionArgs{
-			Url: a.args.Storage.BlobURL, ContainerName: manifests,
+			Url: a.args.Storage.BlobURL, ContainerName: container,
 			ManagedIdentity:       kubernetes.ManagedIdentityDefinitionArgs{ClientId: a.kubelet.ClientId},
 			SyncIntervalInSeconds: pulumi.Float64(120), TimeoutInSeconds: pulumi.Float64(120),
 		},
-		Kustomizations: a.kustomizations(),
-		// The resource is there when what it applies is ready.
-		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String("PT40M"),
-	}, a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension}, a.args.After)))
-	if err != nil {
-		return pulumi.StringOutput{}, fmt.Errorf("configuration of Flux: %w", err)
+		Kustomizations:        applied,
+		WaitForReconciliation: pulumi.Bool(true), ReconciliationWaitDuration: pulumi.String(wait),
 	}
-	a.last = configuration
-	a.serving = configuration
-	return configuration.ID().ToStringOutput(), nil
 }
 
 // newLicences puts the licence files into the vault, and gives back where: the platform's and the security extension's, "" for none.

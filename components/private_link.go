@@ -15,10 +15,7 @@ type PrivateLink struct {
 
 // publicNetworkAccess is what a service with this link lets in past its private endpoint, in Azure's word.
 func publicNetworkAccess(link *PrivateLink) pulumi.String {
-	if link != nil {
-		return "Disabled"
-	}
-	return "Enabled"
+	return enabled(link == nil)
 }
 
 // privateService is a service that the network is to reach at an address of its own.

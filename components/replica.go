@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 
 	postgresql "github.com/pulumi/pulumi-azure-native-sdk/dbforpostgresql/v2/v20240801"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -40,7 +41,7 @@ func NewReplica(ctx *pulumi.Context, name string, args *ReplicaArgs, opts ...pul
 			"network.delegatedSubnetResourceId", "network.privateDnsZoneArmResourceId"),
 			pulumi.IgnoreChanges([]string{"availabilityZone"}),
 			// The source takes no other change while a replica is made.
-			pulumi.DependsOn(append(args.Source.contents, link, args.Peering.there, args.Peering.back)))...)
+			pulumi.DependsOn(slices.Concat(args.Source.contents, []pulumi.Resource{link, args.Peering.there, args.Peering.back})))...)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -76,7 +77,7 @@ func replicaServerArgs(args *ReplicaArgs) *postgresql.ServerArgs {
 		CreateMode:             pulumi.String("Replica"),
 		SourceServerResourceId: args.Source.ID.ToStringPtrOutput(),
 		Sku:                    &postgresql.SkuArgs{Name: pulumi.String(args.Size.SKU), Tier: pulumi.String(args.Size.Tier)},
-		Storage:                &postgresql.StorageArgs{StorageSizeGB: pulumi.Int(args.Size.StorageGB), AutoGrow: enabled(true)},
+		Storage:                &postgresql.StorageArgs{StorageSizeGB: pulumi.Int(args.Size.StorageGB), AutoGrow: pulumi.String("Enabled")},
 		Network: &postgresql.NetworkArgs{
 			DelegatedSubnetResourceId:   args.SubnetID.ToStringOutput().ToStringPtrOutput(),
 			PrivateDnsZoneArmResourceId: args.Source.zone.ID(),

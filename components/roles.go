@@ -13,6 +13,7 @@ const (
 	roleStorageBlobDataContributor  = "ba92f5b4-2d11-453d-a403-e96b0029c9fe" // Storage Blob Data Contributor
 	roleAcrPull                     = "7f951dda-4ed3-4680-a7ca-43fe172d538d" // AcrPull
 	roleRegistryImport              = "577a9874-89fd-4f24-9dbd-b5034d0ad23a" // Container Registry Data Importer and Data Reader
+	roleDiskSnapshotContributor     = "7efff54f-a5b4-42b5-a1c5-5411624893ce" // Disk Snapshot Contributor
 	roleKeyVaultSecretsUser         = "4633458b-17de-408a-b874-0445c86b69e6" // Key Vault Secrets User
 	roleKeyVaultCertificatesOfficer = "a4417e6f-fecd-4de8-b567-7b0420556985" // Key Vault Certificates Officer
 )

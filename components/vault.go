@@ -87,14 +87,8 @@ func (v *Vault) SecretID(url pulumi.StringInput) pulumi.StringOutput {
 	}).(pulumi.StringOutput)
 }
 
-// newVaultSecret puts a value into the vault and gives back the URL under which Azure services read its newest version.
-func newVaultSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
-	s, err := newNamedSecret(ctx, name, place, v, pulumi.String(secret), value, parent)
-	return s.newest, err
-}
-
-// newBrokerSecret is newVaultSecret for a secret of one broker. It stays in the vault when the broker goes, so that each gets another name: the
-// broker may come back.
+// newBrokerSecret puts a secret of one broker into the vault and gives back the URL under which Azure services read its newest version. It stays
+// in the vault when the broker goes, so that each gets another name: the broker may come back.
 func newBrokerSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
 	s, err := newBrokerSecretVersion(ctx, name, place, v, secret, value, parent)
 	return s.newest, err
@@ -106,6 +100,7 @@ type storedSecret struct {
 	pinned pulumi.StringOutput // … and the one of this deployment: who reads that takes another one by a deployment only
 }
 
+// newBrokerSecretVersion is newBrokerSecret for one that may rotate.
 func newBrokerSecretVersion(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
 	suffix, err := random.NewRandomString(ctx, name+"-suffix", &random.RandomStringArgs{
 		Length: pulumi.Int(4), Upper: pulumi.Bool(false), Special: pulumi.Bool(false),
@@ -116,6 +111,7 @@ func newBrokerSecretVersion(ctx *pulumi.Context, name string, place Placement, v
 	return newNamedSecret(ctx, name, place, v, pulumi.Sprintf("%s-%s", secret, suffix.Result), value, parent)
 }
 
+// newNamedSecret puts a value into the vault under the name that it is given.
 func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
 	s, err := keyvault.NewSecret(ctx, name, &keyvault.SecretArgs{
 		ResourceGroupName: place.ResourceGroup,

@@ -48,13 +48,12 @@ func (c *Config) checkRegions(f *Faults) {
 	if size := databaseRule.FindStringSubmatch(c.Database.SKU); size != nil && size[1] == "B" {
 		f.add("availability.secondaryLocation", quoted(a.SecondaryLocation), "needs a database.sku that is not burstable: Azure makes no replica of %s", c.Database.SKU)
 	}
-	first, errFirst := netip.ParsePrefix(c.Network.AddressSpace)
-	second, err := netip.ParsePrefix(c.Network.SecondaryAddressSpace)
+	first, second := c.Network.AddressSpace, c.Network.SecondaryAddressSpace
 	switch {
-	case !isAddressSpace(c.Network.SecondaryAddressSpace):
-		f.add("network.secondaryAddressSpace", quoted(c.Network.SecondaryAddressSpace), "must be a private IPv4 block from /%d to /%d, such as 10.21.0.0/16", minNetworkBits, maxNetworkBits)
-	case err == nil && errFirst == nil && first.Overlaps(second):
-		f.add("network.secondaryAddressSpace", quoted(c.Network.SecondaryAddressSpace), "must not overlap network.addressSpace (%s): the two networks reach each other", c.Network.AddressSpace)
+	case !isAddressSpace(second):
+		f.add("network.secondaryAddressSpace", quoted(second), "must be a private IPv4 block from /%d to /%d, such as 10.21.0.0/16", minNetworkBits, maxNetworkBits)
+	case isAddressSpace(first) && netip.MustParsePrefix(first).Overlaps(netip.MustParsePrefix(second)):
+		f.add("network.secondaryAddressSpace", quoted(second), "must not overlap network.addressSpace (%s): the two networks reach each other", first)
 	}
 }
 

@@ -30,7 +30,7 @@ type endpoints struct {
 	watched       []components.Watched
 }
 
-// behind is a region whose nodes wait for the first node of the first region, at which the brokers before it are.
+// behind is the region as it comes after others, whose brokers are at these: its nodes wait for the very first one.
 func (r region) behind(at []endpoints) region {
 	if len(at) > 0 {
 		r.applied = at[0].nodes[:1]
@@ -129,7 +129,7 @@ func inRegions(regions []region, at []pulumi.StringInput) []components.Region {
 // named is the logical name of a component in this region.
 func (f *foundation) named(component string) string { return f.prefix + component }
 
-// export gives an output the name that it has in this region: bastionHost, or secondaryBastionHost.
+// export gives an output the name that it has in this region: clusterName, or secondaryClusterName.
 func (f *foundation) export(ctx *pulumi.Context, name string, value pulumi.Input) {
 	if f.prefix != "" {
 		name = strings.TrimSuffix(f.prefix, "-") + strings.ToUpper(name[:1]) + name[1:]

@@ -227,7 +227,7 @@ func switched(before, after Summary) []string {
 // leaving is what goes with a broker.
 var leaving = map[string]string{
 	EMQXContainerApps: "Lost with the memory of EMQX: sessions with their subscriptions, messages that wait for clients, and retained messages. " +
-		"" + again,
+		again,
 	HiveMQAKS:  "Lost with the disks of HiveMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
 	VerneMQVMs: "Lost with the disks of VerneMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
 }

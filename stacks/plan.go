@@ -46,17 +46,10 @@ type Plan struct {
 	AllowReplace         []string
 
 	Rotation  components.Rotation
-	Restore   *DatabaseRestorePlan // nil: the database begins empty
-	Secondary *Plan                // the second region, which stands by; nil: none
-	Active    string               // which of the two clients are led to while both can serve
-	standby   bool                 // it is the second region's
-}
-
-// DatabaseRestorePlan is the backup that the database begins with.
-type DatabaseRestorePlan struct {
-	Server string // name of a server in the stack's resource group, or ARM id
-	Time   string // RFC 3339 in UTC
-	Geo    bool
+	Restore   *DatabaseRestore // nil: the database begins empty
+	Secondary *Plan            // the second region, which stands by; nil: none
+	Active    string           // which of the two clients are led to while both can serve
+	standby   bool             // it is the second region's
 }
 
 // NetworkPlan is the address space cut into subnets, as CIDR blocks.
@@ -159,7 +152,7 @@ func NewPlan(stack string, c Config) Plan {
 		plan.CertificateVaultID = c.TLS.VaultID
 	}
 	if r := c.Database.Restore; r != (DatabaseRestore{}) {
-		plan.Restore = &DatabaseRestorePlan{Server: r.Server, Time: r.Time, Geo: r.Geo}
+		plan.Restore = &r
 	}
 	if c.Availability.SecondaryLocation != "" {
 		plan.Secondary = planSecondary(stack, c)

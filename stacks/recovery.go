@@ -132,7 +132,7 @@ func (c *Config) targets() []target {
 		{"availability.rtoMinutes", c.Availability.RTOMinutes, recovery.Outcome.RTO, recovery.Outcome.Reason},
 		{"availability.rpoMinutes", c.Availability.RPOMinutes,
 			func(o recovery.Outcome) (time.Duration, bool) { return o.Data.Old, o.Data.Never == "" },
-			func(o recovery.Outcome) string { return "users and rules are " + age(o.Data) }},
+			func(o recovery.Outcome) string { return "users and rules are " + o.Data.InWords(inMinutes) }},
 	}
 }
 
@@ -204,23 +204,14 @@ func (p Plan) recoveryOutput() pulumi.Map {
 	}
 	for _, loss := range s.Losses() {
 		o := s.Lose(loss)
-		reasoning = append(reasoning, pulumi.String(fmt.Sprintf("%s: %s. Users and rules are %s. Of sessions and messages, %s.", loss, o.Reason(), age(o.Data), o.Sessions)))
+		reasoning = append(reasoning, pulumi.String(fmt.Sprintf("%s: %s. Users and rules are %s. Of sessions and messages, %s.", loss, o.Reason(), o.Data.InWords(inMinutes), o.Sessions)))
 	}
 	output["reasoning"] = reasoning
 	return output
 }
 
-// age is how old users and rules are, in words.
-func age(a recovery.Age) string {
-	switch {
-	case a.Never != "":
-		return "gone until it is back: " + a.Why
-	case a.Old == 0:
-		return "as they were: " + a.Why
-	default:
-		return fmt.Sprintf("up to %d minutes old: %s", minutes(a.Old), a.Why)
-	}
-}
+// inMinutes writes a duration for people.
+func inMinutes(d time.Duration) string { return fmt.Sprintf("%d minutes", minutes(d)) }
 
 // Targets is where clients of a config find the broker, and what they may be asked to bear.
 type Targets struct {

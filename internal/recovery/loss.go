@@ -98,6 +98,18 @@ type Age struct {
 	Why   string        `json:"why"`
 }
 
+// InWords says it after "users and rules are"; old writes a duration.
+func (a Age) InWords(old func(time.Duration) string) string {
+	switch {
+	case a.Never != "":
+		return "gone until it is back: " + a.Why
+	case a.Old == 0:
+		return "as they were: " + a.Why
+	default:
+		return fmt.Sprintf("up to %s old: %s", old(a.Old), a.Why)
+	}
+}
+
 // RTO is how long clients may be without what they need: the longest of the chains, which run side by side. It is false where one never ends.
 func (o Outcome) RTO() (time.Duration, bool) {
 	longest, _ := o.longest()

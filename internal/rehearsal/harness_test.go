@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
@@ -213,6 +214,36 @@ func (s *stage) worldIDs() []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+func (s *stage) urnOf(name string) resource.URN {
+	s.t.Helper()
+	for _, r := range s.state().Resources {
+		if r.URN.Name() == name {
+			return r.URN
+		}
+	}
+	s.t.Fatalf("the state has no %s", name)
+	return ""
+}
+
+// waitsFor says whether a resource depends on another one, by however many steps. The order of a run's lines would be right by chance as well.
+func (s *stage) waitsFor(name, other string) bool {
+	s.t.Helper()
+	needs, seen := map[resource.URN][]resource.URN{}, map[resource.URN]bool{}
+	for _, r := range s.state().Resources {
+		needs[r.URN] = r.Dependencies
+	}
+	var reaches func(resource.URN) bool
+	reaches = func(urn resource.URN) bool {
+		if seen[urn] {
+			return false
+		}
+		seen[urn] = true
+		return urn.Name() == other || slices.ContainsFunc(needs[urn], reaches)
+	}
+	s.urnOf(other) // a name that nothing has is waited for by nobody
+	return reaches(s.urnOf(name))
 }
 
 // planned lists what compares a deployment with its plan, and so changes with the number of nodes.

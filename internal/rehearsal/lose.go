@@ -156,7 +156,7 @@ func (r LossReport) print(o Options) error {
 	for _, chain := range r.Chains {
 		printChain(o.Out, chain)
 	}
-	say(o.Out, "  %-12s %s", "users, rules", ageInWords(r.Data))
+	say(o.Out, "  %-12s %s", "users, rules", r.Data.InWords(minutes))
 	say(o.Out, "  %-12s %s", "sessions", r.Sessions)
 	for _, name := range slices.Sorted(maps.Keys(r.DeadEnds)) {
 		say(o.Out, "  %-12s a way is cut even now: %s", name, r.DeadEnds[name])
@@ -189,17 +189,6 @@ func printChain(out io.Writer, c recovery.Chain) {
 	}
 	for _, step := range c.Steps {
 		say(out, "  %-12s   %s: %s", "", step.What, step.Source)
-	}
-}
-
-func ageInWords(a recovery.Age) string {
-	switch {
-	case a.Never != "":
-		return "gone until it is back: " + a.Why
-	case a.Old == 0:
-		return "as they were: " + a.Why
-	default:
-		return fmt.Sprintf("up to %s old: %s", minutes(a.Old), a.Why)
 	}
 }
 

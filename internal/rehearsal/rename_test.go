@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 const (
@@ -105,34 +103,6 @@ func (s *stage) forget(names ...string) {
 			s.t.Fatal(failure, err)
 		}
 	}
-}
-
-func (s *stage) urnOf(name string) resource.URN {
-	s.t.Helper()
-	for _, r := range s.state().Resources {
-		if r.URN.Name() == name {
-			return r.URN
-		}
-	}
-	s.t.Fatalf("the state has no %s", name)
-	return ""
-}
-
-// waitsFor says whether a resource depends on another one, by however many steps.
-func (s *stage) waitsFor(name, other string) bool {
-	needs, seen := map[resource.URN][]resource.URN{}, map[resource.URN]bool{}
-	for _, r := range s.state().Resources {
-		needs[r.URN] = r.Dependencies
-	}
-	var reaches func(resource.URN) bool
-	reaches = func(urn resource.URN) bool {
-		if seen[urn] {
-			return false
-		}
-		seen[urn] = true
-		return urn.Name() == other || slices.ContainsFunc(needs[urn], reaches)
-	}
-	return reaches(s.urnOf(name))
 }
 
 // outputs is what Azure says of the resource whose id ends so.

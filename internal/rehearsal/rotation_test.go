@@ -10,7 +10,7 @@ import (
 
 // stateful is what no rotation may replace or update, as far as a stack has it.
 var stateful = []string{
-	"base-group", "network-network", "vault-vault", "zone-zone", "database-server", "database-database", "storage-account", "emqx-environment",
+	"base-group", "network-vnet", "vault-vault", "zone-zone", "database-server", "database-database", "storage-account", "emqx-environment",
 	"hivemq-kubernetes", "vernemq-node-0", "vernemq-node-1", "vernemq-node-0-data", "vernemq-node-1-data", "vernemq-node-0-interface", "vernemq-node-1-interface",
 }
 
@@ -39,33 +39,6 @@ func (s *stage) templates() map[string]string {
 		}
 	}
 	return all
-}
-
-// waits says whether the engine touches a resource only after another one. The order of a run's lines would be right by chance as well.
-func (s *stage) waits(name, first string) bool {
-	s.t.Helper()
-	behind := map[string][]string{}
-	for _, r := range s.state().Resources {
-		for _, urn := range r.Dependencies {
-			behind[r.URN.Name()] = append(behind[r.URN.Name()], urn.Name())
-		}
-	}
-	if behind[name] == nil || behind[first] == nil {
-		s.t.Fatalf("the state has no %s or no %s", name, first)
-	}
-	seen := map[string]bool{}
-	var reaches func(from string) bool
-	reaches = func(from string) bool {
-		if from == first {
-			return true
-		}
-		if seen[from] {
-			return false
-		}
-		seen[from] = true
-		return slices.ContainsFunc(behind[from], reaches)
-	}
-	return reaches(name)
 }
 
 // folder lists a replaced folder of files and what is in it, each before the old one goes.
@@ -120,7 +93,7 @@ func TestAnotherMarkMakesAnotherSecretAndTakesItToOneNodeAfterTheOther(t *testin
 				t.Errorf("it changed %v, want %v", got, want)
 			}
 			for i := 1; i < len(c.inTurn); i++ {
-				if !s.waits(c.inTurn[i], c.inTurn[i-1]) {
+				if !s.waitsFor(c.inTurn[i], c.inTurn[i-1]) {
 					t.Errorf("%s does not wait for %s", c.inTurn[i], c.inTurn[i-1])
 				}
 			}
@@ -180,7 +153,7 @@ func TestTheSecondRegionsNodesComeAfterTheNodeThatAppliesTheSchemaAndMakesTheNew
 			both := []string{"availability.secondaryLocation=northeurope", "database.sku=Standard_D2ds_v5"}
 			s := newStage(t, stack, both...)
 			s.must(Up)
-			if !s.waits("secondary-"+node, node) {
+			if !s.waitsFor("secondary-"+node, node) {
 				t.Error("the second region does not wait for the first one")
 			}
 			s.edits(append(both, "security.rotation.database=2026-11-25")...)
