@@ -103,7 +103,7 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err := d.newContents(ctx, name, args, server, parent); err != nil {
 		return nil, err
 	}
-	if err := d.store(ctx, name, args.Placement, args.Vault, d, parent); err != nil {
+	if err := d.store(ctx, name, args.Placement, args.Vault, d, newNamedSecret, parent); err != nil {
 		return nil, err
 	}
 	if err := newDiagnostics(ctx, name, args.Placement, server.ID(), allLogs, parent); err != nil {
@@ -118,12 +118,12 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 }
 
 // store puts the passwords of a server, which may be another one's replica, into a vault.
-func (d *Database) store(ctx *pulumi.Context, name string, place Placement, vault *Vault, source *Database, parent pulumi.ResourceOption) error {
-	admin, err := newNamedSecret(ctx, name+"-admin-secret", place, vault, pulumi.String("database-admin-password"), source.admin, parent)
+func (d *Database) store(ctx *pulumi.Context, name string, place Placement, vault *Vault, source *Database, put putSecret, parent pulumi.ResourceOption) error {
+	admin, err := put(ctx, name+"-admin-secret", place, vault, "database-admin-password", source.admin, parent)
 	if err != nil {
 		return err
 	}
-	broker, err := newNamedSecret(ctx, name+"-broker-secret", place, vault, pulumi.String("database-broker-password"), source.broker, parent)
+	broker, err := put(ctx, name+"-broker-secret", place, vault, "database-broker-password", source.broker, parent)
 	d.AdminPasswordURL, d.adminPinned = admin.newest, admin.pinned
 	d.BrokerPasswordURL, d.brokerPinned, d.role = broker.newest, broker.pinned, brokerRole(source.broker)
 	return err

@@ -56,7 +56,7 @@ func NewReplica(ctx *pulumi.Context, name string, args *ReplicaArgs, opts ...pul
 	if err != nil {
 		return nil, fmt.Errorf("virtual endpoint: %w", err)
 	}
-	if err := d.store(ctx, name, args.Placement, args.Vault, args.Source, parent); err != nil {
+	if err := d.store(ctx, name, args.Placement, args.Vault, args.Source, newBrokerSecretVersion, parent); err != nil {
 		return nil, err
 	}
 	if err := newDiagnostics(ctx, name, args.Placement, server.ID(), allLogs, parent); err != nil {

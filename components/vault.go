@@ -1,11 +1,11 @@
 package components
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 
 	"github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2"
-	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -88,7 +88,7 @@ func (v *Vault) SecretID(url pulumi.StringInput) pulumi.StringOutput {
 }
 
 // newBrokerSecret puts a secret of one broker into the vault and gives back the URL under which Azure services read its newest version. It stays
-// in the vault when the broker goes, so that each gets another name: the broker may come back.
+// in the vault when the broker goes, so that each gets another name: the broker may come back. So may the replica of a region.
 func newBrokerSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
 	s, err := newBrokerSecretVersion(ctx, name, place, v, secret, value, parent)
 	return s.newest, err
@@ -100,28 +100,27 @@ type storedSecret struct {
 	pinned pulumi.StringOutput // … and the one of this deployment: who reads that takes another one by a deployment only
 }
 
-// newBrokerSecretVersion is newBrokerSecret for one that may rotate.
+// putSecret puts a secret into the vault, under that name or one that begins with it.
+type putSecret func(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error)
+
+// newBrokerSecretVersion is newBrokerSecret for one that may rotate. The end of its name is another one for each secret that is made, and is not
+// kept apart from it: a run that is cut off could leave the one without the other, and the next one would find the name taken.
 func newBrokerSecretVersion(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
-	suffix, err := random.NewRandomString(ctx, name+"-suffix", &random.RandomStringArgs{
-		Length: pulumi.Int(4), Upper: pulumi.Bool(false), Special: pulumi.Bool(false),
-	}, parent)
-	if err != nil {
-		return storedSecret{}, fmt.Errorf("name of vault secret %s: %w", secret, err)
-	}
-	return newNamedSecret(ctx, name, place, v, pulumi.Sprintf("%s-%s", secret, suffix.Result), value, parent)
+	unique := secret + "-" + strings.ToLower(rand.Text()[:6])
+	return newNamedSecret(ctx, name, place, v, unique, value, pulumi.Composite(parent, pulumi.IgnoreChanges([]string{"secretName"})))
 }
 
 // newNamedSecret puts a value into the vault under the name that it is given.
-func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
+func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, opts pulumi.ResourceOption) (storedSecret, error) {
 	s, err := keyvault.NewSecret(ctx, name, &keyvault.SecretArgs{
 		ResourceGroupName: place.ResourceGroup,
 		VaultName:         v.Name,
-		SecretName:        secret.ToStringOutput().ToStringPtrOutput(),
+		SecretName:        pulumi.String(secret),
 		Properties:        &keyvault.SecretPropertiesArgs{Value: pulumi.ToSecret(value).(pulumi.StringOutput)},
 		Tags:              place.tags(),
 		// Azure Resource Manager deletes no secrets. azure-native would ask the vault itself, from where this program runs: a closed vault does not
 		// answer, and an open one wants a role that nobody needs otherwise. What stays opens nothing any more, and goes with the vault.
-	}, parent, pulumi.RetainOnDelete(true))
+	}, opts, pulumi.RetainOnDelete(true))
 	if err != nil {
 		return storedSecret{}, fmt.Errorf("vault secret %s: %w", name, err)
 	}

@@ -67,7 +67,7 @@ func secretsOf(c Config) secrets {
 
 func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	if err := announce(ctx, p); err != nil {
-		return fmt.Errorf("what clients will notice: %w", err)
+		return err
 	}
 	provider, err := azure.NewProvider(ctx, "azure", &azure.ProviderArgs{Location: pulumi.String(p.Location)}, pulumi.Version(azureNativeVersion))
 	if err != nil {

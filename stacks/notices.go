@@ -61,12 +61,15 @@ func (s Summary) export(ctx *pulumi.Context) {
 	}
 }
 
-// announce says what the difference to the last update that succeeded does to clients, in previews and in updates. That it can't be said
-// is no reason not to deploy.
+// announce says what the difference to the last update that succeeded does to clients, in previews and in updates, and refuses [losses] that
+// nobody agreed to. That the last update can't be read is no reason not to deploy: what is protected stays.
 func announce(ctx *pulumi.Context, p Plan) error {
 	before, err := lastUpdate(ctx)
 	if err != nil {
 		return ctx.Log.Warn(fmt.Sprintf("What is deployed can't be read, so that nothing is said about what changes for clients: %v", err), nil)
+	}
+	if lost := losses(before, p); len(lost) > 0 {
+		return lost
 	}
 	for _, notice := range notices(before, p.summary()) {
 		if err := ctx.Log.Warn(notice, nil); err != nil {

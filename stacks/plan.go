@@ -174,10 +174,9 @@ func planSecondary(stack string, c Config) *Plan {
 // linked says whether a service has a private endpoint.
 func (p Plan) linked(service string) bool { return slices.Contains(p.PrivateLink, service) }
 
-// guard is how a stateful resource of the plan is kept. With the resource group goes everything that is in it.
+// guard is how a stateful resource of the plan is kept.
 func (p Plan) guard(resource string) components.Guard {
-	allowed := slices.Contains(p.AllowReplace, resource) || slices.Contains(p.AllowReplace, "resourceGroup") ||
-		p.standby && slices.Contains(p.AllowReplace, "secondary")
+	allowed := allows(p.AllowReplace, resource) || p.standby && allows(p.AllowReplace, "secondary")
 	return components.Guard{Protect: p.Protect && !allowed, AllowReplace: allowed}
 }
 

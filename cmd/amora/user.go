@@ -30,17 +30,19 @@ const (
 // operator talks to a deployed stack through the CLIs that its owner has logged in to anyway: the user store is reachable from
 // inside the stack's network only, so a job or a machine there does the work.
 type operator struct {
-	stack string
-	out   io.Writer
-	poll  time.Duration
-	limit time.Duration // that a machine may take
-	run   func(ctx context.Context, name string, args ...string) ([]byte, error)
+	stack     string
+	secondary bool // the second region does the work
+	out       io.Writer
+	poll      time.Duration
+	limit     time.Duration // that a machine may take
+	run       func(ctx context.Context, name string, args ...string) ([]byte, error)
 }
 
 func user() *cobra.Command {
 	o := &operator{out: os.Stdout, poll: 5 * time.Second, limit: 5 * time.Minute, run: output}
 	command := &cobra.Command{Use: "user", Short: "Add users of a deployed broker, and say what they may do"}
 	command.PersistentFlags().StringVar(&o.stack, "stack", "dev", "the Pulumi stack")
+	command.PersistentFlags().BoolVar(&o.secondary, "secondary", false, "have the second region do it, whose database was promoted")
 	command.AddCommand(
 		&cobra.Command{
 			Use: "add USERNAME", Short: "Add a user or change the password; asks for it, or takes MQTT_PASSWORD", Args: cobra.ExactArgs(1),
@@ -110,8 +112,8 @@ func passwordHashes() (map[string]string, error) {
 
 // stackOutputs are the outputs of a stack that say where its administration is.
 type stackOutputs struct {
-	Broker, ResourceGroupName, AdminJobName, RulesJobName, ClusterName string
-	MachineNames                                                       []string
+	ResourceGroupName, AdminJobName, RulesJobName, ClusterName string
+	MachineNames                                               []string
 }
 
 // change runs one operation on the user store, where the stack's broker has it done.
@@ -120,8 +122,8 @@ func (o *operator) change(ctx context.Context, operation string, environment map
 	if err != nil {
 		return err
 	}
-	var stack stackOutputs
-	if err := json.Unmarshal(data, &stack); err != nil {
+	stack, err := o.read(data)
+	if err != nil {
 		return fmt.Errorf("read the outputs of stack %s: %w", o.stack, err)
 	}
 	environment["OPERATION"] = operation
@@ -139,6 +141,23 @@ func (o *operator) change(ctx context.Context, operation string, environment map
 		fmt.Fprintf(o.out, "%s %s: done\n", operation, environment["MQTT_USERNAME"])
 	}
 	return err
+}
+
+// read takes the outputs of the region that does the work.
+func (o *operator) read(data []byte) (stackOutputs, error) {
+	var both struct {
+		stackOutputs
+		SecondaryResourceGroupName, SecondaryAdminJobName, SecondaryRulesJobName, SecondaryClusterName string
+		SecondaryMachineNames                                                                          []string
+	}
+	err := json.Unmarshal(data, &both)
+	if o.secondary {
+		return stackOutputs{
+			ResourceGroupName: both.SecondaryResourceGroupName, AdminJobName: both.SecondaryAdminJobName, RulesJobName: both.SecondaryRulesJobName,
+			ClusterName: both.SecondaryClusterName, MachineNames: both.SecondaryMachineNames,
+		}, err
+	}
+	return both.stackOutputs, err
 }
 
 // output runs a program and gives back what it prints, or its error with what it said.

@@ -96,6 +96,28 @@ func TestAChangeRunsTheAdminJobWithItsVariablesAndThenTheRulesJob(t *testing.T) 
 	}
 }
 
+func TestTheSecondRegionDoesTheWorkWhereItIsAskedTo(t *testing.T) {
+	const both = `{"resourceGroupName":"amora-dev","adminJobName":"lost","rulesJobName":"lost",
+		"secondaryResourceGroupName":"amora-dev-2","secondaryAdminJobName":"admin","secondaryRulesJobName":"rules"}`
+	a := &azure{outputs: both, statuses: []string{"Succeeded"}}
+	o, _ := operate(a)
+	o.secondary = true
+	if err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "sensor"}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(a.started, " ") != "admin rules" {
+		t.Errorf("started: %v", a.started)
+	}
+}
+
+func TestASecondRegionThatIsNotThereIsSaidToBe(t *testing.T) {
+	o, _ := operate(&azure{outputs: deployed})
+	o.secondary = true
+	if err := o.change(t.Context(), "remove", map[string]string{}); err == nil || !strings.Contains(err.Error(), "not deployed") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAFailedOperationIsAnErrorAndLeavesTheRulesAlone(t *testing.T) {
 	a := &azure{outputs: deployed, statuses: []string{"Running", "Failed"}}
 	o, _ := operate(a)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -213,9 +212,20 @@ func isKnownFalse(finding string) bool {
 	return false
 }
 
+// azcheck holds a state against Azure's published types, "" where it is not at hand.
+var azcheck = func() string {
+	file, err := filepath.Abs(filepath.Join(root, "..", "shared", "azcheck", "azcheck"))
+	if err == nil {
+		_, err = os.Stat(file)
+	}
+	if err != nil {
+		return ""
+	}
+	return file
+}()
+
 func TestTheStacksHoldAgainstAzuresPublishedTypes(t *testing.T) {
-	azcheck := filepath.Join(root, "..", "shared", "azcheck", "azcheck")
-	if _, err := os.Stat(azcheck); err != nil {
+	if azcheck == "" {
 		t.Skip("azcheck is not beside this repository: the resource types are not held against Azure's published ones")
 	}
 	for name := range deployments {
@@ -224,19 +234,7 @@ func TestTheStacksHoldAgainstAzuresPublishedTypes(t *testing.T) {
 			s := deployedStage(t, name)
 			s.Export = filepath.Join(s.State, "export.json")
 			s.must(Preview)
-			output, err := exec.Command(azcheck, s.Export).CombinedOutput()
-			if err != nil && len(output) == 0 {
-				t.Fatal(err)
-			}
-			lines := strings.Split(strings.TrimSpace(string(output)), "\n")
-			for _, line := range lines[:len(lines)-1] {
-				if !isKnownFalse(line) {
-					t.Error(line)
-				}
-			}
-			if summary := lines[len(lines)-1]; !strings.Contains(summary, ", 0 not known,") {
-				t.Error(summary)
-			}
+			holdsAgainstAzure(t, s.Export)
 		})
 	}
 }

@@ -23,7 +23,7 @@ func begin(broker string, monitored bool) settings {
 		"availability.secondaryLocation": "", "availability.active": stacks.ActivePrimary, "availability.diskBackup": false,
 		"database.sku": "Standard_D2ds_v5", "database.storageGb": 64, "redis.service": "managed", "redis.sku": "Balanced_B0",
 		"emqx.vcpu": 1, "security.ddos": "none", "security.privateLink": []string{}, "security.deployFrom": []string{"203.0.113.0/28"},
-		"monitoring.enabled": monitored, "security.rotation": map[string]string{}, "protect": false, "tags": map[string]string{},
+		"monitoring.enabled": monitored, "security.rotation": map[string]string{}, "protect": false, "tags": map[string]string{}, "allowReplace": []string{},
 		"vernemq.sshKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8c5ny82bpSXRgwzdtPmIfm69UeXyqyrCS3FvnI+i56 operator@example.com",
 	}
 }
@@ -89,15 +89,21 @@ var edits = map[string][]settings{
 	"monitoring":  values("monitoring.enabled", true, false),
 	"ddos":        values("security.ddos", stacks.DDoSNone, stacks.DDoSNetwork, stacks.DDoSIP),
 	"protect":     values("protect", true, false),
-	"secondary":   values("availability.secondaryLocation", "", "northeurope"),
-	"active":      values("availability.active", stacks.ActivePrimary, stacks.ActiveSecondary),
-	"diskBackup":  values("availability.diskBackup", true, false),
-	"rotation":    values("security.rotation", map[string]string{}, map[string]string{"database": "2026-11"}, map[string]string{"cookie": "2026-11"}),
+	"secondary": {
+		{"availability.secondaryLocation": "northeurope", "allowReplace": []string{}},
+		{"availability.secondaryLocation": "", "allowReplace": []string{"secondary"}},
+	},
+	"active":     values("availability.active", stacks.ActivePrimary, stacks.ActiveSecondary),
+	"diskBackup": values("availability.diskBackup", true, false),
+	"rotation":   values("security.rotation", map[string]string{}, map[string]string{"database": "2026-11"}, map[string]string{"cookie": "2026-11"}),
 }
 
 // refused are the edits that only the loss of something stateful could give. The zone is one that no disk of two nodes is in now.
 var refused = slices.Concat(values("location", "northeurope"), values("name", "other"), values("availability.zones", []int{3}),
-	[]settings{{"domain": "mqtt.example.org", "dns": map[string]any{"zone": "example.org"}}})
+	[]settings{
+		{"domain": "mqtt.example.org", "dns": map[string]any{"zone": "example.org"}},
+		{"availability.secondaryLocation": "", "allowReplace": []string{}},
+	})
 
 func values[T any](key string, all ...T) []settings {
 	var list []settings

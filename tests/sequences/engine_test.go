@@ -20,11 +20,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/env"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
@@ -114,7 +116,7 @@ func attached(what verb, preview bool, server *standin.Server, before *state, va
 		Root:    "/",
 		Project: &workspace.Project{Name: projectName, Runtime: workspace.NewProjectRuntimeInfo("go", nil)},
 		Target:  &deploy.Target{Name: tokens.MustParseStackName(stackName), Decrypter: config.NopDecrypter, Snapshot: snapshot},
-	}, &engine.Context{Cancel: cancelling, Events: events, SnapshotManager: manager}, opts, preview)
+	}, &engine.Context{Cancel: cancelling, Events: events, SnapshotManager: manager, BackendClient: outputsBefore(before)}, opts, preview)
 	close(events)
 	result := run{heard: <-told}
 	if manager != nil {
@@ -142,6 +144,16 @@ type memory struct{ state *state }
 func (m *memory) Save(d apitype.TypedDeployment) error {
 	m.state = d.Deployment
 	return nil
+}
+
+// outputsBefore gives the program what the last run that succeeded left in the outputs.
+func outputsBefore(known *state) deploy.BackendClient {
+	return &deploytest.BackendClient{GetStackOutputsF: func(context.Context, string, func(error) error) (property.Map, error) {
+		if known == nil {
+			return property.Map{}, nil
+		}
+		return resource.FromResourcePropertyMap(resource.NewPropertyMapFromMap(outputsOf(known))), nil
+	}}
 }
 
 // listen keeps what the engine tells until it has nothing more to tell.

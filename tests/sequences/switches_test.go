@@ -15,24 +15,32 @@ import (
 
 var brokers = []string{stacks.EMQXContainerApps, stacks.HiveMQAKS, stacks.VerneMQVMs}
 
-// chains is how many switches share the interruptions of one: each resource that the switch touches fails in one of them.
+// chains is how many deployments of one edit share its interruptions: each resource that the edit touches fails in one of them.
 const chains = 8
 
-// TestASwitchThatIsInterruptedAtAnyCallEndsAsOneThatIsNot fails the call for every resource that a switch creates, changes or deletes: once it does
+// changesOf are the edits of a stack that touch the most: to another broker, and to a second region.
+func changesOf(broker string) map[string]settings {
+	all := map[string]settings{"a second region": {"availability.secondaryLocation": "northeurope"}}
+	for _, other := range brokers {
+		if other != broker {
+			all[other] = settings{"broker": other}
+		}
+	}
+	return all
+}
+
+// TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot fails the call for every resource that an edit creates, changes or deletes: once it does
 // nothing, and once it does its work and the answer is lost.
-func TestASwitchThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
+func TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 	for _, from := range brokers {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()
 			start := begun(t, begin(from, false))
-			for _, to := range brokers {
-				if to == from {
-					continue
-				}
+			for to, edit := range changesOf(from) {
 				whole := start.copied(t, "whole")
-				touched := whole.switchTo(t, to, standin.Faults{})
+				touched := whole.change(t, edit, standin.Faults{})
 				if len(touched) < 50 {
-					t.Fatalf("the switch to %s touches only %v", to, touched)
+					t.Fatalf("the change to %s touches only %v", to, touched)
 				}
 				for chain := range 2 * chains {
 					strike := map[string]bool{}
@@ -40,7 +48,7 @@ func TestASwitchThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 						strike[touched[n]] = true
 					}
 					again := start.copied(t, "interrupted")
-					again.switchTo(t, to, standin.Faults{Strike: strike, StrikeLate: chain%2 == 1})
+					again.change(t, edit, standin.Faults{Strike: strike, StrikeLate: chain%2 == 1})
 					if got, want := again.holds(), whole.holds(); !maps.Equal(got, want) {
 						t.Errorf("to %s with %v struck, Azure has\n%v\nwant\n%v", to, strike, got, want)
 					}
@@ -50,9 +58,35 @@ func TestASwitchThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 	}
 }
 
-// switchTo deploys another broker, as often as it takes until every strike came and a run succeeded, and gives back what the last run touched.
-func (m *machine) switchTo(t *testing.T, broker string, faults standin.Faults) []string {
-	m.wanted = m.wanted.with(settings{"broker": broker})
+func TestAnEditThatIsTakenBackHalfwayEndsWhereItBegan(t *testing.T) {
+	for _, from := range brokers {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			start := begun(t, begin(from, false))
+			for to, edit := range changesOf(from) {
+				for at := 5; ; at += 12 {
+					m := start.copied(t, "halfway")
+					m.wanted = m.wanted.with(edit)
+					if result := m.run(t, engine.Update, false, standin.Faults{FailAt: at}); result.err == nil {
+						if at < 50 {
+							t.Fatalf("the change to %s makes fewer than %d calls", to, at)
+						}
+						break
+					}
+					m.safe(t)
+					m.change(t, settings{"broker": from, "availability.secondaryLocation": ""}, standin.Faults{})
+					if got, want := m.holds(), start.holds(); !maps.Equal(got, want) {
+						t.Errorf("to %s until call %d and back, Azure has\n%v\nwant\n%v", to, at, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// change deploys an edit, as often as it takes until every strike came and a run succeeded, and gives back what the last run touched.
+func (m *machine) change(t *testing.T, edit settings, faults standin.Faults) []string {
+	m.wanted = m.wanted.with(edit)
 	for len(faults.Strike) > 0 {
 		left := fmt.Sprint(faults.Strike)
 		if result := m.run(t, engine.Update, false, faults); result.err == nil || fmt.Sprint(faults.Strike) == left {

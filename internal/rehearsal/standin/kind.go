@@ -40,6 +40,7 @@ type kind struct {
 	check    func(in props) []fault                     // what can be told before Azure is asked
 	admit    func(w *World, r, old *Resource) error     // Azure's refusals of a creation (old is nil) or an update
 	compute  func(w *World, r *Resource) map[string]any // outputs that Azure adds
+	brings   func(w *World, r *Resource) []*Resource    // what Azure makes along with a new one
 	volatile []string                                   // outputs that an update changes
 	release  func(w *World, r *Resource) error          // Azure's refusals of a deletion
 	keepName bool                                       // a deleted one is soft-deleted and keeps its name

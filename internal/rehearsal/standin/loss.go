@@ -76,7 +76,7 @@ type end struct {
 func (w *World) regionOf(e end) recovery.Region {
 	region := recovery.Region{Location: e.location, Parts: e.parts}
 	if server := w.database(e.location); server != nil {
-		region.Database = recovery.Database{Zone: server.in().str("availabilityZone"), Replica: server.in().str("sourceServerResourceId") != "" && server.in().str("createMode") == "Replica"}
+		region.Database = recovery.Database{Zone: server.in().str("availabilityZone"), Replica: isReplica(server)}
 		if server.in().str("highAvailability.mode") == "ZoneRedundant" {
 			region.Database.Standby = server.in().str("highAvailability.standbyAvailabilityZone")
 		}

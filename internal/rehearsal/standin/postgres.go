@@ -30,7 +30,7 @@ var postgresKinds = []*kind{
 		compute: func(_ *World, r *Resource) map[string]any {
 			return map[string]any{"fullyQualifiedDomainName": strings.ToLower(r.name()) + ".postgres.database.azure.com", "state": "Ready", "minorVersion": "4"}
 		},
-		release: followed,
+		brings: restoredDatabases, release: followed,
 		taken: func(string, bool) error {
 			return refusal("ServerNameAlreadyExists", "Specified server name is already used.")
 		},

@@ -57,7 +57,15 @@ func (w *World) putNow(k *kind, r *Resource, inputs resource.PropertyMap, create
 		change(r.Inputs, path, func(any) any { return hidden })
 	}
 	r.Outputs = k.outputs(w, r)
-	return w.commit(func() { w.state.Resources[fold(r.ID)] = r })
+	made := []*Resource{r}
+	if old == nil && k.brings != nil {
+		made = append(made, k.brings(w, r)...)
+	}
+	return w.commit(func() {
+		for _, r := range made {
+			w.state.Resources[fold(r.ID)] = r
+		}
+	})
 }
 
 // admit holds the rules that are the same for every type, then the type's own.

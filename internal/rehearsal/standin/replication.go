@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +32,12 @@ func admitVirtualEndpoint(w *World, r, _ *Resource) error {
 	return nil
 }
 
+// isReplica says whether a server follows another one. The mode in which it was made is not kept, because Azure does not give it back; a server that
+// began with another one's backup has the time of that.
+func isReplica(server *Resource) bool {
+	return server.in().str("sourceServerResourceId") != "" && !server.in().has("pointInTimeUTC")
+}
+
 // maxReplicas is Microsoft's limit (learn.microsoft.com/azure/postgresql/read-replica/concepts-read-replicas).
 const maxReplicas = 5
 
@@ -45,7 +52,7 @@ func admitReplica(w *World, r *Resource) error {
 	switch {
 	case of.str("sku.tier") == "Burstable":
 		return refusal("ReplicaNotSupportedForBurstable", "Read replicas are not supported for the Burstable tier of %s.", source.ID)
-	case of.str("createMode") == "Replica":
+	case isReplica(source):
 		return refusal("ReplicaOfReplicaNotSupported", "The source server %s is a replica.", source.ID)
 	case in.str("sku.tier") != of.str("sku.tier") || in.num("storage.storageSizeGB") < of.num("storage.storageSizeGB"):
 		return refusal("ReplicaSizeMismatch", "A replica must have the tier of its source, and storage that is not smaller.")
@@ -54,7 +61,7 @@ func admitReplica(w *World, r *Resource) error {
 	}
 	count := 0
 	for _, s := range w.each("dbforpostgresql:Server") {
-		if fold(s.in().str("sourceServerResourceId")) == fold(source.ID) && s.in().str("createMode") == "Replica" && fold(s.ID) != fold(r.ID) {
+		if isReplica(s) && fold(s.in().str("sourceServerResourceId")) == fold(source.ID) && fold(s.ID) != fold(r.ID) {
 			count++
 		}
 	}
@@ -83,10 +90,24 @@ func admitRestored(w *World, r *Resource) error {
 	return nil
 }
 
+// restoredDatabases are the databases of the server whose backup another one begins with.
+func restoredDatabases(w *World, r *Resource) []*Resource {
+	var all []*Resource
+	source := fold(r.in().str("sourceServerResourceId"))
+	for _, database := range w.each("dbforpostgresql:Database") {
+		if r.in().has("pointInTimeUTC") && fold(parentID(database.ID)) == source {
+			inputs := maps.Clone(database.Inputs)
+			inputs["serverName"] = r.name()
+			all = append(all, &Resource{ID: r.ID + "/databases/" + database.name(), Type: database.Type, Inputs: inputs, Outputs: maps.Clone(database.Outputs)})
+		}
+	}
+	return all
+}
+
 // followed refuses to delete a server that others follow.
 func followed(w *World, r *Resource) error {
 	for _, s := range w.each("dbforpostgresql:Server") {
-		if s.in().str("createMode") == "Replica" && fold(s.in().str("sourceServerResourceId")) == fold(r.ID) {
+		if isReplica(s) && fold(s.in().str("sourceServerResourceId")) == fold(r.ID) {
 			return refusal("ServerHasReplicas", "The server %s has the replica %s, which has to be deleted or promoted first.", r.ID, s.ID)
 		}
 	}

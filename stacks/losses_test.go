@@ -1,0 +1,42 @@
+package stacks
+
+import "testing"
+
+func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
+	toTeam := func(p *Plan) { p.Names.Zone, p.Names.ZoneGroup = "example.com", "team-dns" }
+	const zone, secondary = "amora-sync:dns.zone", "amora-sync:availability.secondaryLocation"
+	for name, c := range map[string]struct {
+		edit func(*Plan)
+		want []string // keys of the faults
+	}{
+		"nothing":                       {edit: func(*Plan) {}},
+		"another broker":                {edit: func(p *Plan) { p.Broker = HiveMQAKS }},
+		"the zone":                      {edit: func(p *Plan) { toTeam(p) }, want: []string{zone}},
+		"another zone":                  {edit: func(p *Plan) { p.Names.Zone = "mqtt.example.org" }, want: []string{zone}},
+		"the zone, agreed to":           {edit: func(p *Plan) { toTeam(p); p.AllowReplace = []string{"zone"} }},
+		"the second region":             {edit: func(p *Plan) { p.Secondary = nil }, want: []string{secondary}},
+		"another second region":         {edit: func(p *Plan) { p.Secondary = &Plan{Location: "uksouth"} }, want: []string{secondary}},
+		"the second region, agreed to":  {edit: func(p *Plan) { p.Secondary = nil; p.AllowReplace = []string{"secondary"} }},
+		"both":                          {edit: func(p *Plan) { toTeam(p); p.Secondary = nil }, want: []string{zone, secondary}},
+		"both, one agreed to":           {edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"secondary"} }, want: []string{zone}},
+		"both, with the resource group": {edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"resourceGroup"} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := Plan{Broker: EMQXContainerApps, Secondary: &Plan{Location: "northeurope"}}
+			plan.Names.Zone = "mqtt.example.com"
+			c.edit(&plan)
+			faults := losses(live(EMQXContainerApps), plan)
+			if len(faults) != len(c.want) {
+				t.Fatalf("got %v", faults)
+			}
+			for i, fault := range faults {
+				if fault.Key != c.want[i] {
+					t.Errorf("got %v, want %s", fault, c.want[i])
+				}
+			}
+		})
+	}
+	if faults := losses(Summary{}, Plan{Broker: EMQXContainerApps}); len(faults) > 0 {
+		t.Errorf("a first deployment loses %v", faults)
+	}
+}
