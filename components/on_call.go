@@ -99,6 +99,12 @@ func newQueryAlert(ctx *pulumi.Context, name string, args *OnCallArgs, alert ass
 
 // newMetricAlert fires while a metric that Azure measures is on the wrong side of its threshold.
 func newMetricAlert(ctx *pulumi.Context, name string, args *OnCallArgs, resource pulumi.StringInput, alert assets.MetricAlert, parent pulumi.ResourceOption) error {
+	var dimensions metrics.MetricDimensionArray
+	if alert.Each != "" {
+		dimensions = metrics.MetricDimensionArray{&metrics.MetricDimensionArgs{
+			Name: pulumi.String(alert.Each), Operator: pulumi.String("Include"), Values: pulumi.StringArray{pulumi.String("*")},
+		}}
+	}
 	_, err := metrics.NewMetricAlert(ctx, name+"-"+alert.Key, &metrics.MetricAlertArgs{
 		ResourceGroupName:   args.ResourceGroup,
 		RuleName:            pulumi.String(args.Name + "-" + alert.Key),
@@ -115,7 +121,7 @@ func newMetricAlert(ctx *pulumi.Context, name string, args *OnCallArgs, resource
 			AllOf: metrics.MetricCriteriaArray{&metrics.MetricCriteriaArgs{
 				Name: pulumi.String(alert.Key), CriterionType: pulumi.String("StaticThresholdCriterion"), MetricNamespace: pulumi.String(alert.Namespace),
 				MetricName: pulumi.String(alert.Metric), TimeAggregation: pulumi.String(alert.Aggregation),
-				Operator: pulumi.String(alert.Operator), Threshold: pulumi.Float64(alert.Threshold),
+				Operator: pulumi.String(alert.Operator), Threshold: pulumi.Float64(alert.Threshold), Dimensions: dimensions,
 			}},
 		},
 		Actions: metrics.MetricAlertActionArray{&metrics.MetricAlertActionArgs{ActionGroupId: args.ActionGroupID.ToStringOutput().ToStringPtrOutput()}},

@@ -100,6 +100,9 @@ func deployEndpoint(ctx *pulumi.Context, regions []region, at []endpoints) (*com
 			return nil, fmt.Errorf("traffic manager: %w", err)
 		}
 		args.TrafficManager = manager
+		at[0].watched = append(at[0].watched,
+			components.Watched{Kind: "traffic-manager", ID: manager.ID, Alerts: assets.RegionAlerts()},
+			components.Watched{Kind: "replication", ID: first.database.ID, Alerts: assets.ReplicationAlerts()})
 	}
 	endpoint, err := components.NewEndpoint(ctx, "endpoint", args, first.in)
 	if err != nil {

@@ -134,6 +134,7 @@ func (watchData) Namespace() string { return HiveMQNamespace }
 type MetricAlert struct {
 	Key, Title, Description string
 	Namespace, Metric       string // Microsoft's names
+	Each                    string // dimension of the metric whose values are watched one by one; "": all together
 	Aggregation             string // Average, Minimum, Maximum or Total
 	Operator                string // GreaterThan or LessThan
 	Threshold               float64
@@ -176,6 +177,26 @@ func DatabaseAlerts() []MetricAlert {
 			Description: "More than 85 % of the storage is used. Azure should have grown it at 80 %; at 95 % the server takes no changes any more.",
 		},
 	)
+}
+
+// ReplicationAlerts watch a PostgreSQL server that another one follows. How long a replica lags behind says nothing where nobody writes: the time
+// since the last change grows by itself.
+func ReplicationAlerts() []MetricAlert {
+	return described("Microsoft.DBforPostgreSQL/flexibleServers", MetricAlert{
+		Key: "replica-behind", Title: "The second region's database is behind", Severity: failing, Every: "PT5M", Window: "PT15M",
+		// Eight files of the write-ahead log. A server on which nobody writes begins one every five minutes.
+		Metric: "physical_replication_delay_in_bytes", Aggregation: "Minimum", Operator: "GreaterThan", Threshold: 128 << 20,
+		Description: "For a quarter of an hour the replica lacked 128 MiB of changes or more. New users and rules don't reach the second region.",
+	})
+}
+
+// RegionAlerts watch a Traffic Manager profile with an endpoint for each region.
+func RegionAlerts() []MetricAlert {
+	return described("Microsoft.Network/trafficManagerProfiles", MetricAlert{
+		Key: "region-unreachable", Title: "A region is not reached", Severity: failing, Every: "PT1M", Window: "PT5M",
+		Metric: "ProbeAgentCurrentEndpointStateByProfileResourceId", Each: "EndpointName", Aggregation: "Maximum", Operator: "LessThan", Threshold: 1,
+		Description: "For five minutes Traffic Manager's probes of one region failed. Clients are led to the other one, and there is no third.",
+	})
 }
 
 // RedisAlerts watch the cache of topic rules: the one of the service "managed" or "classic". It measures every five minutes.

@@ -10,7 +10,7 @@ import (
 
 // metricAlerts are all there are, by key; both kinds of Redis have the same.
 func metricAlerts() []MetricAlert {
-	return slices.Concat(DatabaseAlerts(), RedisAlerts("managed"), GatewayAlerts(), BalancerAlerts(), FrontDoorAlerts(), VaultAlerts())
+	return slices.Concat(DatabaseAlerts(), RedisAlerts("managed"), GatewayAlerts(), BalancerAlerts(), FrontDoorAlerts(), VaultAlerts(), ReplicationAlerts(), RegionAlerts())
 }
 
 // queryAlertsOf are the alerts of every broker.
@@ -55,13 +55,15 @@ func TestAQueryLooksBackAsFarAsItsRuleAndAsOftenAsAzureAllows(t *testing.T) {
 // Source: https://learn.microsoft.com/azure/azure-monitor/reference/metrics-index
 var published = map[string]map[string]struct{ aggregations, grain string }{
 	"Microsoft.DBforPostgreSQL/flexibleServers": {
-		"is_db_alive": {"Average Maximum Minimum", "PT1M"}, "cpu_percent": {"Average Maximum Minimum", "PT1M"}, "storage_percent": {"Average Maximum Minimum", "PT1M"}},
-	"Microsoft.Cache/redisEnterprise":       {"usedmemorypercentage": {"Maximum", "PT5M"}, "serverLoad": {"Maximum", "PT5M"}},
-	"Microsoft.Cache/redis":                 {"usedmemorypercentage": {"Maximum", "PT1M"}, "serverLoad": {"Maximum", "PT1M"}},
-	"Microsoft.Network/applicationGateways": {"UnhealthyHostCount": {"Average", "PT1M"}},
-	"Microsoft.Network/loadBalancers":       {"VipAvailability": {"Average", "PT1M"}, "DipAvailability": {"Average", "PT1M"}},
-	"Microsoft.Cdn/profiles":                {"OriginHealthPercentage": {"Average", "PT1M"}},
-	"Microsoft.KeyVault/vaults":             {"Availability": {"Average", "PT1M"}},
+		"is_db_alive": {"Average Maximum Minimum", "PT1M"}, "cpu_percent": {"Average Maximum Minimum", "PT1M"}, "storage_percent": {"Average Maximum Minimum", "PT1M"},
+		"physical_replication_delay_in_bytes": {"Average Maximum Minimum", "PT1M"}},
+	"Microsoft.Cache/redisEnterprise":          {"usedmemorypercentage": {"Maximum", "PT5M"}, "serverLoad": {"Maximum", "PT5M"}},
+	"Microsoft.Cache/redis":                    {"usedmemorypercentage": {"Maximum", "PT1M"}, "serverLoad": {"Maximum", "PT1M"}},
+	"Microsoft.Network/applicationGateways":    {"UnhealthyHostCount": {"Average", "PT1M"}},
+	"Microsoft.Network/loadBalancers":          {"VipAvailability": {"Average", "PT1M"}, "DipAvailability": {"Average", "PT1M"}},
+	"Microsoft.Cdn/profiles":                   {"OriginHealthPercentage": {"Average", "PT1M"}},
+	"Microsoft.Network/trafficManagerProfiles": {"ProbeAgentCurrentEndpointStateByProfileResourceId": {"Maximum", "PT1M"}},
+	"Microsoft.KeyVault/vaults":                {"Availability": {"Average", "PT1M"}},
 }
 
 func TestAMetricAlertIsOnAMetricThatAzureHasAndAsOftenAsItAllows(t *testing.T) {

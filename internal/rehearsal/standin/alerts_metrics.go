@@ -35,6 +35,7 @@ var metricsOf = map[string]map[string][]string{
 		measured("ByteCount PacketCount SYNCount", "FrontendIPAddress", "FrontendPort", "Direction"), measured("SnatConnectionCount", "FrontendIPAddress", "BackendIPAddress", "ConnectionState"),
 		measured("DipAvailability", "ProtocolType", "BackendPort", "FrontendIPAddress", "FrontendPort", "BackendIPAddress"), measured("VipAvailability", "FrontendIPAddress", "FrontendPort"),
 		measured("GlobalBackendAvailability", "FrontendIPAddress", "FrontendPort", "BackendIPAddress", "ProtocolType", "FrontendRegion", "BackendRegion")),
+	"microsoft.network/trafficmanagerprofiles": measured("ProbeAgentCurrentEndpointStateByProfileResourceId QpsByEndpoint", "EndpointName"),
 	"microsoft.keyvault/vaults": plus(measured("Availability SaturationShoebox", "ActivityType", "ActivityName", "StatusCode", "StatusCodeClass", "TransactionType"),
 		measured("ServiceApiHit", "ActivityType", "ActivityName"), measured("ServiceApiLatency ServiceApiResult", "ActivityType", "ActivityName", "StatusCode", "StatusCodeClass")),
 }
