@@ -72,23 +72,22 @@ var dataPolicies = []rule{
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.all("keyvault:Vault", "dbforpostgresql:Server", "network:Zone") {
-				found = append(found,
-					demand(slices.ContainsFunc(e.all("authorization:ManagementLockByScope"), func(lock node) bool { return locks(e, lock, n) }), n, "has no lock")...)
+				locked := slices.ContainsFunc(e.all("authorization:ManagementLockByScope"), func(lock node) bool { return locks(e, lock, n) })
+				found = append(found, e.onReplica(n, demand(locked, n, "has no lock"))...)
 			}
 			return found
 		},
+		accepted: []exception{{"replica", "what it holds, the server that it follows holds too, and that one is locked"}},
 	},
 	{
 		id: "backups-kept", title: "The database's backups are kept for 7 days at least", sources: []string{"BR-1", "RE:09"},
-		check: each("dbforpostgresql:Server", func(_ estate, n node) []violation {
-			return demand(n.number("backup", "backupRetentionDays") >= 7, n, "keeps backups for %v days", n.number("backup", "backupRetentionDays"))
-		}),
+		check:    backupsKept(7),
+		accepted: []exception{{"replica", "Azure backs up the server that it follows, and no replica"}},
 	},
 	{
 		id: "backups-kept-in-prod", title: "The database's backups are kept for 14 days at least", sources: []string{"BR-1", "RE:09"}, prodOnly: true,
-		check: each("dbforpostgresql:Server", func(_ estate, n node) []violation {
-			return demand(n.number("backup", "backupRetentionDays") >= 14, n, "keeps backups for %v days", n.number("backup", "backupRetentionDays"))
-		}),
+		check:    backupsKept(14),
+		accepted: []exception{{"replica", "Azure backs up the server that it follows, and no replica"}},
 	},
 }
 
@@ -98,10 +97,18 @@ var statefulKinds = []string{
 	"dbforpostgresql:Database", "dbforpostgresql:Server", "keyvault:Vault", "network:VirtualNetwork", "network:Zone", "operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
 }
 
+func backupsKept(days float64) func(estate) []violation {
+	return each("dbforpostgresql:Server", func(e estate, n node) []violation {
+		kept := n.number("backup", "backupRetentionDays")
+		return e.onReplica(n, demand(kept >= days, n, "keeps backups for %v days", kept))
+	})
+}
+
 // locks says whether a lock keeps a resource: at it, or at something in it, which Azure would have to delete first.
 func locks(e estate, lock, n node) bool {
 	scope := lock.text("scope")
 	inside, known := e.byID(scope)
-	contained := known && inside.kind == "dbforpostgresql:Database" && inside.text("serverName") == n.text("serverName")
+	contained := known && inside.kind == "dbforpostgresql:Database" && inside.text("serverName") == n.text("serverName") &&
+		inside.text("resourceGroupName") == n.text("resourceGroupName")
 	return lock.text("level") == "CanNotDelete" && (scope == n.id || strings.HasPrefix(scope, n.id+"/") || contained)
 }

@@ -70,6 +70,44 @@ func (e estate) byID(id any) (node, bool) {
 	return node{}, false
 }
 
+// beside are the resources in the region of one. What both regions share is in the first.
+func (e estate) beside(n node) estate { return e.in(n.secondary()) }
+
+// in are the resources of the second region, or those of the first.
+func (e estate) in(second bool) estate {
+	return slices.DeleteFunc(slices.Clone(e), func(n node) bool { return n.secondary() != second })
+}
+
+func (n node) secondary() bool { return strings.HasPrefix(n.Name, secondaryPrefix) }
+
+// network is the one in which a subnet is.
+func (e estate) network(subnet any) (node, bool) {
+	in, known := e.byID(subnet)
+	for _, n := range e.where("network:VirtualNetwork", in.text("virtualNetworkName"), "virtualNetworkName") {
+		if known && n.text("resourceGroupName") == in.text("resourceGroupName") {
+			return n, true
+		}
+	}
+	return node{}, false
+}
+
+// replicates says whether a database's server follows another one of the stack. Azure makes no backups of it, and no standby, until somebody
+// promotes it (Microsoft's "Read replicas in Azure Database for PostgreSQL").
+func (e estate) replicates(server node) bool {
+	source, known := e.byID(server.at("sourceServerResourceId"))
+	return server.text("createMode") == "Replica" && known && source.kind == "dbforpostgresql:Server"
+}
+
+// onReplica names the violations by a server that replicates another one.
+func (e estate) onReplica(server node, found []violation) []violation {
+	if e.replicates(server) {
+		for i := range found {
+			found[i] = found[i].on("replica")
+		}
+	}
+	return found
+}
+
 func (n node) at(path ...string) any { return at(n.in, path...) }
 
 // text is a string input, "" for none.

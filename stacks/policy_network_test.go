@@ -82,9 +82,9 @@ var networkPolicies = []rule{
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.all("network:PublicIPAddress") {
-				planned := slices.ContainsFunc(e.all("network:VirtualNetwork"), func(n node) bool { return n.at("ddosProtectionPlan", "id") != nil })
+				planned := slices.ContainsFunc(e.beside(n).all("network:VirtualNetwork"), func(n node) bool { return n.at("ddosProtectionPlan", "id") != nil })
 				if !planned && n.text("ddosSettings", "protectionMode") != "Enabled" {
-					found = append(found, breaks(n, "has Azure's basic protection only").on(n.Name))
+					found = append(found, breaks(n, "has Azure's basic protection only").on(strings.TrimPrefix(n.Name, secondaryPrefix)))
 				}
 			}
 			return found
@@ -97,9 +97,21 @@ var networkPolicies = []rule{
 			{"bastion-address", "clients don't need it"},
 		},
 	},
+	{
+		id: "closed-peerings", title: "Networks are peered within the stack only, and pass on neither gateways nor what comes from elsewhere",
+		sources: []string{"NS-1", "SE:04", "SE:06"},
+		check: each("network:VirtualNetworkPeering", func(e estate, n node) []violation {
+			remote, known := e.byID(n.at("remoteVirtualNetwork", "id"))
+			return slices.Concat(
+				demand(known && remote.kind == "network:VirtualNetwork", n, "leads to %v, which is not the stack's", n.at("remoteVirtualNetwork", "id")),
+				demand(n.at("allowForwardedTraffic") == false, n, "takes what comes from elsewhere"),
+				demand(n.at("allowGatewayTransit") == false && n.at("useRemoteGateways") == false, n, "lends or borrows a gateway"),
+			)
+		}),
+	},
 }
 
-// privatelyReached wants a private endpoint, and a DNS zone of the network that leads to it.
+// privatelyReached wants a private endpoint, and a DNS zone of its network that leads to it.
 func privatelyReached(e estate, n node) []violation {
 	for _, endpoint := range e.all("network:PrivateEndpoint") {
 		if !slices.ContainsFunc(endpoint.list("privateLinkServiceConnections"), func(c map[string]any) bool { return c["privateLinkServiceId"] == n.id }) {
@@ -107,7 +119,8 @@ func privatelyReached(e estate, n node) []violation {
 		}
 		for _, group := range e.where("network:PrivateDnsZoneGroup", endpoint.text("privateEndpointName"), "privateEndpointName") {
 			for _, c := range group.list("privateDnsZoneConfigs") {
-				if zoneInTheNetwork(e, c["privateDnsZoneId"]) {
+				sameGroup := group.text("resourceGroupName") == endpoint.text("resourceGroupName")
+				if sameGroup && zoneInTheNetwork(e, c["privateDnsZoneId"], endpoint.at("subnet", "id")) {
 					return nil
 				}
 			}
@@ -117,23 +130,25 @@ func privatelyReached(e estate, n node) []violation {
 	return []violation{breaks(n, "has no private endpoint")}
 }
 
-func zoneInTheNetwork(e estate, id any) bool {
+// zoneInTheNetwork says whether a private DNS zone is linked to the network of a subnet. The zones of two regions may have one name.
+func zoneInTheNetwork(e estate, id, subnet any) bool {
 	zone, known := e.byID(id)
-	return known && slices.ContainsFunc(e.where("network:VirtualNetworkLink", zone.text("privateZoneName"), "privateZoneName"), func(link node) bool {
-		_, known := e.byID(link.at("virtualNetwork", "id"))
-		return known
+	network, placed := e.network(subnet)
+	return known && placed && slices.ContainsFunc(e.where("network:VirtualNetworkLink", zone.text("privateZoneName"), "privateZoneName"), func(link node) bool {
+		return link.text("resourceGroupName") == zone.text("resourceGroupName") && link.at("virtualNetwork", "id") == network.id
 	})
 }
 
 func databaseInside(e estate, n node) []violation {
-	subnet, known := e.byID(n.at("network", "delegatedSubnetResourceId"))
+	id := n.at("network", "delegatedSubnetResourceId")
+	subnet, known := e.byID(id)
 	delegated := known && slices.ContainsFunc(subnet.list("delegations"), func(d map[string]any) bool {
 		return d["serviceName"] == "Microsoft.DBforPostgreSQL/flexibleServers"
 	})
 	return slices.Concat(
 		demand(n.text("network", "publicNetworkAccess") == "Disabled", n, "is open to the public"),
 		demand(delegated, n, "is in no subnet that is delegated to it"),
-		demand(zoneInTheNetwork(e, n.at("network", "privateDnsZoneArmResourceId")), n, "has no DNS zone in the network"),
+		demand(zoneInTheNetwork(e, n.at("network", "privateDnsZoneArmResourceId"), id), n, "has no DNS zone in the network"),
 	)
 }
 

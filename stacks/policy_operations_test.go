@@ -63,13 +63,17 @@ var operationsPolicies = []rule{
 			var found []violation
 			for _, n := range e.azure() {
 				kind := n.kind[strings.LastIndex(n.kind, ":")+1:]
+				takesNone := slices.Contains(untagged, kind) || slices.Contains(untaggedBetweenRegions, n.kind)
 				found = append(found,
-					demand(slices.Contains(untagged, kind) || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n, "has the tags %v", n.at("tags"))...)
+					demand(takesNone || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n, "has the tags %v", n.at("tags"))...)
 			}
 			return found
 		},
 	},
 }
+
+// untaggedBetweenRegions are the types without tags that only a stack in two regions has.
+var untaggedBetweenRegions = []string{"dbforpostgresql:VirtualEndpoint", "network:Endpoint", "network:VirtualNetworkPeering"}
 
 // logs says whether a kind of resource has categories of logs, by Microsoft's "Supported resource log categories for Azure Monitor".
 type logs struct {
@@ -110,6 +114,7 @@ var logsOf = map[string]logs{
 	"dbforpostgresql:Configuration":                    noLogs, // setting of the server
 	"dbforpostgresql:Database":                         noLogs, // the server has them
 	"dbforpostgresql:Server":                           hasLogs,
+	"dbforpostgresql:VirtualEndpoint":                  noLogs, // names of the servers, which have them
 	"insights:ActionGroup":                             noLogs, // nothing
 	"insights:Component":                               hasLogs,
 	"insights:DataCollectionRule":                      hasLogs,
@@ -127,18 +132,21 @@ var logsOf = map[string]logs{
 	"network:ApplicationGateway":                       hasLogs,
 	"network:BastionHost":                              hasLogs,
 	"network:DdosProtectionPlan":                       noLogs, // the addresses have them
+	"network:Endpoint":                                 noLogs, // part of Traffic Manager's profile
 	"network:LoadBalancer":                             hasLogs,
 	"network:NatGateway":                               noLogs, // metrics; flow logs come with the SKU StandardV2 only
 	"network:NetworkInterface":                         noLogs, // metrics
 	"network:NetworkSecurityGroup":                     hasLogs,
-	"network:PrivateDnsZoneGroup":                      noLogs, // part of the endpoint
-	"network:PrivateEndpoint":                          noLogs, // metrics
-	"network:PrivateZone":                              noLogs, // metrics
+	"network:PrivateDnsZoneGroup":                      noLogs,  // part of the endpoint
+	"network:PrivateEndpoint":                          noLogs,  // metrics
+	"network:PrivateZone":                              noLogs,  // metrics
+	"network:Profile":                                  hasLogs, // Traffic Manager's
 	"network:PublicIPAddress":                          hasLogs,
 	"network:RecordSet":                                noLogs, // part of the zone
 	"network:Subnet":                                   noLogs, // part of the network
 	"network:VirtualNetwork":                           hasLogs,
 	"network:VirtualNetworkLink":                       noLogs, // part of the zone
+	"network:VirtualNetworkPeering":                    noLogs, // part of the network
 	"network:Zone":                                     noLogs, // metrics
 	"operationalinsights:Workspace":                    hasLogs,
 	"recoveryservices:ProtectedItem":                   noLogs, // the vault has them

@@ -147,7 +147,7 @@ func TestPolicyRulesEachReportWhatIsPlanted(t *testing.T) {
 		rules[r.id] = r
 	}
 	planted := map[string]bool{}
-	for _, p := range slices.Concat(plantsInTheNetwork, plantsInTheRest) {
+	for _, p := range slices.Concat(plantsInTheNetwork, plantsInTheRest, plantsInTwoRegions) {
 		r, known := rules[p.rule]
 		if !known || !r.appliesTo(p.deployment) {
 			t.Errorf("there is no rule %s for %s", p.rule, p.deployment)

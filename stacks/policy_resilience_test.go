@@ -20,9 +20,10 @@ var resiliencePolicies = []rule{
 			each("cache:Redis", func(_ estate, n node) []violation {
 				return demand(len(texts(n.at("zones"))) > 1 || n.text("zonalAllocationPolicy") == "Automatic", n, "is in one zone")
 			}),
-			each("dbforpostgresql:Server", func(_ estate, n node) []violation {
+			each("dbforpostgresql:Server", func(e estate, n node) []violation {
 				standby := n.text("highAvailability", "standbyAvailabilityZone")
-				return demand(n.text("highAvailability", "mode") == "ZoneRedundant" && standby != "" && standby != n.text("availabilityZone"), n, "has no standby in another zone")
+				elsewhere := n.text("highAvailability", "mode") == "ZoneRedundant" && standby != "" && standby != n.text("availabilityZone")
+				return e.onReplica(n, demand(elsewhere, n, "has no standby in another zone"))
 			}),
 			each("network:PublicIPAddress", func(_ estate, n node) []violation {
 				return demand(len(texts(n.at("zones"))) >= zonesWanted, n, "is in the zones %v", n.at("zones"))
@@ -44,6 +45,7 @@ var resiliencePolicies = []rule{
 			clusterOverZones, machinesOverZones, disksBesideMachines,
 		),
 		accepted: []exception{
+			{"replica", "Azure gives no replica a standby; the server that it follows has one"},
 			{"network:NatGateway", "the SKU Standard is in one zone; while that one is down, brokers serve on, and nothing new is fetched"},
 			{"network:BastionHost", "the API version in use has no zones for it; it serves people, not clients"},
 			{"storage:StorageAccount", "Standard LRS is the specified tier; what runs already needs nothing of it"},
@@ -67,13 +69,18 @@ func clusterOverZones(e estate) []violation {
 				demand(len(texts(pool["availabilityZones"])) >= zonesWanted, cluster, "the pool %v is in the zones %v", pool["name"], pool["availabilityZones"])...)
 		}
 	}
-	return append(found, spread(e.all("containerservice:AgentPool"), "availabilityZones")...)
+	return append(found, spread(e, "containerservice:AgentPool", "availabilityZones")...)
 }
 
-func machinesOverZones(e estate) []violation { return spread(e.all("compute:VirtualMachine"), "zones") }
+func machinesOverZones(e estate) []violation { return spread(e, "compute:VirtualMachine", "zones") }
 
-// spread reports, where a group is in fewer zones than wanted, each member that adds no zone to those before it.
-func spread(group []node, key string) []violation {
+// spread looks at what is of a kind in each region.
+func spread(e estate, kind, key string) []violation {
+	return append(spreadGroup(e.in(false).all(kind), key), spreadGroup(e.in(true).all(kind), key)...)
+}
+
+// spreadGroup reports, where a group is in fewer zones than wanted, each member that adds no zone to those before it.
+func spreadGroup(group []node, key string) []violation {
 	var found []violation
 	zones := map[string]bool{}
 	for _, n := range group {

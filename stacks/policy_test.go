@@ -59,7 +59,8 @@ func (r rule) violations(e estate) []violation {
 }
 
 func (r rule) appliesTo(deployment string) bool {
-	return !r.prodOnly || deployments[deployment].stack == "prod"
+	_, regions := inTwoRegions[deployment]
+	return !r.prodOnly || regions || deployments[deployment].stack == "prod"
 }
 
 var shipped struct {
@@ -67,13 +68,16 @@ var shipped struct {
 	resources map[string][]pulumitest.Resource
 }
 
-// shippedResources are those of each deployment. They are shared: nothing may change them.
+// shippedResources are those of each deployment, in one region and in two. They are shared: nothing may change them.
 func shippedResources(t *testing.T) map[string][]pulumitest.Resource {
 	t.Helper()
 	shipped.once.Do(func() {
 		shipped.resources = map[string][]pulumitest.Resource{}
 		for name := range deployments {
 			shipped.resources[name] = deployment(t, name)
+		}
+		for name, changes := range inTwoRegions {
+			shipped.resources[name] = deployed(t, "prod", changes)
 		}
 	})
 	return shipped.resources

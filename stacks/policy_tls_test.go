@@ -195,9 +195,10 @@ func balancedPortsEndTLS(e estate, n node) []violation {
 		return nil
 	}
 	found := demand(len(n.list("inboundNatRules")) == 0, n, "leads from outside to single machines")
+	ports := machinePorts(e.beside(n))
 	for _, r := range n.list("loadBalancingRules") {
 		found = append(found,
-			demand(slices.Contains(machinePorts(e), fmt.Sprint(r["backendPort"])), n, "%v leads to %v, where no node ends TLS", r["frontendPort"], r["backendPort"])...)
+			demand(slices.Contains(ports, fmt.Sprint(r["backendPort"])), n, "%v leads to %v, where no node ends TLS", r["frontendPort"], r["backendPort"])...)
 	}
 	return found
 }
@@ -272,7 +273,7 @@ func portsWithTLS(e estate, group node) []string {
 		}
 		for _, machine := range e.all("network:NetworkInterface") {
 			if slices.ContainsFunc(machine.list("ipConfigurations"), inside) {
-				ports = append(ports, machinePorts(e)...)
+				ports = append(ports, machinePorts(e.beside(machine))...)
 			}
 		}
 		for _, bastion := range e.all("network:BastionHost") {
