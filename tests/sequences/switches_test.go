@@ -39,7 +39,7 @@ func TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 			for to, edit := range changesOf(from) {
 				whole := start.copied(t, "whole")
 				touched := whole.change(t, edit, standin.Faults{})
-				if len(touched) < 50 {
+				if len(touched) < 40 {
 					t.Fatalf("the change to %s touches only %v", to, touched)
 				}
 				for chain := range 2 * chains {
