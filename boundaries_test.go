@@ -53,7 +53,7 @@ func TestTheProgramImportsOnlyTheStandardLibraryPulumiAndItself(t *testing.T) {
 	allowed := []string{
 		"github.com/pulumi/pulumi/sdk/v3/", "github.com/pulumi/pulumi-azure-native-sdk/", "github.com/pulumi/pulumi-random/sdk/v4/", module + "/",
 	}
-	for _, folder := range []string{"main.go", "stacks", "components", "internal/azurenative"} {
+	for _, folder := range []string{"main.go", "stacks", "components", "internal/azurenative", "internal/recovery"} {
 		for file, names := range importsBelow(t, folder) {
 			for _, name := range names {
 				ok := !strings.Contains(strings.Split(name, "/")[0], ".") // the standard library
@@ -71,9 +71,10 @@ func TestTheProgramImportsOnlyTheStandardLibraryPulumiAndItself(t *testing.T) {
 func TestNoPackageImportsWhatStandsAboveIt(t *testing.T) {
 	for folder, above := range map[string][]string{
 		".":                  {"/cmd"},
+		"internal/recovery":  {"/"},
 		"components":         {"/stacks", "/internal/rehearsal", "/internal/pulumitest"},
 		"internal/rehearsal": {"/components", "/stacks"},
-		"stacks":             {"/internal"},
+		"stacks":             {"/internal/azurenative", "/internal/rehearsal", "/internal/pulumitest"},
 	} {
 		for file, names := range importsBelow(t, folder) {
 			for _, name := range names {

@@ -9,8 +9,9 @@ import (
 
 var (
 	markRule     = regexp.MustCompile(`^[A-Za-z0-9._-]{0,32}$`)
+	timeRule     = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`) // Go's parser takes 1:00 and 10:00,5 too
 	serverRule   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
-	serverIDRule = regexp.MustCompile(`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.DBforPostgreSQL/flexibleServers/[a-z0-9-]{3,63}$`)
+	serverIDRule = regexp.MustCompile(`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.DBforPostgreSQL/flexibleServers/[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 )
 
 // unpaired are the regions to whose pair Azure can't copy backups, since they have none.
@@ -70,7 +71,7 @@ func (c *Config) checkRestore(f *Faults) {
 	if !serverRule.MatchString(r.Server) && !serverIDRule.MatchString(r.Server) {
 		f.add("database.restore.server", quoted(r.Server), "must be the name of a server in the stack's resource group, or the ARM id of a server")
 	}
-	if at, err := time.Parse(time.RFC3339, r.Time); err != nil || at.Location() != time.UTC {
+	if at, err := time.Parse(time.RFC3339, r.Time); err != nil || at.Location() != time.UTC || !timeRule.MatchString(r.Time) {
 		f.add("database.restore.time", quoted(r.Time), "must be a time in UTC in the form 2026-11-25T10:00:00Z")
 	}
 }

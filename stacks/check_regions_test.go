@@ -90,7 +90,7 @@ func TestEachFaultOfARestoreNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		faultsAre(t, map[string]string{"database": `{"restore":{"server":"` + name + `",` + at + `}}`}, `database.restore.server = "`+name+`"`+server)
 	}
 	for _, moment := range []string{
-		"yesterday", "2026-11-25", "2026-11-25T10:00Z", "2026-11-25 10:00:00Z", "2026-11-25T10:00:00", "2026-02-30T10:00:00Z", "2026-11-25T11:00:00+01:00", "2026-11-25T10:00:00+00:00",
+		"yesterday", "2026-11-25T1:00:00Z", "2026-11-25T10:00:00,5Z", "2026-11-25", "2026-11-25T10:00Z", "2026-11-25 10:00:00Z", "2026-11-25T10:00:00", "2026-02-30T10:00:00Z", "2026-11-25T11:00:00+01:00", "2026-11-25T10:00:00+00:00",
 	} {
 		faultsAre(t, map[string]string{"database": `{"restore":{"server":"pg-1","time":"` + moment + `"}}`}, `database.restore.time = "`+moment+`"`+utc)
 	}

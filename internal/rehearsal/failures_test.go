@@ -105,8 +105,3 @@ func outputsOf(state apitype.DeploymentV3) map[string]any {
 	}
 	return nil
 }
-
-// sameOutput compares two deployments of one config: what holds the random suffix differs in it.
-func sameOutput(a, b any) bool {
-	return len(fmt.Sprint(a)) == len(fmt.Sprint(b))
-}

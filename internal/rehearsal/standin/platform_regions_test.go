@@ -137,6 +137,8 @@ func TestWhatASecondRegionRefusesIsRefused(t *testing.T) {
 		{"a kind of endpoint that there is not", "secondary", "endpointType", "PublicEndpoints", "is not one of AzureEndpoints, ExternalEndpoints, NestedEndpoints"},
 		{"an endpoint of no kind", "secondary", "endpointType", nil, "missing required property 'endpointType'"},
 		{"an endpoint of no profile", "secondary", "profileName", nil, "missing required property 'profileName'"},
+		{"an endpoint of no group", "secondary", "resourceGroupName", nil, "missing required property 'resourceGroupName'"},
+		{"an endpoint of a profile that there is not", "secondary", "profileName", "elsewhere", "trafficManagerProfiles/elsewhere' could not be found"},
 		{"an endpoint that is neither on nor off", "secondary", "endpointStatus", "On", "is not one of Enabled, Disabled"},
 		{"an endpoint that leads nowhere", "secondary", "target", nil, "The 'target' property of endpoint 'secondary' must be set for external endpoints."},
 		{"the priority 0", "secondary", "priority", 0, "The priority of endpoint 'secondary' must be 1 to 1000."},

@@ -24,7 +24,8 @@ var replicationKinds = []*kind{{
 func admitVirtualEndpoint(w *World, r, _ *Resource) error {
 	for _, member := range r.in().texts("members") {
 		if !slices.ContainsFunc(w.each("dbforpostgresql:Server"), func(s *Resource) bool {
-			return strings.EqualFold(s.name(), member) && (fold(s.in().str("sourceServerResourceId")) == fold(parentID(r.ID)) || fold(s.ID) == fold(parentID(r.ID)))
+			follows := isReplica(s) && fold(s.in().str("sourceServerResourceId")) == fold(parentID(r.ID))
+			return strings.EqualFold(s.name(), member) && (follows || fold(s.ID) == fold(parentID(r.ID)))
 		}) {
 			return refusal("InvalidParameterValue", "The member %s of the virtual endpoint %s is neither the server %s nor a replica of it.", member, r.name(), lastSegment(parentID(r.ID)))
 		}

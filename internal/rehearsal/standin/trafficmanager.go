@@ -30,7 +30,7 @@ var trafficManagerKinds = []*kind{
 	},
 	{
 		token: "network:Endpoint", arm: "Microsoft.Network/trafficManagerProfiles/externalEndpoints",
-		path: []string{"profileName", "endpointType", "endpointName"}, latency: 5 * time.Second, naming: networkNaming.copied(),
+		path: []string{"resourceGroupName", "profileName", "endpointType", "endpointName"}, latency: 5 * time.Second, naming: networkNaming.copied(),
 		enums:    map[string][]string{"endpointType": {"AzureEndpoints", "ExternalEndpoints", "NestedEndpoints"}, "endpointStatus": {"Enabled", "Disabled"}},
 		identify: trafficEndpointID, admit: admitTrafficEndpoint,
 	},
@@ -66,6 +66,9 @@ func trafficEndpointID(in props) string {
 
 func admitTrafficEndpoint(w *World, r, _ *Resource) error {
 	in := r.in()
+	if profile := profileOfEndpoint(r.ID); !w.exists(profile) {
+		return refusal("ParentResourceNotFound", "Failed to perform 'write' on the endpoint '%s', because the parent resource '%s' could not be found.", r.name(), profile)
+	}
 	if !strings.EqualFold(in.str("endpointType"), "ExternalEndpoints") {
 		return nil
 	}
