@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/pulumi/pulumi/pkg/v3/backend"
 	"github.com/pulumi/pulumi/pkg/v3/display"
@@ -83,7 +84,9 @@ func do(what verb, preview bool, world *standin.World, before *state, values map
 }
 
 func attached(what verb, preview bool, server *standin.Server, before *state, values map[string]string) (*state, run) {
-	ctx := context.Background()
+	// A run that fails leaves programs that wait for an answer. Nobody ends their process here.
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	var snapshot *deploy.Snapshot
 	secrets := b64.NewBase64SecretsManager()
 	if before != nil {
@@ -103,7 +106,7 @@ func attached(what verb, preview bool, server *standin.Server, before *state, va
 
 	host := &host{Host: deploytest.NewPluginHost(silent, silent, nil), providers: server.Providers()}
 	host.program = deploytest.NewLanguageRuntime(func(info plugin.RunInfo, _ *deploytest.ResourceMonitor) error {
-		return runProgram(info, host.ServerAddr(), values)
+		return runProgram(ctx, info, host.ServerAddr(), values)
 	})
 	opts := engine.UpdateOptions{
 		Parallel: 16, SkipPluginPreInstall: true, Experimental: true,
@@ -111,12 +114,14 @@ func attached(what verb, preview bool, server *standin.Server, before *state, va
 			return host, nil
 		},
 	}
-	cancelling, _ := cancel.NewContext(ctx)
+	cancelling, ended := cancel.NewContext(ctx)
 	_, _, err := what(engine.UpdateInfo{
 		Root:    "/",
 		Project: &workspace.Project{Name: projectName, Runtime: workspace.NewProjectRuntimeInfo("go", nil)},
 		Target:  &deploy.Target{Name: tokens.MustParseStackName(stackName), Decrypter: config.NopDecrypter, Snapshot: snapshot},
 	}, &engine.Context{Cancel: cancelling, Events: events, SnapshotManager: manager, BackendClient: outputsBefore(before)}, opts, preview)
+	ended.Cancel()
+	ended.Terminate() // what waits for either of them would wait for ever
 	close(events)
 	result := run{heard: <-told}
 	if manager != nil {
@@ -127,15 +132,15 @@ func attached(what verb, preview bool, server *standin.Server, before *state, va
 }
 
 // runProgram runs the program as `pulumi up` does.
-func runProgram(info plugin.RunInfo, engineAddress string, values map[string]string) error {
-	ctx, err := pulumi.NewContext(context.Background(), pulumi.RunInfo{
+func runProgram(ctx context.Context, info plugin.RunInfo, engineAddress string, values map[string]string) error {
+	program, err := pulumi.NewContext(ctx, pulumi.RunInfo{
 		Project: projectName, Stack: stackName, Config: values, DryRun: info.DryRun, Parallel: info.Parallel,
 		MonitorAddr: info.MonitorAddress, EngineAddr: engineAddress,
 	})
 	if err != nil {
 		return err
 	}
-	return errors.Join(pulumi.RunWithContext(ctx, stacks.Program(values)), ctx.Close())
+	return errors.Join(pulumi.RunWithContext(program, stacks.Program(values)), program.Close())
 }
 
 // memory keeps a state.
@@ -187,6 +192,8 @@ type host struct {
 	program     plugin.LanguageRuntime
 	providers   string // NAME:PORT,NAME:PORT
 	connections []*grpc.ClientConn
+	close       sync.Once
+	closed      error
 }
 
 func (h *host) LanguageRuntime(*plugin.Context, string) (plugin.LanguageRuntime, error) {
@@ -207,12 +214,15 @@ func (h *host) Provider(ctx *plugin.Context, descriptor workspace.PluginDescript
 	return provider, err
 }
 
+// Close is called by the engine too.
 func (h *host) Close() error {
-	errs := []error{h.Host.Close()}
-	for _, connection := range h.connections {
-		errs = append(errs, connection.Close())
-	}
-	return errors.Join(errs...)
+	h.close.Do(func() {
+		h.closed = h.Host.Close()
+		for _, connection := range h.connections {
+			h.closed = errors.Join(h.closed, connection.Close())
+		}
+	})
+	return h.closed
 }
 
 func dial(providers, name string) (*grpc.ClientConn, error) {
