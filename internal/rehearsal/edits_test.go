@@ -40,9 +40,9 @@ func TestAnEditThatWouldReplaceSomethingStatefulIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, stack, edit, refusal string }{
 		{"region", "dev", "location=northeurope", `resourceGroup: location is "westeurope" and the stack config asks for "northeurope"`},
 		{"name", "dev", "name=other", `resourceGroup: name is "amora-dev" and the stack config asks for "other"`},
-		{"domain", "dev", "domain=mqtt.example.org", `zone: name is "mqtt.dev.amora.example.com" and the stack config asks for "mqtt.example.org"`},
+		{"domain", "dev", "domain=mqtt.example.org", `amora-sync:dns.zone = "mqtt.example.org": would take the place of mqtt.dev.amora.example.com, a zone of the stack's own`},
 		{"region of a protected stack", "prod", "location=northeurope", `resourceGroup: location is "westeurope"`},
-		{"zone of a protected stack", "prod", "domain=mqtt.example.org", `zone: name is "mqtt.amora.example.com"`},
+		{"zone of a protected stack", "prod", "domain=mqtt.example.org", `amora-sync:dns.zone = "mqtt.example.org": would take the place of mqtt.amora.example.com`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
