@@ -50,6 +50,20 @@ func (d *database) follows(t *testing.T, source *database) {
 	})
 }
 
+// visited waits until others have come and gone so many times.
+func (d *database) visited(t *testing.T, times int) {
+	t.Helper()
+	reader := d.connect(t, "mqttadmin", adminPassword)
+	sessions := func() (n int) {
+		if err := reader.QueryRow(t.Context(), "SELECT sessions FROM pg_stat_database WHERE datname = 'mqtt'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := sessions()
+	within(t, time.Minute, fmt.Sprintf("%d visits", times), func() bool { return sessions() >= before+times })
+}
+
 func (d *database) must(t *testing.T, operation, username string, more ...string) {
 	t.Helper()
 	if said, err := d.admin(t, operation, username, more...); err != nil {
@@ -88,10 +102,11 @@ func TestASchemaComesToAReplicaFromItsSourceAndTheScriptWaitsForIt(t *testing.T)
 			said, err := replica.applyVersion(t, version, "TRIES=200", "WAIT=0.1")
 			over <- end{said, err}
 		}()
+		replica.visited(t, 3) // once or twice at each try: it has waited for the second one
 		select {
 		case early := <-over:
 			t.Fatalf("it went on without this version: %v\n%s", early.err, early.said)
-		case <-time.After(500 * time.Millisecond):
+		default:
 		}
 		if said, err := source.applyVersion(t, version); err != nil || !strings.Contains(said, "schema: applied") {
 			t.Fatalf("%v\n%s", err, said)
@@ -117,7 +132,7 @@ func TestAReplicaThatIsPromotedWhileTheScriptWaitsGetsTheSchema(t *testing.T) {
 		_, err := replica.applySchema(t, "TRIES=200", "WAIT=0.1")
 		over <- err
 	}()
-	time.Sleep(300 * time.Millisecond)
+	replica.visited(t, 2)
 	replica.promote(t)
 	if err := <-over; err != nil {
 		t.Error(err)
