@@ -53,7 +53,7 @@ func TestTheProgramImportsOnlyTheStandardLibraryPulumiAndItself(t *testing.T) {
 	allowed := []string{
 		"github.com/pulumi/pulumi/sdk/v3/", "github.com/pulumi/pulumi-azure-native-sdk/", "github.com/pulumi/pulumi-random/sdk/v4/", module + "/",
 	}
-	for _, folder := range []string{"main.go", "stacks", "components", "internal/azurenative", "internal/recovery"} {
+	for _, folder := range []string{"main.go", "stacks", "components", "internal/azurenative", "internal/recovery", "internal/sizing", "internal/costs"} {
 		for file, names := range importsBelow(t, folder) {
 			for _, name := range names {
 				ok := !strings.Contains(strings.Split(name, "/")[0], ".") // the standard library
@@ -72,6 +72,8 @@ func TestNoPackageImportsWhatStandsAboveIt(t *testing.T) {
 	for folder, above := range map[string][]string{
 		".":                  {"/cmd"},
 		"internal/recovery":  {"/"},
+		"internal/sizing":    {"/"},
+		"internal/costs":     {"/"},
 		"components":         {"/stacks", "/internal/rehearsal", "/internal/pulumitest"},
 		"internal/rehearsal": {"/components", "/stacks"},
 		"stacks":             {"/internal/azurenative", "/internal/rehearsal", "/internal/pulumitest"},

@@ -18,6 +18,9 @@ const (
 	GatewayWebSocketPort = 443
 )
 
+// GatewayConnections is what one instance of a gateway holds: about ten capacity units of 2,500 connections each (Microsoft's pricing page).
+const GatewayConnections = 25_000
+
 // gatewayIdleSeconds is how long the gateway keeps a connection on which nothing is said. Brokers drop a client after 1.5 times its
 // keepalive, and the gateway must not be faster; Azure's own default of 20 seconds would be.
 const gatewayIdleSeconds = 3600
@@ -28,7 +31,7 @@ type GatewayArgs struct {
 	Name           string
 	SubnetCIDR     string // /26 or larger, nothing else in it
 	Zones          []string
-	Instances      [2]int // minimum and maximum; one has about ten capacity units of 2,500 connections each (Microsoft's pricing page)
+	Instances      [2]int // minimum and maximum; one has GatewayConnections
 	Network        *Network
 	Certificate    *Certificate // as PKCS#12: the gateway takes no PEM
 	DDoS           bool         // DDoS IP Protection for the public address

@@ -14,10 +14,10 @@ import (
 // The nodes for what is not a broker: Kubernetes' own pods, Flux, the operator. Microsoft's minimum for a system pool is 2 vCPU and
 // 4 GiB; two nodes, so that one can be replaced.
 const (
-	systemVMSize   = "Standard_D2s_v3"
-	systemMinNodes = 2
-	systemMaxNodes = 5
-	systemDiskGB   = 64 // P6
+	SystemVMSize   = "Standard_D2s_v3"
+	SystemMinNodes = 2
+	SystemMaxNodes = 5
+	SystemDiskGB   = 64 // P6
 )
 
 // newCluster makes the cluster with its system nodes. Broker nodes are pools of their own: Azure changes no pool through the cluster.
@@ -105,10 +105,10 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 		},
 		AgentPoolProfiles: containerservice.ManagedClusterAgentPoolProfileArray{&containerservice.ManagedClusterAgentPoolProfileArgs{
 			Name: pulumi.String("system"), Mode: pulumi.String("System"), Type: pulumi.String("VirtualMachineScaleSets"),
-			VmSize: pulumi.String(systemVMSize), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("Ubuntu"),
-			OsDiskType: pulumi.String("Managed"), OsDiskSizeGB: pulumi.Int(systemDiskGB),
-			EnableAutoScaling: pulumi.Bool(true), Count: pulumi.Int(max(systemMinNodes, len(zones))),
-			MinCount: pulumi.Int(max(systemMinNodes, len(zones))), MaxCount: pulumi.Int(systemMaxNodes),
+			VmSize: pulumi.String(SystemVMSize), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("Ubuntu"),
+			OsDiskType: pulumi.String("Managed"), OsDiskSizeGB: pulumi.Int(SystemDiskGB),
+			EnableAutoScaling: pulumi.Bool(true), Count: pulumi.Int(max(SystemMinNodes, len(zones))),
+			MinCount: pulumi.Int(max(SystemMinNodes, len(zones))), MaxCount: pulumi.Int(SystemMaxNodes),
 			VnetSubnetID: a.subnet.ToStringPtrOutput(), AvailabilityZones: inZones(zones),
 			UpgradeSettings: &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1")},
 		}},

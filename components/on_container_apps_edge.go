@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	edgeVCPU = 1
-	// edgeConnections is what one HAProxy replica takes: about 60 KiB each for TLS state and buffers, in 2 GiB of memory.
-	edgeConnections = 20_000
+	EdgeVCPU = 1
+	// EdgeConnections is what one HAProxy replica takes: about 60 KiB each for TLS state and buffers, in 2 GiB of memory.
+	EdgeConnections = 20_000
 )
 
 // newEdge makes the app that faces the Internet: TLS on 8883 by itself, WebSocket on 443 behind the environment's own TLS.
@@ -18,7 +18,7 @@ const (
 func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 	config := c.args.FrontDoorID.ToStringOutput().ApplyT(func(id string) (string, error) {
 		return assets.Edge{
-			Nodes: assets.EdgeNodes(), FrontDoorID: id, MaxConnections: edgeConnections, CertificateFile: assets.EdgeCertificateFile,
+			Nodes: assets.EdgeNodes(), FrontDoorID: id, MaxConnections: EdgeConnections, CertificateFile: assets.EdgeCertificateFile,
 		}.Config()
 	}).(pulumi.StringOutput)
 	certificateDir := mount("certificate", "/certs")
@@ -55,7 +55,7 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 				Name:      pulumi.String("haproxy"),
 				Image:     c.args.Registry.image(proxyImage),
 				Command:   pulumi.ToStringArray(assets.EdgeCommand()),
-				Resources: shareOfHost(edgeVCPU),
+				Resources: shareOfHost(EdgeVCPU),
 				// Azure restarts an app for a renewed secret only where that is a variable, and for another one where its template changes.
 				Env: app.EnvironmentVarArray{
 					secretValue("TLS_CERTIFICATE", "tls-certificate"),

@@ -15,8 +15,8 @@ import (
 // vmAdmin is the administrator of a machine, who comes in by SSH key.
 const vmAdmin = "amora"
 
-// vmSystemDiskGB is the size of a machine's system disk: P4, with room for a build.
-const vmSystemDiskGB = 32
+// VMSystemDiskGB is the size of a machine's system disk: P4, with room for a build.
+const VMSystemDiskGB = 32
 
 // newNodes makes the nodes, one after the other, so that an update stops no more than one at a time, and each finds the one before it
 // serving. It gives back the machines' names, and what is there once each node serves.
@@ -161,7 +161,7 @@ func (v *vms) machineArgs(i int, disk, nic pulumi.IDOutput, zones pulumi.StringA
 			},
 			OsDisk: &compute.OSDiskArgs{
 				Name: pulumi.String(v.machineName(i) + "-system"), CreateOption: pulumi.String("FromImage"), DeleteOption: pulumi.String("Delete"),
-				DiskSizeGB: pulumi.Int(vmSystemDiskGB), Caching: compute.CachingTypesReadWrite,
+				DiskSizeGB: pulumi.Int(VMSystemDiskGB), Caching: compute.CachingTypesReadWrite,
 				ManagedDisk: &compute.ManagedDiskParametersArgs{StorageAccountType: pulumi.String("Premium_LRS")},
 			},
 			DataDisks: compute.DataDiskArray{&compute.DataDiskArgs{

@@ -22,6 +22,7 @@ const (
 	maxDomain      = 64 // Front Door and certificates: longest common name (RFC 5280, ub-common-name)
 	minAKSVCPU     = 4  // a smaller node has no room for a broker beside what AKS runs on every node
 	minVMVCPU      = 2
+	maxEMQXVCPU    = 3
 	maxVCPU        = 96
 )
 
@@ -31,6 +32,7 @@ var (
 	imageRule    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$`)
 	certRule     = regexp.MustCompile(`^https://([a-zA-Z0-9-]{3,24})\.vault\.azure\.net/certificates/([a-zA-Z0-9-]+)$`)
 	vaultRule    = regexp.MustCompile(`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/([a-zA-Z0-9-]{3,24})$`)
+	coresRule    = regexp.MustCompile(`^Standard_[BDE](\d+)`)
 	databaseRule = regexp.MustCompile(`^Standard_([BDE])\d+[a-z]*(_v\d+)?$`)
 	managedRule  = regexp.MustCompile(`^Balanced_B(0|1|3|5|10|20|50|100)$`)
 	classicRule  = regexp.MustCompile(`^C[0-6]$`)
@@ -69,6 +71,7 @@ func (c *Config) fillDependentDefaults(stack string) {
 	if c.Security.PrivateLink == nil {
 		c.Security.PrivateLink = c.possibleLinks()
 	}
+	c.fillNodes()
 }
 
 // check adds every rule that the config breaks, alone or together with another key.
@@ -92,6 +95,7 @@ func (c *Config) check(f *Faults) {
 	case VerneMQVMs:
 		c.checkVerneMQ(f)
 	}
+	c.checkLoad(f)
 }
 
 func (c *Config) checkPlace(f *Faults) {
@@ -261,8 +265,8 @@ func (c *Config) checkEMQX(f *Faults) {
 		f.add("emqx.profile", quoted(c.EMQX.Profile), "must be Consumption or Dedicated")
 	}
 	// A Consumption replica has at most 4 vCPU, and the schema container, which runs before the broker, may count as part of it.
-	if v := c.EMQX.VCPU; v < 1 || v > 3 {
-		f.add("emqx.vcpu", fmt.Sprint(v), "must be 1 to 3")
+	if v := c.EMQX.VCPU; v < 1 || v > maxEMQXVCPU {
+		f.add("emqx.vcpu", fmt.Sprint(v), "must be 1 to %d", maxEMQXVCPU)
 	}
 	if p := c.EMQX.Peak; p != (Peak{}) {
 		if !timezoneRule.MatchString(p.Timezone) {

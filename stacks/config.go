@@ -49,10 +49,16 @@ type DNS struct {
 	ResourceGroup string `config:"resourceGroup"` // of a zone that exists already; empty makes one
 }
 
-// Capacity is the number of broker nodes.
+// Capacity is what clients will ask of the broker, and the number of its nodes.
 type Capacity struct {
-	MinNodes int `config:"minNodes"` // always running
-	MaxNodes int `config:"maxNodes"` // EMQX: what runs in emqx.peak. HiveMQ: what the node pools may grow to. VerneMQ: without meaning
+	Connections              int     `config:"connections"`              // at the same time; 0: not known
+	MessagesPerSecond        int     `config:"messagesPerSecond"`        // into and out of the broker together; 0: not known
+	PayloadBytes             int     `config:"payloadBytes"`             // of a message
+	QoS                      int     `config:"qos"`                      // of most messages
+	PersistedMessagesMillion float64 `config:"persistedMessagesMillion"` // that are kept for clients that are away; 0: not known
+
+	MinNodes int `config:"minNodes"` // always running; 0: as many as the load needs
+	MaxNodes int `config:"maxNodes"` // 0: follows from the broker and minNodes. EMQX: what runs in emqx.peak. HiveMQ: what the node pools may grow to. VerneMQ: without meaning
 }
 
 // Availability is what the stack survives.
@@ -189,15 +195,11 @@ type Peak struct {
 	End      string `config:"end"`
 }
 
-// defaults is a config as it is before anything but the broker is set: the sizes of a small production stack.
-func defaults(broker string) Config {
-	capacity := Capacity{MinNodes: 2, MaxNodes: 10}
-	if broker == HiveMQAKS || broker == VerneMQVMs {
-		capacity = Capacity{MinNodes: 3, MaxNodes: 5}
-	}
+// defaults is a config as it is before anything is set: the sizes of a small production stack.
+func defaults() Config {
 	return Config{
 		Broker:       EMQXContainerApps,
-		Capacity:     capacity,
+		Capacity:     Capacity{PayloadBytes: 1024, QoS: 1},
 		Availability: Availability{Zones: []int{1}, BackupRetentionDays: 7, Active: ActivePrimary},
 		Network:      Network{AddressSpace: "10.20.0.0/16", SecondaryAddressSpace: "10.21.0.0/16"},
 		Database:     Database{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "16"},

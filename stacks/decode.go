@@ -38,7 +38,7 @@ const namespace = "amora-sync:"
 // Parse checks the raw config of a stack (key → value, objects and lists as JSON; keys of other namespaces are not looked at)
 // and gives back the config with its defaults, or [Faults] with everything that is wrong.
 func Parse(stack string, raw map[string]string) (Config, error) {
-	config := defaults(raw[namespace+"broker"])
+	config := defaults()
 	var faults Faults
 	top := map[string]json.RawMessage{}
 	for key, value := range raw {

@@ -89,8 +89,7 @@ func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	if err != nil {
 		return err
 	}
-	export(ctx, regions, endpoint)
-	return nil
+	return export(ctx, regions, endpoint)
 }
 
 // unique is a name that is unique in all of Azure.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/amora-sync/mqtt-on-azure/components"
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/internal/sizing"
 )
 
 // Plan is everything that decides the structure or the price of a stack. It follows from the Config alone.
@@ -19,8 +20,9 @@ type Plan struct {
 	Location    string
 	Tags        map[string]string
 	Protect     bool
-	Nodes       int // brokers that always run …
-	Connections int // … and what they hold together
+	Nodes       int             // brokers that always run …
+	Connections int             // … and what they hold together
+	Capacity    sizing.Capacity // … and what those hold that the loss of a zone leaves
 
 	Network  NetworkPlan
 	Names    NamesPlan
@@ -111,12 +113,12 @@ func NewPlan(stack string, c Config) Plan {
 		EMQX: components.ContainerAppsSize{
 			MinNodes: c.Capacity.MinNodes, MaxNodes: c.Capacity.MaxNodes, VCPU: c.EMQX.VCPU,
 			Dedicated: c.EMQX.Profile == "Dedicated", ZoneRedundant: zoned && len(c.Availability.Zones) > 1,
-			EdgeReplicas: [2]int{2, 10},
+			EdgeReplicas: [2]int{edgeReplicas, 10},
 		},
 		Image:        c.EMQX.Image,
 		HiveMQ:       planHiveMQ(c, zoneNames(c, zoned)),
 		Cluster:      planCluster(c.Network.AddressSpace),
-		Gateway:      GatewayPlan{Zones: zoneNames(c, zoned), Instances: [2]int{1, 10}},
+		Gateway:      GatewayPlan{Zones: zoneNames(c, zoned), Instances: [2]int{1, gatewayInstances}},
 		VerneMQ:      planVerneMQ(c, zoneNames(c, zoned)),
 		DiskBackup:   planDiskBackup(c, zoned),
 		JWT:          c.tokens(),
@@ -127,7 +129,7 @@ func NewPlan(stack string, c Config) Plan {
 		Active:       c.Availability.Active,
 		Rotation:     components.Rotation(c.Security.Rotation),
 	}
-	plan.Connections = plan.connections(c)
+	plan.Connections, plan.Capacity = c.holds()
 	if from := c.Security.DeployFrom; !slices.Contains(from, DeployFromNetwork) {
 		plan.DeployFrom = from
 	}
@@ -239,17 +241,12 @@ func zoneNames(c Config, zoned bool) []string {
 // dataDiskGB is the disk of a broker and of its node: a P10 Premium SSD.
 const dataDiskGB = 128
 
-// memoryOf is the memory of a node, in GiB for each vCPU, by the letter of its size.
-var memoryOf = map[string]int{"D": 4, "E": 8, "F": 2}
-
-// planHiveMQ spreads the nodes over one pool for each zone, and gives a broker five eighths of its node's cores and half of its memory: of a
-// D4s_v3 (4 vCPU, 16 GiB), AKS keeps about 0.14 vCPU and 3.2 GiB for itself, and its agents on every node use up to 1 vCPU.
+// planHiveMQ spreads the nodes over one pool for each zone, and gives a broker its share of its node.
 func planHiveMQ(c Config, zones []string) components.AKSSize {
 	size := components.AKSSize{Brokers: c.Capacity.MinNodes, VMSize: c.HiveMQ.VMSize, DiskGB: dataDiskGB}
-	if match := vmRule.FindStringSubmatch(c.HiveMQ.VMSize); match != nil {
-		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
-		size.CPU = fmt.Sprintf("%dm", vcpu*625)
-		size.MemoryGiB = vcpu * memoryOf[match[1]] / 2
+	if vcpu, memory := machine(c.HiveMQ.VMSize); vcpu > 0 {
+		size.CPU = fmt.Sprintf("%.0fm", 1000*coresPerVCPU*float64(vcpu))
+		size.MemoryGiB = memory / 2
 	}
 	pools := zones
 	if len(pools) == 0 {
@@ -263,29 +260,6 @@ func planHiveMQ(c Config, zones []string) components.AKSSize {
 	return size
 }
 
-// What a node is planned for. A connection takes 1 to 2 MB of memory; this is the middle.
-const (
-	connectionKiB = 1536
-	reservedGiB   = 2 // of a machine's memory for its system, or of a HiveMQ's for what is not connections …
-	reservedEMQX  = 1 // … and of an EMQX's, which has no system beside it
-)
-
-func connectionsIn(gib int) int { return gib << 20 / connectionKiB }
-
-// connections is what the nodes that always run hold together.
-func (p Plan) connections(c Config) int {
-	switch {
-	case p.Broker == VerneMQVMs:
-		return p.Nodes * p.VerneMQ.Connections
-	case p.Broker == HiveMQAKS && c.HiveMQ.Licence == "":
-		return assets.HiveMQTrialConnections
-	case p.Broker == HiveMQAKS:
-		return p.Nodes * connectionsIn(p.HiveMQ.MemoryGiB-reservedGiB)
-	default:
-		return p.Nodes * connectionsIn(2*p.EMQX.VCPU-reservedEMQX)
-	}
-}
-
 // planVerneMQ gives each node an address of its own and a zone, in turns. A node's place in the list decides both, so that one node more
 // changes no other.
 func planVerneMQ(c Config, zones []string) VerneMQPlan {
@@ -295,9 +269,8 @@ func planVerneMQ(c Config, zones []string) VerneMQPlan {
 	if len(zones) > 0 {
 		plan.AddressZones = []string{"1", "2", "3"}
 	}
-	if match := vmRule.FindStringSubmatch(v.VMSize); match != nil {
-		vcpu, _ := strconv.Atoi(match[2]) // digits, by the rule
-		plan.Connections = connectionsIn(vcpu*memoryOf[match[1]] - reservedGiB)
+	if vcpu, memory := machine(v.VMSize); vcpu > 0 {
+		plan.Connections = connectionsIn(float64(memory - reservedGiB))
 	}
 	if v.PackageURL != "" {
 		plan.Package = &assets.VerneMQPackage{URL: v.PackageURL, SHA256: v.PackageSHA256}

@@ -1,4 +1,4 @@
-// Command amora rehearses deployments of this repository's Pulumi program, and manages the users of a deployed broker.
+// Command amora tells what a stack would hold and cost, rehearses its deployment, and manages the users of a deployed broker.
 //
 // It ends with 0 when all went well, 2 when `rehearse drift` found drift, and 1 otherwise.
 package main
@@ -23,10 +23,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	root := &cobra.Command{
-		Use: "amora", Short: "Rehearse and operate an MQTT broker on Azure",
+		Use: "amora", Short: "Plan, rehearse and operate an MQTT broker on Azure",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(rehearse(), user())
+	root.AddCommand(plan(), cost(), rehearse(), user())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		if errors.Is(err, rehearsal.ErrDrift) {

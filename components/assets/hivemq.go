@@ -35,6 +35,9 @@ const (
 	HiveMQWebSocketPort = 8000
 )
 
+// HiveMQCopies is how many nodes have each message that is kept, HiveMQ's default. Source: docs.hivemq.com, "Cluster", replica count.
+const HiveMQCopies = 2
+
 // HiveMQTrialConnections is what HiveMQ takes without a licence. Source: docs.hivemq.com, "Restrictions".
 const HiveMQTrialConnections = 25
 

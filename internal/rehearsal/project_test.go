@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,9 @@ func TestASecretOfTheUserIsReplacedByAPlaceholder(t *testing.T) {
 	config, err := project(t, "encryptionsalt: v1:x\nconfig:\n  amora-sync:emqx:\n    image: i\n    licence:\n      secure: v1:abc:def\n")
 	if err != nil || !strings.Contains(config["amora-sync:emqx"], placeholder) {
 		t.Errorf("emqx is %q, %v", config["amora-sync:emqx"], err)
+	}
+	if _, err := base64.StdEncoding.DecodeString(placeholder); err != nil {
+		t.Errorf("a licence of HiveMQ must be base64, and the placeholder is not: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,9 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/costs"
+	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
 // endpoints are the outputs that a deployment is for.
@@ -30,6 +34,7 @@ func TestAStackComesUpOnceAndStaysAsItIs(t *testing.T) {
 					t.Errorf("%s is %v, want %s", output, first.Outputs[output], value)
 				}
 			}
+			s.tellsItsForecast(first.Outputs)
 			if !slices.Equal(s.azureIDs(), s.worldIDs()) {
 				t.Errorf("the state and Azure differ:\n%v\n%v", s.azureIDs(), s.worldIDs())
 			}
@@ -41,6 +46,31 @@ func TestAStackComesUpOnceAndStaysAsItIs(t *testing.T) {
 				t.Errorf("looking for drift made %d calls", drift.Calls)
 			}
 		})
+	}
+}
+
+// tellsItsForecast compares the outputs with what `amora plan` says of the same config.
+func (s *stage) tellsItsForecast(outputs map[string]any) {
+	s.t.Helper()
+	config, err := ReadConfig(root, filepath.Join(root, "Pulumi."+s.Stack+".yaml"), s.Set)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	book, err := costs.Prices()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	forecast, err := stacks.Foretell(s.Stack, config, book)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cost, _ := outputs["monthlyCost"].(map[string]any)
+	capacity, _ := outputs["capacity"].(map[string]any)
+	if cost["low"] != math.Round(forecast.Cost.Total.Low) || cost["high"] != math.Round(forecast.Cost.Total.High) || cost["currency"] != "USD" {
+		s.t.Errorf("monthlyCost is %v, and the forecast %+v", cost, forecast.Cost.Total)
+	}
+	if capacity["connections"] != float64(forecast.Whole) || capacity["connectionsAfterLoss"] != forecast.Capacity.Connections.Typical || capacity["binding"] != forecast.Capacity.Binding {
+		s.t.Errorf("capacity is %v, and the forecast %+v", capacity, forecast.Capacity)
 	}
 }
 

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/costs"
+	"github.com/amora-sync/mqtt-on-azure/stacks"
+)
+
+// ran is what a command prints.
+func ran(t *testing.T, command *cobra.Command, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	command.SetOut(&out)
+	command.SetErr(&out)
+	command.SilenceUsage, command.SilenceErrors = true, true
+	command.SetArgs(args)
+	err := command.Execute()
+	return out.String(), err
+}
+
+func must(t *testing.T, command *cobra.Command, args ...string) string {
+	t.Helper()
+	said, err := ran(t, command, args...)
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return said
+}
+
+func TestAPlanSaysWhatHoldsTheLoadAndWhatBindsIt(t *testing.T) {
+	said := must(t, plan(), "--stack", "prod", "--set", "capacity.connections=4000")
+	for _, want := range []string{
+		"prod: EMQX on Container Apps in westeurope", "3 nodes of 2 vCPU, in zones 1, 2, 3", "Capacity of the 2 nodes that are left of 3",
+		"connections                        4096", "3072 to 6144", "5.859     6 GiB", "2 %  (binding)", "a month  $",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, said)
+		}
+	}
+}
+
+func TestALoadThatDoesNotFitIsRefusedAsTheProgramRefusesIt(t *testing.T) {
+	_, err := ran(t, plan(), "--stack", "dev", "--set", "capacity.connections=50000", "--set", "capacity.minNodes=2")
+	if err == nil || !strings.Contains(err.Error(), "amora-sync:capacity.connections = 50000: must be at most") {
+		t.Error(err)
+	}
+}
+
+func TestAPlanInJSONIsTheForecast(t *testing.T) {
+	var back stacks.Forecast
+	if err := json.Unmarshal([]byte(must(t, plan(), "--stack", "prod", "--json")), &back); err != nil {
+		t.Fatal(err)
+	}
+	book, err := costs.Prices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := (&chosen{stack: "prod"}).foretell(book)
+	if err != nil || !reflect.DeepEqual(back, want) {
+		t.Errorf("%+v came back as %+v, %v", want, back, err)
+	}
+}
+
+func TestACostListsEachPartAndWhatIsInNoSum(t *testing.T) {
+	said := must(t, cost(), "--stack", "prod", "--set", "broker=vernemq-vms")
+	for _, want := range []string{"VerneMQ on VMs in westeurope", "3 nodes: Standard_D4s_v3", "525.60", "hot standby", "traffic to the Internet", "List prices in USD"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the estimate does not say %q:\n%s", want, said)
+		}
+	}
+	var e costs.Estimate
+	if err := json.Unmarshal([]byte(must(t, cost(), "--stack", "prod", "--set", "broker=vernemq-vms", "--json")), &e); err != nil {
+		t.Fatal(err)
+	}
+	sum := costs.Sum{}
+	for _, line := range e.Lines {
+		sum.Low, sum.High = sum.Low+line.Low, sum.High+line.High
+	}
+	if sum != e.Total || e.Total.Low < 1000 {
+		t.Errorf("the lines come to %+v, the total is %+v", sum, e.Total)
+	}
+}
+
+func TestTheBrokersAreComparedWithTheRequirementsRanges(t *testing.T) {
+	var options []option
+	if err := json.Unmarshal([]byte(must(t, cost(), "--stack", "prod", "--compare", "broker", "--json")), &options); err != nil {
+		t.Fatal(err)
+	}
+	if len(options) != 3 {
+		t.Fatalf("%d options", len(options))
+	}
+	for _, o := range options {
+		if o.Forecast == nil || len(o.Verdicts) != 3 {
+			t.Fatalf("%s: %+v", o.Broker, o)
+		}
+		for _, v := range o.Verdicts {
+			if is := o.Forecast.Cost.Groups[v.Group]; v.Is != is || v.Holds != (is.Low <= v.States.High) || v.Why == "" {
+				t.Errorf("%s, %s: %+v", o.Broker, v.Group, v)
+			}
+		}
+	}
+	if options[1].Assumes != "hivemq.licence" || options[0].Assumes != "" {
+		t.Errorf("assumed: %q and %q", options[0].Assumes, options[1].Assumes)
+	}
+	said := must(t, cost(), "--stack", "prod", "--compare", "broker", "--set", "capacity.connections=5000")
+	for _, want := range []string{"can't be had with this config: amora-sync:capacity.connections = 5000", "the range does not hold: even at the least it is $", "assumes hivemq.licence"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the comparison does not say %q:\n%s", want, said)
+		}
+	}
+	if _, err := ran(t, cost(), "--compare", "region"); err == nil || !strings.Contains(err.Error(), "must be broker") {
+		t.Errorf("a comparison of regions: %v", err)
+	}
+}
+
+func TestADifferenceShowsWhatAnEditCostsAndHolds(t *testing.T) {
+	root, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := must(t, cost(), "--stack", "prod", "--against", filepath.Join(root, "Pulumi.prod.yaml"))
+	if !strings.Contains(same, "Nothing that is priced changes.") || !strings.Contains(same, "| +0 to +0 |") {
+		t.Errorf("the same config differs:\n%s", same)
+	}
+	more := must(t, cost(), "--stack", "prod", "--against", filepath.Join(root, "Pulumi.prod.yaml"), "--set", "capacity.minNodes=5")
+	for _, want := range []string{"| connections after a loss | 4096 | 6144 | +2048 |", "| − 3 nodes: 2 vCPU, 4 GiB |", "| + 5 nodes: 2 vCPU, 4 GiB |"} {
+		if !strings.Contains(more, want) {
+			t.Errorf("the difference does not say %q:\n%s", want, more)
+		}
+	}
+	broken := filepath.Join(t.TempDir(), "Pulumi.prod.yaml")
+	if err := os.WriteFile(broken, []byte("config:\n  amora-sync:brocker: x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ran(t, cost(), "--stack", "prod", "--against", broken); err == nil || !strings.Contains(err.Error(), broken) || !strings.Contains(err.Error(), "brocker") {
+		t.Errorf("a broken config to compare with: %v", err)
+	}
+}
