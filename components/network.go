@@ -14,14 +14,15 @@ type NetworkArgs struct {
 	Placement
 	Name            string
 	AddressSpace    string
-	DatabaseSubnet  string // PostgreSQL: /28 or larger, nothing else in it
-	PeerDatabase    string // of another region, whose server follows this one's or is followed by it; "": none
-	EndpointsSubnet string // private endpoints
-	AppsSubnet      string // of the broker on Container Apps …
-	ClusterSubnet   string // … of the one on AKS …
-	NodesSubnet     string // … and of the one on VMs: whichever is deployed makes its own, and all may use what is private here
-	GatewaySubnet   string // of the gateway in front of the one on AKS
-	DDoSPlan        bool   // DDoS Network Protection for every public address in the network: about $2,944 a month for a tenant's first 100
+	DatabaseSubnet  string   // PostgreSQL: /28 or larger, nothing else in it
+	PeerDatabase    string   // of another region, whose server follows this one's or is followed by it; "": none
+	EndpointsSubnet string   // private endpoints
+	AppsSubnet      string   // of the broker on Container Apps …
+	ClusterSubnet   string   // … of the one on AKS …
+	NodesSubnet     string   // … and of the one on VMs: whichever is deployed makes its own, and all may use what is private here
+	GatewaySubnet   string   // of the gateway in front of the one on AKS
+	DDoSPlan        bool     // DDoS Network Protection for every public address in the network: about $2,944 a month for a tenant's first 100
+	Beside          *Network // of another region, whose DDoS plan serves this one too; nil: none
 	Guard           Guard
 }
 
@@ -35,9 +36,10 @@ type Network struct {
 	DatabaseSubnetID  pulumi.IDOutput     `pulumi:"databaseSubnetId"`
 	EndpointsSubnetID pulumi.IDOutput     `pulumi:"endpointsSubnetId"`
 
-	component string // logical name
-	args      *NetworkArgs
-	last      pulumi.Resource // the newest subnet
+	component  string // logical name
+	args       *NetworkArgs
+	ddosPlanID pulumi.StringOutput
+	last       pulumi.Resource // the newest subnet
 }
 
 // tier is one subnet and the flows that may enter it.
@@ -56,7 +58,7 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 		return nil, err
 	}
 	parent := pulumi.Parent(n)
-	plan, err := n.newDDoSPlan(ctx, parent)
+	plan, err := n.ddosPlan(ctx, parent)
 	if err != nil {
 		return nil, fmt.Errorf("DDoS protection plan: %w", err)
 	}
@@ -88,10 +90,14 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 	})
 }
 
-// newDDoSPlan registers the plan, if there is to be one.
-func (n *Network) newDDoSPlan(ctx *pulumi.Context, parent pulumi.ResourceOption) (network.SubResourcePtrInput, error) {
+// ddosPlan registers the plan, if there is to be one, or takes the other network's.
+func (n *Network) ddosPlan(ctx *pulumi.Context, parent pulumi.ResourceOption) (network.SubResourcePtrInput, error) {
 	if !n.args.DDoSPlan {
 		return nil, nil
+	}
+	if n.args.Beside != nil {
+		n.ddosPlanID = n.args.Beside.ddosPlanID
+		return &network.SubResourceArgs{Id: n.ddosPlanID.ToStringPtrOutput()}, nil
 	}
 	plan, err := network.NewDdosProtectionPlan(ctx, n.component+"-ddos-plan", &network.DdosProtectionPlanArgs{
 		ResourceGroupName:      n.args.ResourceGroup,
@@ -102,7 +108,8 @@ func (n *Network) newDDoSPlan(ctx *pulumi.Context, parent pulumi.ResourceOption)
 	if err != nil {
 		return nil, err
 	}
-	return &network.SubResourceArgs{Id: plan.ID().ToStringPtrOutput()}, nil
+	n.ddosPlanID = plan.ID().ToStringOutput()
+	return &network.SubResourceArgs{Id: n.ddosPlanID.ToStringPtrOutput()}, nil
 }
 
 // newBrokerTier registers a subnet that goes when its broker goes: nothing in it is stateful.

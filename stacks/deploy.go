@@ -115,7 +115,7 @@ func (f *foundation) newStorage(ctx *pulumi.Context, p Plan) (*components.Storag
 
 // deploy registers the foundation of the first region.
 func (f *foundation) deploy(ctx *pulumi.Context, p Plan) error {
-	if err := f.deployGround(ctx, p); err != nil {
+	if err := f.deployGround(ctx, p, nil); err != nil {
 		return err
 	}
 	var err error
@@ -134,8 +134,8 @@ func (f *foundation) deploy(ctx *pulumi.Context, p Plan) error {
 	return f.deployRest(ctx, p)
 }
 
-// deployGround registers what the databases stand on.
-func (f *foundation) deployGround(ctx *pulumi.Context, p Plan) error {
+// deployGround registers what the databases stand on, beside another region's network or none.
+func (f *foundation) deployGround(ctx *pulumi.Context, p Plan, beside *components.Network) error {
 	var err error
 	if f.base, err = components.NewBase(ctx, f.named("base"), &components.BaseArgs{
 		Name: p.Group, Location: p.Location, Tags: p.Tags, Guard: p.guard("resourceGroup"),
@@ -150,7 +150,7 @@ func (f *foundation) deployGround(ctx *pulumi.Context, p Plan) error {
 		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace,
 		DatabaseSubnet: p.Network.Database, PeerDatabase: p.Network.PeerDatabase, EndpointsSubnet: p.Network.Endpoints,
 		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes, GatewaySubnet: p.Network.Gateway,
-		DDoSPlan: p.DDoS == DDoSNetwork, Guard: p.guard("network"),
+		DDoSPlan: p.DDoS == DDoSNetwork, Beside: beside, Guard: p.guard("network"),
 	}, f.in); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}

@@ -40,7 +40,7 @@ func (r region) behind(at []endpoints) region {
 
 // deployBeside registers the foundation of the second region: another ground, on which the database is a replica of the first region's.
 func (f *foundation) deployBeside(ctx *pulumi.Context, p Plan, first *foundation) error {
-	if err := f.deployGround(ctx, p); err != nil {
+	if err := f.deployGround(ctx, p, first.network); err != nil {
 		return err
 	}
 	peering, err := components.NewPeering(ctx, "peering", &components.PeeringArgs{First: first.network, Second: f.network}, f.in)

@@ -422,3 +422,22 @@ func TestTheProgramTakesItsConfigFromTheEngine(t *testing.T) {
 		t.Errorf("without an engine it says %v", err)
 	}
 }
+
+func TestOnePlanAgainstFloodsServesBothRegions(t *testing.T) {
+	plans, networks := []string{}, 0
+	for _, r := range deployed(t, "prod", map[string]string{"availability": besideEurope, "security": `{"ddos":"network","deployFrom":["203.0.113.0/28"]}`}) {
+		switch {
+		case strings.HasSuffix(r.Type, ":DdosProtectionPlan"):
+			plans = append(plans, r.Name)
+		case strings.HasSuffix(r.Type, ":VirtualNetwork"):
+			networks++
+			plan := r.Inputs["ddosProtectionPlan"]
+			if !r.Inputs["enableDdosProtection"].BoolValue() || !plan.IsObject() || plan.ObjectValue()["id"].StringValue() != "/id/network-ddos-plan" {
+				t.Errorf("%s is protected by %v", r.Name, plan)
+			}
+		}
+	}
+	if len(plans) != 1 || networks != 2 {
+		t.Errorf("%v serve %d networks", plans, networks)
+	}
+}

@@ -240,7 +240,9 @@ func (c count) security() {
 	case DDoSIP:
 		c.add(costs.Security, "network:PublicIPAddress", "DDoS IP Protection of the clients' address", 0, always("ddos/ip", 1))
 	case DDoSNetwork:
-		c.add(costs.Security, "network:DdosProtectionPlan", "DDoS Network Protection: one plan serves a tenant's networks", 1, always("ddos/network", 1))
+		if !c.standby { // one plan serves both networks
+			c.add(costs.Security, "network:DdosProtectionPlan", "DDoS Network Protection, for 100 addresses", 1, always("ddos/network", 1))
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ func everyStack() map[string]struct {
 	add("on hosts of its own", "prod", map[string]string{"emqx": `{"vcpu":2,"profile":"Dedicated"}`})
 	add("classic Redis", "dev", map[string]string{"redis": `{"service":"classic","sku":"C1"}`})
 	add("behind a plan", "dev", map[string]string{"security": `{"ddos":"network"}`})
+	add("two regions behind one plan", "prod", map[string]string{"availability": besideEurope, "security": `{"ddos":"network","deployFrom":["203.0.113.0/28"]}`})
 	add("without monitoring", "dev", map[string]string{"monitoring": `{"enabled":false}`})
 	add("with a directory", "dev", map[string]string{"security": `{"identity":{"provider":"b2c","tenant":"contoso","tenantId":"00000000-0000-0000-0000-000000000003","clientId":"00000000-0000-0000-0000-000000000004","policy":"B2C_1_signin","create":true,"countryCode":"DE","dataLocation":"Europe"}}`})
 	return all
