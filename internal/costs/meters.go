@@ -3,10 +3,11 @@ package costs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// meter is what Azure counts, and how its price list calls that. Names that are "" may be anything.
+// meter is what Azure counts, and how its price list calls that. Names that are "" may be anything, and one with a | may be either.
 type meter struct {
 	unit    string  // of the book
 	service string  // serviceName
@@ -15,7 +16,6 @@ type meter struct {
 	name    string  // meterName
 	arm     string  // armSkuName
 	listed  string  // unitOfMeasure
-	per     float64 // units of the book in one of those; 0: one
 	region  string  // what the list has in the place of a region, for what has one price everywhere; "": the region itself
 	tier    float64 // tierMinimumUnits: where the price begins that is meant
 }
@@ -33,13 +33,16 @@ func meterOf(name string) (meter, bool) {
 	case "vm":
 		return meter{unit: "hour", service: "Virtual Machines", arm: size, listed: "1 Hour"}, true
 	case "postgres":
+		if short, burstable := strings.CutPrefix(size, "Standard_B"); burstable {
+			return meter{unit: "hour", service: "Azure Database for PostgreSQL", product: "Azure Database for PostgreSQL Flexible Server Burstable BS Series Compute", sku: "B" + short, listed: "1 Hour"}, true
+		}
 		return meter{unit: "hour", service: "Azure Database for PostgreSQL", arm: size, listed: "1 Hour"}, true
 	case "redis-managed": // each of two nodes counts
 		short := strings.TrimPrefix(size, "Balanced_")
 		return meter{unit: "hour", service: "Redis Cache", product: "Azure Managed Redis - Balanced", sku: short, name: short + " Cache Instance", listed: "1 Hour"}, true
 	case "redis-classic":
-		// The list has a node of it, and a Standard cache is two.
-		return meter{unit: "hour", service: "Redis Cache", product: "Azure Redis Cache Standard", sku: size, name: size + " Cache Instance", listed: "1 Hour", per: 0.5}, true
+		// Both nodes; one of them is a "Cache Instance".
+		return meter{unit: "hour", service: "Redis Cache", product: "Azure Redis Cache Standard", sku: size, name: size + " Cache", listed: "1 Hour"}, true
 	default:
 		return meter{}, false
 	}
@@ -51,9 +54,14 @@ func (m meter) filter(region string) string {
 	for _, f := range []struct{ field, value string }{
 		{"armRegionName", region}, {"serviceName", m.service}, {"productName", m.product}, {"skuName", m.sku}, {"meterName", m.name}, {"armSkuName", m.arm},
 	} {
-		if f.value != "" {
-			text += fmt.Sprintf(" and %s eq '%s'", f.field, strings.ReplaceAll(f.value, "'", "''"))
+		if f.value == "" {
+			continue
 		}
+		var either []string
+		for _, value := range strings.Split(strings.ReplaceAll(f.value, "'", "''"), "|") {
+			either = append(either, fmt.Sprintf("%s eq '%s'", f.field, value))
+		}
+		text += " and (" + strings.Join(either, " or ") + ")"
 	}
 	return text
 }
@@ -70,7 +78,7 @@ func (m meter) pick(items []item) (float64, error) {
 		for _, word := range other {
 			without = without && !strings.Contains(text, word)
 		}
-		if without && i.Type == "Consumption" && i.CurrencyCode == "USD" && i.UnitOfMeasure == m.listed && i.TierMinimumUnits == m.tier {
+		if without && i.Type == "Consumption" && i.CurrencyCode == "USD" && slices.Contains(strings.Split(m.listed, "|"), i.UnitOfMeasure) && i.EffectiveEndDate == "" && i.TierMinimumUnits == m.tier {
 			found = append(found, i)
 		}
 	}
@@ -85,11 +93,7 @@ func (m meter) pick(items []item) (float64, error) {
 	if found[0].RetailPrice <= 0 {
 		return 0, errors.New("the list has it for nothing")
 	}
-	per := m.per
-	if per == 0 {
-		per = 1
-	}
-	return found[0].RetailPrice / per, nil
+	return found[0].RetailPrice, nil
 }
 
 // anywhere is a region whose price is everybody's, for what the list has by region and yet for one price.
@@ -137,7 +141,7 @@ var meters = map[string]meter{
 	},
 
 	"postgres/storage-gib": {
-		unit: "GiB-month", service: "Azure Database for PostgreSQL", product: "Az DB for PostgreSQL Flexible Server Storage", name: "Storage Data Stored", listed: "1 GB/Month",
+		unit: "GiB-month", service: "Azure Database for PostgreSQL", product: "Azure Database for PostgreSQL Flex Server Storage|Az DB for PostgreSQL Flexible Server Storage", name: "Storage Data Stored", listed: "1 GB/Month",
 	},
 	"containerregistry/standard": {unit: "day", service: "Container Registry", product: "Container Registry", name: "Standard Registry Unit", listed: "1/Day"},
 	"keyvault/10k-operations":    {unit: "10k", service: "Key Vault", product: "Key Vault", sku: "Standard", name: "Operations", listed: "10K"},
@@ -147,8 +151,8 @@ var meters = map[string]meter{
 		unit: "GB-month", service: "Storage", product: "General Block Blob v2", sku: "Hot LRS", name: "Hot LRS Data Stored", listed: "1 GB/Month",
 	},
 
-	"loganalytics/gb":           {unit: "GB", service: "Log Analytics", sku: "Analytics Logs", name: "Analytics Logs Data Ingestion", listed: "1 GB", tier: 5},
-	"loganalytics/retention-gb": {unit: "GB-month", service: "Log Analytics", sku: "Analytics Logs", name: "Analytics Logs Data Retention", listed: "1 GB/Month"},
+	"loganalytics/gb":           {unit: "GB", service: "Log Analytics", sku: "Analytics Logs", name: "Analytics Logs Data Ingestion|Analytics Logs Data Analyzed", listed: "1 GB", tier: 5},
+	"loganalytics/retention-gb": {unit: "GB-month", service: "Log Analytics", sku: "Analytics Logs", name: "Analytics Logs Data Retention", listed: "1 GB/Month|1 GB"},
 	"monitor/metric-alert":      {unit: "month", service: "Azure Monitor", name: "Alerts Metric Monitored", listed: "1/Month", region: anywhere, tier: 10},
 	"monitor/query-alert-5m":    {unit: "month", service: "Azure Monitor", name: "Alerts System Log Monitored at 5 Minute Frequency", listed: "1/Month", region: anywhere},
 	"monitor/query-alert-15m":   {unit: "month", service: "Azure Monitor", name: "Alerts System Log Monitored at 15 Minute Frequency", listed: "1/Month", region: anywhere},

@@ -69,6 +69,7 @@ type item struct {
 	SkuName          string  `json:"skuName"`
 	ServiceName      string  `json:"serviceName"`
 	UnitOfMeasure    string  `json:"unitOfMeasure"`
+	EffectiveEndDate string  `json:"effectiveEndDate"` // only of what is over
 	Type             string  `json:"type"`
 	ArmSkuName       string  `json:"armSkuName"`
 }

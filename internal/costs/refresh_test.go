@@ -29,12 +29,12 @@ func (r *replies) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 		r.before = r.before[1:]
 		out.Header().Set("Retry-After", "0")
 		out.WriteHeader(status)
-		fmt.Fprint(out, `{"Error":"said the service"}`)
+		fmt.Fprint(out, `{"Error":{"Code":"BadRequest","Message":"said the service"}}`)
 		return
 	}
 	name := "nothing"
 	for words, reply := range map[string]string{
-		"armSkuName eq 'Standard_D4s_v3'": "vm-1", "page 2": "vm-2", "Analytics Logs Data Ingestion": "loganalytics", "Public Zone": "dns", "C1 Cache Instance": "redis",
+		"armSkuName eq 'Standard_D4s_v3'": "vm-1", "page 2": "vm-2", "Analytics Logs Data Ingestion": "loganalytics", "Public Zone": "dns", "C1 Cache": "redis",
 	} {
 		if strings.Contains(filter, words) {
 			name = reply
@@ -78,7 +78,7 @@ func TestARefreshTakesTheOnePriceThatIsMeantAndKeepsTheRest(t *testing.T) {
 		price("aks/standard", "eastus", 0.1), // the service has nothing of it
 		{Meter: "dns/zone", Region: Global, Unit: "month", USD: 0.5, Date: "2026-11-23", Source: source},
 		{Meter: "loganalytics/gb", Region: "westeurope", Unit: "GB", USD: 2.99, Date: "2026-11-23", Source: source}, // after the free ones
-		{Meter: "redis-classic/C1", Region: "eastus", Unit: "hour", USD: 0.138, Date: "2026-11-23", Source: source}, // of two nodes
+		{Meter: "redis-classic/C1", Region: "eastus", Unit: "hour", USD: 0.139, Date: "2026-11-23", Source: source},
 		{Meter: "vm/Standard_D4s_v3", Region: "eastus", Unit: "hour", USD: 0.193, Date: "2026-11-23", Source: source},
 	}
 	if !slices.Equal(renewed.Prices, want) {
@@ -90,7 +90,7 @@ func TestARefreshTakesTheOnePriceThatIsMeantAndKeepsTheRest(t *testing.T) {
 	if old.Prices[1].USD != 0.1 {
 		t.Error("the old book was written in")
 	}
-	first := "priceType eq 'Consumption' and armRegionName eq 'eastus' and serviceName eq 'Virtual Machines' and armSkuName eq 'Standard_D4s_v3'"
+	first := "priceType eq 'Consumption' and (armRegionName eq 'eastus') and (serviceName eq 'Virtual Machines') and (armSkuName eq 'Standard_D4s_v3')"
 	if asked.asked[0] != first || len(asked.asked) != 6 {
 		t.Errorf("asked for %q", asked.asked)
 	}
