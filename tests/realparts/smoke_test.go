@@ -1,0 +1,283 @@
+package realparts
+
+import (
+	"bufio"
+	"crypto/pbkdf2"
+	"crypto/sha512"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/smoke"
+)
+
+// guarded is a Mosquitto with TLS, a user with a password, and topic rules, on both ways in.
+type guarded struct {
+	mqtts, wss int // ports
+	certificate
+}
+
+// newGuarded starts one. Its config ends with more lines. Mosquitto's own files of rules say nothing about subscriptions: its plugin does.
+func newGuarded(t *testing.T, until time.Time, allowed bool, more string) guarded {
+	t.Helper()
+	need(t, "mosquitto")
+	plugins, err := filepath.Glob("/usr/lib/*/mosquitto_dynamic_security.so")
+	if err != nil || len(plugins) == 0 {
+		t.Fatalf("Mosquitto is there without its plugin: %v", err)
+	}
+	g := guarded{mqtts: freePort(t), wss: freePort(t), certificate: newCertificate(t, until)}
+	folder := t.TempDir()
+	// Its files belong to nobody else.
+	config := fmt.Sprintf("user root\nplugin %s\nplugin_opt_config_file %s\n%s\n", plugins[0], write(t, filepath.Join(folder, "rules.json"), rules(t, allowed)), more)
+	for port, protocol := range map[int]string{g.mqtts: "mqtt", g.wss: "websockets"} {
+		config += fmt.Sprintf("listener %d 127.0.0.1\nprotocol %s\ncertfile %[3]s\nkeyfile %[3]s\n", port, protocol, g.file)
+	}
+	start(t, exec.Command("mosquitto", "-c", write(t, filepath.Join(folder, "mosquitto.conf"), config)))
+	within(t, time.Minute, "the broker listens", func() bool {
+		return accepts(fmt.Sprintf("127.0.0.1:%d", g.mqtts)) && accepts(fmt.Sprintf("127.0.0.1:%d", g.wss))
+	})
+	return g
+}
+
+// rules let one user do what it likes below one topic. What no rule names is allowed, or not.
+func rules(t *testing.T, allowed bool) string {
+	t.Helper()
+	salt := []byte("twelve bytes")
+	key, err := pbkdf2.Key(sha512.New, "secret12", salt, 101, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := func(kind string) map[string]any {
+		return map[string]any{"acltype": kind, "topic": "smoke/#", "allow": true}
+	}
+	text, err := json.Marshal(map[string]any{
+		"defaultACLAccess": map[string]bool{"publishClientSend": allowed, "publishClientReceive": true, "subscribe": allowed, "unsubscribe": true},
+		"clients": []any{map[string]any{
+			"username": "smoke", "password": base64.StdEncoding.EncodeToString(key), "salt": base64.StdEncoding.EncodeToString(salt), "iterations": 101,
+			"roles": []any{map[string]any{"rolename": "smoke"}},
+		}},
+		"roles": []any{map[string]any{"rolename": "smoke", "acls": []any{rule("publishClientSend"), rule("subscribePattern")}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (g guarded) target(url string) smoke.Target {
+	return smoke.Target{
+		URL: url, CAs: g.pool, Username: "smoke", Password: "secret12", Topic: "smoke", Forbidden: "elsewhere/1",
+		Timeout: 5 * time.Second, MaxLatency: time.Second, MinLifetime: 24 * time.Hour,
+	}
+}
+
+func (g guarded) urls() []string {
+	return []string{fmt.Sprintf("mqtts://localhost:%d", g.mqtts), fmt.Sprintf("wss://localhost:%d/mqtt", g.wss)}
+}
+
+// failing are the checks that did not pass, and what they said.
+func failing(t *testing.T, target smoke.Target) map[string]string {
+	t.Helper()
+	all, failed := 0, map[string]string{}
+	err := smoke.Run(t.Context(), target, func(r smoke.Result) {
+		all++
+		if !r.Passed {
+			failed[r.Check] = r.Detail
+		}
+	})
+	if all != 19 || errors.Is(err, smoke.ErrFailed) != (len(failed) > 0) {
+		t.Errorf("%d checks, %v, failed: %v", all, err, failed)
+	}
+	return failed
+}
+
+func TestABrokerThatIsAsItShouldBePassesEveryCheck(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, time.Now().Add(90*24*time.Hour), false, "allow_anonymous false")
+	for _, url := range g.urls() {
+		if failed := failing(t, g.target(url)); len(failed) > 0 {
+			t.Errorf("%s: %v", url, failed)
+		}
+	}
+}
+
+func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
+	const long = 90 * 24 * time.Hour
+	for _, c := range []struct {
+		name    string
+		until   time.Duration
+		allowed bool // is what no rule names
+		more    string
+		between func(packet []byte) (pass bool) // what happens to packets on their way to the client; nil: it connects to the broker itself
+		want    []string                        // ends of the names of the checks that fail, in both versions
+	}{
+		{"a certificate that expires tomorrow", 23 * time.Hour, false, "allow_anonymous false", nil, []string{"the certificate is trusted and lasts"}},
+		{"anybody may come in", long, false, "allow_anonymous true", nil, []string{"nobody connects without a name"}},
+		{"everything is allowed", long, true, "allow_anonymous false", nil, []string{"a forbidden topic is refused"}},
+		{"QoS 2 is never completed", long, false, "allow_anonymous false", func(p []byte) bool { return p[0]>>4 != 5 }, []string{"messages of QoS 2 arrive once and in time"}},
+		{"messages are slow", long, false, "allow_anonymous false", func(p []byte) bool {
+			if p[0]>>4 == 3 {
+				time.Sleep(150 * time.Millisecond)
+			}
+			return true
+		}, []string{"messages of QoS 0 arrive once and in time", "messages of QoS 1 arrive once and in time", "messages of QoS 2 arrive once and in time"}},
+		{"nothing is retained", long, false, "allow_anonymous false\nretain_available false", nil, []string{"a retained message waits for who comes later"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGuarded(t, time.Now().Add(c.until), c.allowed, c.more)
+			target := g.target(g.urls()[0])
+			target.Timeout, target.MaxLatency = 2*time.Second, 100*time.Millisecond
+			if c.between != nil {
+				target.URL = fmt.Sprintf("mqtts://localhost:%d", g.behind(t, c.between))
+			}
+			failed := failing(t, target)
+			for check := range failed {
+				if !slices.ContainsFunc(c.want, func(end string) bool { return strings.HasSuffix(check, end) }) {
+					t.Errorf("%s fails: %s", check, failed[check])
+				}
+			}
+			for _, end := range c.want {
+				n := 0
+				for check := range failed {
+					if strings.HasSuffix(check, end) {
+						n++
+					}
+				}
+				if versions := map[bool]int{true: 1, false: 2}[strings.HasPrefix(end, "the certificate")]; n != versions {
+					t.Errorf("%q fails in %d versions of MQTT: %v", end, n, failed)
+				}
+			}
+		})
+	}
+}
+
+func TestAnExpiredCertificateFailsEveryCheck(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, time.Now().Add(-time.Hour), false, "allow_anonymous false")
+	for _, url := range g.urls() {
+		failed := failing(t, g.target(url))
+		if len(failed) != 19 || !strings.Contains(failed["the certificate is trusted and lasts"], "expired") {
+			t.Errorf("%s: %v", url, failed)
+		}
+	}
+}
+
+// behind puts something between the broker and its clients that looks at each packet to a client, and gives back the port.
+func (g guarded) behind(t *testing.T, pass func([]byte) bool) int {
+	t.Helper()
+	pair, err := tls.X509KeyPair([]byte(g.pem), []byte(g.pem))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go g.relay(client, pass)
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (g guarded) relay(client net.Conn, pass func([]byte) bool) {
+	defer client.Close()
+	broker, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.mqtts), &tls.Config{RootCAs: g.pool, ServerName: "localhost"})
+	if err != nil {
+		return
+	}
+	defer broker.Close()
+	go func() {
+		_, _ = io.Copy(broker, client) // until either hangs up
+		broker.Close()
+	}()
+	from := bufio.NewReader(broker)
+	for {
+		packet, err := packetOf(from)
+		if err != nil {
+			return
+		}
+		if pass(packet) {
+			if _, err := client.Write(packet); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// packetOf reads one packet of MQTT.
+func packetOf(from *bufio.Reader) ([]byte, error) {
+	first, err := from.ReadByte()
+	if err != nil {
+		return nil, err
+	}
+	packet, length := []byte{first}, 0
+	for shift := 0; ; shift += 7 {
+		b, err := from.ReadByte()
+		if err != nil {
+			return nil, err
+		}
+		packet, length = append(packet, b), length|int(b&0x7f)<<shift
+		if b < 0x80 {
+			break
+		}
+	}
+	body := make([]byte, length)
+	_, err = io.ReadFull(from, body)
+	return append(packet, body...), err
+}
+
+func TestALoadIsPlayedAndCounted(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, time.Now().Add(90*24*time.Hour), false, "allow_anonymous false")
+	seconds := 0
+	load := smoke.Load{Connections: 40, Rate: 100, Duration: 3 * time.Second, QoS: 1, Payload: 64}
+	report, err := smoke.Play(t.Context(), g.target(g.urls()[0]), load, func(smoke.Report) { seconds++ })
+	if err != nil || report.Connected != 40 || report.Refused != 0 || report.Sent < 100 || report.Sent > 301 || report.Lost() != 0 || report.Latency.Max <= 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if seconds < 2 {
+		t.Errorf("progress was told %d times", seconds)
+	}
+}
+
+func TestALoadThatLosesMessagesOrClientsFails(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, time.Now().Add(90*24*time.Hour), false, "allow_anonymous false")
+	load := smoke.Load{Connections: 4, Rate: 20, Duration: 2 * time.Second, QoS: 1, Payload: 64}
+	lossy := g.target("")
+	var n atomic.Int32
+	lossy.URL = fmt.Sprintf("mqtts://localhost:%d", g.behind(t, func(p []byte) bool {
+		return p[0]>>4 != 3 || n.Add(1)%2 == 0 // every other message
+	}))
+	lossy.Timeout = 2 * time.Second
+	if report, err := smoke.Play(t.Context(), lossy, load, func(smoke.Report) {}); !errors.Is(err, smoke.ErrFailed) || report.Lost() == 0 {
+		t.Errorf("with messages lost: %+v, %v", report, err)
+	}
+	stranger := g.target(g.urls()[0])
+	stranger.Password = "another"
+	if report, err := smoke.Play(t.Context(), stranger, load, func(smoke.Report) {}); !errors.Is(err, smoke.ErrFailed) || report.Refused != 4 || report.FirstErr == "" {
+		t.Errorf("with a wrong password: %+v, %v", report, err)
+	}
+	if _, err := smoke.Play(t.Context(), stranger, smoke.Load{Connections: 1_000_000, Rate: -1}, nil); err == nil || !strings.Contains(err.Error(), "connections: 1000000 is not from 1 to 10000") || !strings.Contains(err.Error(), "rate: -1") {
+		t.Errorf("an unbounded load: %v", err)
+	}
+}
