@@ -22,7 +22,7 @@ test: install lint
 test-program: # the rehearsal's own tests without the race detector: most of their time is the engine's, and under it they take four times as long
 	go test -race -timeout 40m $$(go list ./... | grep -v /internal/rehearsal$$)
 	go test -race -timeout 20m -run 'TestAStackComesUp|TestAThrottled|TestARunThatWasKilled' ./internal/rehearsal
-	go test -timeout 60m ./internal/rehearsal
+	go test -timeout 75m ./internal/rehearsal
 
 test-realparts: # apart: tests of the scripts keep the machine busy, and the others look at the clock
 	cd tests/realparts && go test -race -timeout 30m -parallel 8 -skip VerneMQ ./...
