@@ -119,7 +119,7 @@ func attached(what verb, preview bool, server *standin.Server, before *state, va
 		Root:    "/",
 		Project: &workspace.Project{Name: projectName, Runtime: workspace.NewProjectRuntimeInfo("go", nil)},
 		Target:  &deploy.Target{Name: tokens.MustParseStackName(stackName), Decrypter: config.NopDecrypter, Snapshot: snapshot},
-	}, &engine.Context{Cancel: cancelling, Events: events, SnapshotManager: manager, BackendClient: outputsBefore(before)}, opts, preview)
+	}, &engine.Context{Cancel: cancelling, Events: events, SnapshotManager: manager, BackendClient: outputsBefore(snapshot)}, opts, preview)
 	ended.Cancel()
 	ended.Terminate() // what waits for either of them would wait for ever
 	close(events)
@@ -152,12 +152,16 @@ func (m *memory) Save(d apitype.TypedDeployment) error {
 }
 
 // outputsBefore gives the program what the last run that succeeded left in the outputs.
-func outputsBefore(known *state) deploy.BackendClient {
+func outputsBefore(known *deploy.Snapshot) deploy.BackendClient {
 	return &deploytest.BackendClient{GetStackOutputsF: func(context.Context, string, func(error) error) (property.Map, error) {
-		if known == nil {
-			return property.Map{}, nil
+		if known != nil {
+			for _, r := range known.Resources {
+				if r.Type == resource.RootStackType {
+					return resource.FromResourcePropertyMap(r.Outputs), nil
+				}
+			}
 		}
-		return resource.FromResourcePropertyMap(resource.NewPropertyMapFromMap(outputsOf(known))), nil
+		return property.Map{}, nil
 	}}
 }
 

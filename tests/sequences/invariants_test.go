@@ -66,7 +66,9 @@ func (m *machine) safe(t rapid.TB) {
 
 // mayGo says whether something stateful is of a part that the config switches off, or switched off before it switched it on again.
 func (m *machine) mayGo(name string) bool {
-	off := func(key string, value any) bool { return m.wanted[key] == value || m.deployed[key] == value }
+	off := func(key string, value any) bool {
+		return m.wanted[key] == value || m.deployed[key] == value || m.off[key]
+	}
 	return strings.HasSuffix(name, workspaceName) && off("monitoring.enabled", false) ||
 		strings.HasPrefix(name, secondary) && off("availability.secondaryLocation", "")
 }

@@ -18,12 +18,13 @@ import (
 type machine struct {
 	world    *standin.World
 	known    *state
-	wanted   settings // the config as it is now …
-	deployed settings // … and as the last run that succeeded found it
-	planted  []string // ids of what was put into what is stateful
-	born     births   // of what is stateful
-	settled  bool     // the last run succeeded, and nothing happened since
-	lost     bool     // the last answer from Azure, which may have deleted what the state still has
+	wanted   settings        // the config as it is now …
+	deployed settings        // … and as the last run that succeeded found it
+	planted  []string        // ids of what was put into what is stateful
+	born     births          // of what is stateful
+	settled  bool            // the last run succeeded, and nothing happened since
+	off      map[string]bool // parts, by their keys, that a config switched off since the last run that succeeded
+	lost     bool            // the last answer from Azure, which may have deleted what the state still has
 
 	happened map[string]int // how often, over all sequences of one start
 }
@@ -70,6 +71,7 @@ func (m *machine) up(t rapid.TB) {
 	}
 	m.deployed = m.wanted
 	m.converged(t)
+	m.off = map[string]bool{}
 	if again := m.run(t, engine.Update, false, standin.Faults{}); again.err != nil || len(again.steps) > 0 || again.calls > 0 {
 		t.Fatalf("a second up changes %v with %d calls: %v %v", again.steps, again.calls, again.err, again.said)
 	}
@@ -101,6 +103,8 @@ func (m *machine) Edit(t *rapid.T) {
 		t.Skip("another edit is open")
 	default:
 		m.wanted, m.settled = edited, false
+		m.off["monitoring.enabled"] = m.off["monitoring.enabled"] || edited["monitoring.enabled"] == false
+		m.off["availability.secondaryLocation"] = m.off["availability.secondaryLocation"] || edited["availability.secondaryLocation"] == ""
 		m.happened["edits"]++
 	}
 }

@@ -134,6 +134,6 @@ func (s *start) copied(t rapid.TB, name string) *machine {
 	}
 	known := *s.known
 	known.Resources = slices.Clone(known.Resources)
-	m.known, m.born = &known, maps.Clone(s.born)
+	m.known, m.born, m.off = &known, maps.Clone(s.born), map[string]bool{}
 	return &m
 }
