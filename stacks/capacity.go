@@ -168,24 +168,12 @@ func (c *Config) checkLoad(f *Faults) {
 	if len(*f) > 0 {
 		return
 	}
-	short, fits := c.short()
-	if fits {
+	short := sizing.Tightest(c.cluster().Needs(c.load(), c.Capacity.MinNodes))
+	if short.Headroom >= 0 {
 		return
 	}
 	key, value := k.keyOf(short)
 	f.add(key, value, "%s%s", c.largest(short), c.wouldHold())
-}
-
-// short is what the config's nodes lack for its load after the loss of a zone.
-func (c Config) short() (sizing.Need, bool) {
-	needs := c.cluster().Needs(c.load(), c.Capacity.MinNodes)
-	worst := slices.MinFunc(needs, func(a, b sizing.Need) int {
-		if a.Headroom < b.Headroom {
-			return -1
-		}
-		return 1
-	})
-	return worst, worst.Headroom >= 0
 }
 
 // keyOf is the part of the load that is too much.

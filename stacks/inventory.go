@@ -21,11 +21,10 @@ const (
 	rulesRunsPerHour   = 12         // as its schedule has it
 	unitsPerInstance   = 10         // capacity units that an instance of the gateway counts for, used or not
 	machineBackupGB    = 10         // what a fresh machine's disks hold
-	registryDays       = 730.0 / 24 // the registry is counted by the day
+	daysInMonth        = 730.0 / 24 // the registry is counted by the day, and so are caps
 	hours              = costs.HoursInMonth
 	seconds            = costs.SecondsInMonth
 	freeRetentionDays  = 31
-	daysInMonth        = registryDays
 )
 
 // count makes an inventory.
@@ -140,7 +139,7 @@ func (c count) containerApps() {
 	c.extra(costs.Broker, "app:Job", "job that projects topic rules", 1,
 		always("containerapps/vcpu-second", collectorVCPU*float64(running)), always("containerapps/gib-second", collectorGiB*float64(running)))
 	c.extra(costs.Broker, "app:Job", "job for operators", 1)
-	c.add(costs.Broker, "containerregistry:Registry", "registry", 1, always("containerregistry/standard", registryDays))
+	c.add(costs.Broker, "containerregistry:Registry", "registry", 1, always("containerregistry/standard", daysInMonth))
 	c.redis()
 	if !c.standby {
 		c.add(costs.Broker, "cdn:Profile", "Front Door Standard", 1, always("frontdoor/standard", 1))

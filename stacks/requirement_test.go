@@ -17,14 +17,28 @@ func smallestOf(broker string) map[string]string {
 	})
 }
 
-// TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand holds the estimate of what the requirement lists against sums that were made from the
-// bottom up by somebody else (list prices of East US, 730 hours, PostgreSQL D4ds_v5 with 128 GiB at 274.60). What the two count in another way is
-// taken out first, each with its reason; the rest must agree to ten cents.
-func TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand(t *testing.T) {
+// estimated prices a config by the book.
+func estimated(t *testing.T, raw map[string]string) costs.Estimate {
+	t.Helper()
 	book, err := costs.Prices()
 	if err != nil {
 		t.Fatal(err)
 	}
+	c, err := Parse("prod", raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	estimate, err := NewPlan("prod", c).estimate(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return estimate
+}
+
+// TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand holds the estimate of what the requirement lists against sums that were made from the
+// bottom up by somebody else (list prices of East US, 730 hours, PostgreSQL D4ds_v5 with 128 GiB at 274.60). What the two count in another way is
+// taken out first, each with its reason; the rest must agree to ten cents.
+func TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand(t *testing.T) {
 	for broker, c := range map[string]struct {
 		byHand  float64
 		another map[string]float64 // ours less theirs
@@ -45,14 +59,7 @@ func TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand(t *testing.T) {
 			"the machines fetch what they run from a storage account (1 GB)": 0.02,
 		}},
 	} {
-		parsed, err := Parse("prod", smallestOf(broker))
-		if err != nil {
-			t.Fatal(err)
-		}
-		estimate, err := NewPlan("prod", parsed).estimate(book)
-		if err != nil {
-			t.Fatal(err)
-		}
+		estimate := estimated(t, smallestOf(broker))
 		listed := 0.0
 		for _, line := range estimate.Lines {
 			if line.Group == costs.Broker && !line.Extra {
@@ -72,10 +79,6 @@ func TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand(t *testing.T) {
 }
 
 func TestMoreNodesNeverCostLess(t *testing.T) {
-	book, err := costs.Prices()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, broker := range brokers {
 		for _, zones := range []string{"[1]", "[1,2,3]"} {
 			before := costs.Sum{}
@@ -83,14 +86,7 @@ func TestMoreNodesNeverCostLess(t *testing.T) {
 				raw := smallestOf(broker)
 				raw[namespace+"capacity"] = `{"minNodes":` + nodes + `,"maxNodes":10}`
 				raw[namespace+"availability"] = `{"zones":` + zones + `}`
-				parsed, err := Parse("prod", raw)
-				if err != nil {
-					t.Fatal(err)
-				}
-				estimate, err := NewPlan("prod", parsed).estimate(book)
-				if err != nil {
-					t.Fatal(err)
-				}
+				estimate := estimated(t, raw)
 				if estimate.Total.Low <= before.Low || estimate.Total.High < before.High || estimate.Total.High < estimate.Total.Low {
 					t.Errorf("%s in %s: %s nodes cost %+v, and one less %+v", broker, zones, nodes, estimate.Total, before)
 				}
@@ -101,21 +97,10 @@ func TestMoreNodesNeverCostLess(t *testing.T) {
 }
 
 func TestAStandbyOfTheDatabaseDoublesItsPrice(t *testing.T) {
-	book, err := costs.Prices()
-	if err != nil {
-		t.Fatal(err)
-	}
 	total := func(ha string) float64 {
 		raw := smallestOf(VerneMQVMs)
 		raw[namespace+"availability"] = `{"zones":[1,2,3],"databaseHA":` + ha + `}`
-		parsed, err := Parse("prod", raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		estimate, err := NewPlan("prod", parsed).estimate(book)
-		if err != nil {
-			t.Fatal(err)
-		}
+		estimate := estimated(t, raw)
 		return estimate.Total.Low
 	}
 	if more := total("true") - total("false"); math.Abs(more-274.60) > 0.01 { // 0.356 × 730 + 0.115 × 128
@@ -124,20 +109,12 @@ func TestAStandbyOfTheDatabaseDoublesItsPrice(t *testing.T) {
 }
 
 func TestThePlanAgainstFloodsIsPricedAsWhatItIs(t *testing.T) {
-	book, err := costs.Prices()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for ddos, want := range map[string]float64{DDoSNone: 0, DDoSIP: 199, DDoSNetwork: 2943.55} {
 		raw := smallestOf(VerneMQVMs)
 		raw[namespace+"security"] = `{"ddos":"` + ddos + `","privateLink":[]}`
-		parsed, err := Parse("prod", raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		estimate, err := NewPlan("prod", parsed).estimate(book)
-		if err != nil || math.Abs(estimate.Groups[costs.Security].Low-want) > 0.01 {
-			t.Errorf("%s costs %+v, %v; want %v", ddos, estimate.Groups[costs.Security], err, want)
+		estimate := estimated(t, raw)
+		if math.Abs(estimate.Groups[costs.Security].Low-want) > 0.01 {
+			t.Errorf("%s costs %+v; want %v", ddos, estimate.Groups[costs.Security], want)
 		}
 	}
 }

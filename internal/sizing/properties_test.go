@@ -61,12 +61,12 @@ func TestTheNodesForALoadHoldAllOfItAndOneLessDoesNot(t *testing.T) {
 	check(t, func(c Cluster, l Load) bool {
 		nodes, err := c.NodesFor(l)
 		if err != nil {
-			return least(c.Needs(l, c.MaxNodes)).Headroom < 0
+			return Tightest(c.Needs(l, c.MaxNodes)).Headroom < 0
 		}
 		fitted++
 		capacity, err := c.Of(nodes, l)
 		return err == nil && nodes >= c.MinNodes && nodes <= c.MaxNodes && capacity.Headroom >= 0 && float64(l.Connections) <= capacity.Connections.Typical+1 &&
-			(nodes == c.MinNodes || least(c.Needs(l, nodes-1)).Headroom < 0)
+			(nodes == c.MinNodes || Tightest(c.Needs(l, nodes-1)).Headroom < 0)
 	})
 	if fitted < 100 {
 		t.Errorf("only %d loads fitted in: the test looks at little", fitted)

@@ -195,8 +195,8 @@ func (c Cluster) stored(l Load) float64 {
 	return l.PersistedMillion * l.GBPerMillion().Default * gigabyte * float64(c.Copies)
 }
 
-// least is the need with the least headroom.
-func least(needs []Need) Need {
+// Tightest is the need with the least headroom.
+func Tightest(needs []Need) Need {
 	return slices.MinFunc(needs, func(a, b Need) int { return cmp.Compare(a.Headroom, b.Headroom) })
 }
 
@@ -216,11 +216,11 @@ func (c Cluster) NodesFor(l Load) (int, error) {
 		return 0, err
 	}
 	for nodes := c.MinNodes; nodes <= c.MaxNodes; nodes++ {
-		if least(c.Needs(l, nodes)).Headroom >= 0 {
+		if Tightest(c.Needs(l, nodes)).Headroom >= 0 {
 			return nodes, nil
 		}
 	}
-	return 0, TooMuch{c.MaxNodes, least(c.Needs(l, c.MaxNodes))}
+	return 0, TooMuch{c.MaxNodes, Tightest(c.Needs(l, c.MaxNodes))}
 }
 
 // Holds is how much of something fits in, at the point of its planning range that plans are made with, and at the ends.
@@ -271,7 +271,7 @@ func (c Cluster) Of(nodes int, l Load) (Capacity, error) {
 	})
 	all.Messages = holds(inverse(l.MessagesPerCore()), func(each float64) float64 { return math.Round(left * c.Node.Cores / each) })
 	all.Persisted = holds(l.GBPerMillion(), func(each float64) float64 { return room / (each * gigabyte * float64(c.Copies)) })
-	binding := least(all.Needs)
+	binding := Tightest(all.Needs)
 	all.Binding, all.Headroom = binding.Name, binding.Headroom
 	if all.Headroom == 1 && all.Connections.Typical < float64(tightest.Connections) {
 		all.Binding = Memory
