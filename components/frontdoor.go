@@ -78,7 +78,7 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 		ProfileName:       profile.Name,
 		// Named by its host: one of another host is made beside it, since Azure deletes none that a route still uses.
 		CustomDomainName: pulumi.String(strings.ReplaceAll(args.Domain, ".", "-")),
-		HostName:         pulumi.String(args.Domain),
+		HostName:         args.Zone.host(args.Domain),
 		TlsSettings: &cdn.AFDDomainHttpsParametersArgs{
 			CertificateType: pulumi.String("ManagedCertificate"), MinimumTlsVersion: cdn.AfdMinimumTlsVersionTLS12,
 		},

@@ -53,7 +53,8 @@ func (a *aks) newBackupGroup(backup DiskBackup) (pulumi.StringOutput, *authoriza
 		return pulumi.StringOutput{}, nil, fmt.Errorf("name of the backup group: %w", err)
 	}
 	group, err := resources.NewResourceGroup(a.ctx, a.name+"-backup-group", &resources.ResourceGroupArgs{
-		ResourceGroupName: pulumi.Sprintf("%s-backup-%s", a.args.Name, suffix.Result),
+		// After the stack's group, so that an edit which would replace that one is refused before this one is touched.
+		ResourceGroupName: pulumi.Sprintf("%s-backup-%s", a.args.ResourceGroup, suffix.Result),
 		Location:          pulumi.String(a.args.Location),
 		Tags:              a.args.tags(),
 	}, a.parent, pulumi.RetainOnDelete(backup.Keep))

@@ -56,6 +56,12 @@ func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.Re
 	return z, ctx.RegisterResourceOutputs(z, pulumi.Map{"name": z.Name, "resourceGroup": z.ResourceGroup, "nameServers": z.NameServers})
 }
 
+// host is a host name in the zone. It waits for the zone, so that an edit which would replace the zone is refused before what carries its names is
+// touched.
+func (z *Zone) host(name string) pulumi.StringOutput {
+	return z.Name.ApplyT(func(string) string { return name }).(pulumi.StringOutput)
+}
+
 // recordTTL is short enough that a switch of the broker reaches clients within minutes (seconds).
 const recordTTL = 60
 
