@@ -22,8 +22,12 @@ type shape struct {
 
 // shapes are by type, without API version.
 var shapes = map[string]shape{
-	"authorization:RoleAssignment":  {scoped: "scope", guid: true},
-	"cache:Redis":                   {inside: []string{"sku"}},
+	"authorization:RoleAssignment": {scoped: "scope", guid: true},
+	"cache:Redis":                  {inside: []string{"sku"}},
+	"insights:Component": {renamed: map[string]string{
+		"applicationType": "Application_Type", "flowType": "Flow_Type", "requestSource": "Request_Source",
+		"workspaceResourceId": "WorkspaceResourceId", "ingestionMode": "IngestionMode",
+	}},
 	"insights:DiagnosticSetting":    {scoped: "resourceUri"},
 	"insights:MetricAlert":          {renamed: map[string]string{"criteria.odataType": "odata.type"}},
 	"insights:Workbook":             {guid: true},
