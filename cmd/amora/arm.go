@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,8 +51,8 @@ is run as for a deployment. What a template can't say is refused; docs/arm.md sa
 			if err := os.MkdirAll(folder, 0o755); err != nil {
 				return err
 			}
-			for name, data := range files {
-				if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				if err := os.WriteFile(filepath.Join(folder, name), files[name], 0o644); err != nil {
 					return err
 				}
 				fmt.Fprintln(c.OutOrStdout(), filepath.Join(folder, name))
@@ -126,12 +128,12 @@ func exportable(c stacks.Config) error {
 // sameFiles fails where a folder's files are not those of an export.
 func sameFiles(folder string, files map[string][]byte) error {
 	var others []string
-	for name, data := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		there, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		if !bytes.Equal(there, data) {
+		if !bytes.Equal(there, files[name]) {
 			others = append(others, filepath.Join(folder, name))
 		}
 	}
