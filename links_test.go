@@ -13,7 +13,7 @@ import (
 )
 
 // elsewhere are pages that are on their way on another branch.
-var elsewhere = []string{"docs/config.md", "docs/architecture.md", "docs/pull-request.md", "docs/arm.md", "CHANGELOG.md"}
+var elsewhere = []string{"docs/config.md", "docs/architecture.md", "docs/pull-request.md", "CHANGELOG.md"}
 
 var (
 	linkRule    = regexp.MustCompile(`\]\(([^()\s]+)\)`)

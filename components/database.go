@@ -103,7 +103,9 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err := d.newContents(ctx, name, args, server, parent); err != nil {
 		return nil, err
 	}
-	if err := d.store(ctx, name, args.Placement, args.Vault, d, newNamedSecret, parent); err != nil {
+	// Their names are the same for good: were they left in a vault that stays, the next deployment would find them taken.
+	kept := pulumi.Composite(parent, pulumi.Protect(args.Vault.protect))
+	if err := d.store(ctx, name, args.Placement, args.Vault, d, newNamedSecret, kept); err != nil {
 		return nil, err
 	}
 	if err := newDiagnostics(ctx, name, args.Placement, server.ID(), allLogs, parent); err != nil {

@@ -33,6 +33,7 @@ type Vault struct {
 	URI  pulumi.StringOutput `pulumi:"uri"` // "https://NAME.vault.azure.net/"
 
 	reachable []pulumi.Resource // what reads secrets waits for these
+	protect   bool              // neither it nor what is in it for good may be deleted
 }
 
 // NewVault registers the vault.
@@ -74,7 +75,7 @@ func NewVault(ctx *pulumi.Context, name string, args *VaultArgs, opts ...pulumi.
 	if err := newDiagnostics(ctx, name, args.Placement, vault.ID(), allLogs, pulumi.Parent(v)); err != nil {
 		return nil, err
 	}
-	v.ID = vault.ID().ToStringOutput()
+	v.ID, v.protect = vault.ID().ToStringOutput(), args.Guard.Protect
 	v.Name = args.Guard.kept("vault", "name", args.Name, vault.Name)
 	v.URI = pulumi.Sprintf("https://%s.vault.azure.net/", v.Name)
 	return v, ctx.RegisterResourceOutputs(v, pulumi.Map{"id": v.ID, "name": v.Name, "uri": v.URI})

@@ -45,7 +45,7 @@ func (r region) deployAKS(ctx *pulumi.Context, s secrets) (endpoints, error) {
 		return endpoints{}, fmt.Errorf("broker: %w", err)
 	}
 	gateway, err := components.NewGateway(ctx, r.named("gateway"), &components.GatewayArgs{
-		Placement: r.place, Name: r.Name, SubnetCIDR: r.Network.Gateway, Zones: r.Gateway.Zones, Instances: r.Gateway.Instances,
+		Placement: r.place, Name: r.Name, SubnetCIDR: r.Network.Gateway, Zones: r.Zones, Instances: r.Gateway,
 		Network: r.network, Certificate: r.certificate, DDoS: r.DDoS == DDoSIP, SubscriptionID: r.base.SubscriptionID,
 		// After the cluster: by then Azure knows everywhere that the gateway may read the certificate.
 		BackendAddress: broker.Address, BackendMQTT: assets.HiveMQPort, BackendWebSocket: assets.HiveMQWebSocketPort,

@@ -103,7 +103,7 @@ func (p Plan) inWords(c Config) []Part {
 		add("topic rules", fmt.Sprintf("Redis, %s %s", p.Redis.Service, p.Redis.SKU))
 		add("edge", fmt.Sprintf("%d to %d proxies for mqtts://, Front Door for wss:// (3,000 connections at most)", p.EMQX.EdgeReplicas[0], p.EMQX.EdgeReplicas[1]))
 	case HiveMQAKS:
-		add("edge", fmt.Sprintf("Application Gateway, %d to %d instances", p.Gateway.Instances[0], p.Gateway.Instances[1]))
+		add("edge", fmt.Sprintf("Application Gateway, %d to %d instances", p.Gateway[0], p.Gateway[1]))
 	case VerneMQVMs:
 		add("edge", "load balancer")
 	}

@@ -178,7 +178,7 @@ func (c count) hiveMQ() {
 		ranged("vm/"+components.SystemVMSize, hours*float64(system), hours*components.SystemMaxNodes),
 		ranged(diskMeter(components.SystemDiskGB), float64(system), components.SystemMaxNodes))
 	c.add(costs.Broker, "containerservice:ManagedCluster", "load balancer of the cluster", 0, always("loadbalancer/standard", hours))
-	least, most := float64(c.Gateway.Instances[0]), float64(c.Gateway.Instances[1])
+	least, most := float64(c.Gateway[0]), float64(c.Gateway[1])
 	c.add(costs.Broker, "network:ApplicationGateway", fmt.Sprintf("Application Gateway: %.0f to %.0f instances", least, most), 1,
 		always("applicationgateway/standard-v2", hours),
 		ranged("applicationgateway/standard-v2-capacity-unit", least*unitsPerInstance*hours, most*unitsPerInstance*hours))

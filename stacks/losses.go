@@ -15,6 +15,11 @@ func losses(before Summary, p Plan) Faults {
 		f.add("availability.secondaryLocation", quoted(after.SecondaryLocation), "would take %s away, with the replica, the vault and the broker there; "+
 			"undo the edit, or add \"secondary\" to amora-sync:allowReplace to agree to the loss", before.SecondaryLocation)
 	}
+	if before.Broker == p.Broker && p.Broker != VerneMQVMs && before.Zones != "" && before.Zones != after.Zones && !allows(p.AllowReplace, "resourceGroup") {
+		f.add("availability.zones", "["+after.Zones+"]", "would replace what the broker runs on, which is in %s for good: its nodes would go, with every session, "+
+			"before there are others; undo the edit, set another broker in the same run, or add \"resourceGroup\" to amora-sync:allowReplace to agree to the "+
+			"loss of everything", before.Zones)
+	}
 	return f
 }
 

@@ -1,13 +1,18 @@
 package stacks
 
-import "testing"
+import (
+	"cmp"
+	"testing"
+)
 
 func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 	toTeam := func(p *Plan) { p.Names.Zone, p.Names.ZoneGroup = "example.com", "team-dns" }
+	const zones = "amora-sync:availability.zones"
 	const zone, secondary = "amora-sync:dns.zone", "amora-sync:availability.secondaryLocation"
 	for name, c := range map[string]struct {
-		edit func(*Plan)
-		want []string // keys of the faults
+		broker string // that is deployed; "": EMQX
+		edit   func(*Plan)
+		want   []string // keys of the faults
 	}{
 		"nothing":                       {edit: func(*Plan) {}},
 		"another broker":                {edit: func(p *Plan) { p.Broker = HiveMQAKS }},
@@ -19,13 +24,19 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 		"the second region, agreed to":  {edit: func(p *Plan) { p.Secondary = nil; p.AllowReplace = []string{"secondary"} }},
 		"both":                          {edit: func(p *Plan) { toTeam(p); p.Secondary = nil }, want: []string{zone, secondary}},
 		"both, one agreed to":           {edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"secondary"} }, want: []string{zone}},
+		"other zones":                   {edit: func(p *Plan) { p.Zones = []string{"1"} }, want: []string{zones}},
+		"other zones for HiveMQ":        {broker: HiveMQAKS, edit: func(p *Plan) { p.Zones = nil }, want: []string{zones}},
+		"other zones for VerneMQ":       {broker: VerneMQVMs, edit: func(p *Plan) { p.Zones = []string{"1"} }}, // its disks refuse it
+		"other zones, another broker":   {edit: func(p *Plan) { p.Broker, p.Zones = HiveMQAKS, []string{"1"} }},
+		"other zones, everything anew":  {edit: func(p *Plan) { p.Zones, p.AllowReplace = []string{"1"}, []string{"resourceGroup"} }},
 		"both, with the resource group": {edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"resourceGroup"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			plan := Plan{Broker: EMQXContainerApps, Secondary: &Plan{Location: "northeurope"}}
+			broker := cmp.Or(c.broker, EMQXContainerApps)
+			plan := Plan{Broker: broker, Zones: []string{"1", "2", "3"}, Secondary: &Plan{Location: "northeurope"}}
 			plan.Names.Zone = "mqtt.example.com"
 			c.edit(&plan)
-			faults := losses(live(EMQXContainerApps), plan)
+			faults := losses(live(broker), plan)
 			if len(faults) != len(c.want) {
 				t.Fatalf("got %v", faults)
 			}

@@ -17,6 +17,7 @@ type Summary struct {
 	Nodes             int    `pulumi:"nodeCount"`
 	Connections       int    `pulumi:"connections"` // that the nodes hold together; 0: not known
 	Location          string `pulumi:"location"`
+	Zones             string `pulumi:"zones"`             // such as 1,2,3; "" where the region has none
 	SecondaryLocation string `pulumi:"secondaryLocation"` // "": no second region
 	Active            string `pulumi:"activeRegion"`      // primary or secondary
 	TokenIssuer       string `pulumi:"tokenIssuer"`       // "": no tokens
@@ -30,7 +31,7 @@ type Summary struct {
 func (p Plan) summary() Summary {
 	s := Summary{
 		Broker: p.Broker, Domain: p.Names.Host, Nodes: p.Nodes, Connections: p.Connections, Location: p.Location,
-		Active: p.Active, Certificate: TLSSelfSigned, DatabaseMark: p.Rotation.Database, CookieMark: p.Rotation.Cookie,
+		Zones: strings.Join(p.Zones, ","), Active: p.Active, Certificate: TLSSelfSigned, DatabaseMark: p.Rotation.Database, CookieMark: p.Rotation.Cookie,
 	}
 	if p.Names.ZoneGroup == "" {
 		s.Zone = p.Names.Zone
@@ -53,7 +54,7 @@ func (s Summary) export(ctx *pulumi.Context) {
 	for name, value := range map[string]pulumi.Input{
 		"broker": pulumi.String(s.Broker), "domain": pulumi.String(s.Domain), "zone": pulumi.String(s.Zone), "nodeCount": pulumi.Int(s.Nodes),
 		"connections": pulumi.Int(s.Connections),
-		"location":    pulumi.String(s.Location), "secondaryLocation": pulumi.String(s.SecondaryLocation), "activeRegion": pulumi.String(s.Active),
+		"location":    pulumi.String(s.Location), "zones": pulumi.String(s.Zones), "secondaryLocation": pulumi.String(s.SecondaryLocation), "activeRegion": pulumi.String(s.Active),
 		"tokenIssuer": pulumi.String(s.TokenIssuer), "certificate": pulumi.String(s.Certificate), "clientCertificate": pulumi.Bool(s.ClientCertificate),
 		"databaseRotation": pulumi.String(s.DatabaseMark), "cookieRotation": pulumi.String(s.CookieMark),
 	} {

@@ -12,7 +12,7 @@ import (
 // live is a stack that is deployed, with a broker.
 func live(broker string) Summary {
 	return Summary{
-		Broker: broker, Domain: "mqtt.example.com", Zone: "mqtt.example.com", Nodes: 5, Connections: 5000, Location: "westeurope",
+		Broker: broker, Domain: "mqtt.example.com", Zone: "mqtt.example.com", Nodes: 5, Connections: 5000, Location: "westeurope", Zones: "1,2,3",
 		SecondaryLocation: "northeurope", Active: ActivePrimary, Certificate: TLSKeyVault, DatabaseMark: "1", CookieMark: "1",
 	}
 }
@@ -188,7 +188,7 @@ func TestTheLastUpdateIsReadFromTheOutputs(t *testing.T) {
 	want := live(HiveMQAKS)
 	want.TokenIssuer, want.ClientCertificate = "https://a", true
 	b := backend{t: t, outputs: map[string]any{
-		"broker": HiveMQAKS, "domain": "mqtt.example.com", "zone": "mqtt.example.com", "nodeCount": 5, "connections": 5000, "location": "westeurope",
+		"broker": HiveMQAKS, "domain": "mqtt.example.com", "zone": "mqtt.example.com", "nodeCount": 5, "connections": 5000, "location": "westeurope", "zones": "1,2,3",
 		"secondaryLocation": "northeurope", "activeRegion": ActivePrimary, "tokenIssuer": "https://a", "certificate": TLSKeyVault, "clientCertificate": true,
 		"databaseRotation": "1", "cookieRotation": "1", "clientTelemetry": resource.MakeSecret(resource.NewStringProperty("key")),
 	}}

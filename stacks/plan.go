@@ -18,6 +18,7 @@ type Plan struct {
 	Name        string // prefix of resource names
 	Group       string // resource group
 	Location    string
+	Zones       []string // nil where the region has none
 	Tags        map[string]string
 	Protect     bool
 	Nodes       int             // brokers that always run …
@@ -32,7 +33,7 @@ type Plan struct {
 	Image    string
 	HiveMQ   components.AKSSize
 	Cluster  components.ClusterRanges
-	Gateway  GatewayPlan
+	Gateway  [2]int // minimum and maximum of the Application Gateway's instances
 	VerneMQ  VerneMQPlan
 	JWT      *assets.JWT
 
@@ -78,12 +79,6 @@ type MonitoringPlan struct {
 	AlertEmails   []string
 }
 
-// GatewayPlan is the size of the Application Gateway.
-type GatewayPlan struct {
-	Zones     []string
-	Instances [2]int // minimum and maximum
-}
-
 // NamesPlan is where clients find the broker.
 type NamesPlan struct {
 	Zone            string
@@ -118,7 +113,8 @@ func NewPlan(stack string, c Config) Plan {
 		Image:        c.EMQX.Image,
 		HiveMQ:       planHiveMQ(c, zoneNames(c, zoned)),
 		Cluster:      planCluster(c.Network.AddressSpace),
-		Gateway:      GatewayPlan{Zones: zoneNames(c, zoned), Instances: [2]int{1, gatewayInstances}},
+		Zones:        zoneNames(c, zoned),
+		Gateway:      [2]int{1, gatewayInstances},
 		VerneMQ:      planVerneMQ(c, zoneNames(c, zoned)),
 		DiskBackup:   planDiskBackup(c, zoned),
 		JWT:          c.tokens(),
@@ -137,7 +133,7 @@ func NewPlan(stack string, c Config) Plan {
 		plan.Monitoring = &MonitoringPlan{RetentionDays: m.RetentionDays, DailyQuotaGB: m.DailyQuotaGB, AlertEmails: m.AlertEmails}
 	}
 	if len(c.Availability.Zones) > 1 {
-		plan.Gateway.Instances[0] = 2 // of which one is left when a zone is lost
+		plan.Gateway[0] = 2 // of which one is left when a zone is lost
 	}
 	if zoned {
 		plan.Database.Zone = strconv.Itoa(c.Availability.Zones[0])

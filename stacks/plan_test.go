@@ -130,7 +130,7 @@ func TestNodesAreSharedOutOverThePoolsOfTheZones(t *testing.T) {
 			t.Errorf("%s over %s: %+v", c.capacity, c.zones, got.Pools)
 		}
 	}
-	if p := plan(t, map[string]string{"location": "westus"}); len(p.HiveMQ.Pools) != 1 || p.HiveMQ.Pools[0].Zone != "" || p.Gateway.Zones != nil {
+	if p := plan(t, map[string]string{"location": "westus"}); len(p.HiveMQ.Pools) != 1 || p.HiveMQ.Pools[0].Zone != "" || p.Zones != nil {
 		t.Errorf("a region without zones: %+v, %+v", p.HiveMQ.Pools, p.Gateway)
 	}
 }

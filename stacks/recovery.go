@@ -67,7 +67,7 @@ func (p Plan) parts() []recovery.Part {
 			brokers = append(brokers, slices.Repeat([]string{pool.Zone}, pool.Min)...)
 		}
 		return []recovery.Part{
-			{Name: "gateway", Copies: orNone(p.Gateway.Zones), Reroute: recovery.Gateway()},
+			{Name: "gateway", Copies: orNone(p.Zones), Reroute: recovery.Gateway()},
 			{Name: "brokers", Copies: brokers, Broker: true, Reroute: recovery.ClusterLoadBalancer()},
 		}
 	case VerneMQVMs:

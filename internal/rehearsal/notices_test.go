@@ -62,7 +62,7 @@ func TestAnUpdateLeavesWhatTheNextOneComparesWith(t *testing.T) {
 	for name, want := range map[string]any{
 		"broker": "vernemq-vms", "domain": "mqtt.dev.amora.example.com", "zone": "mqtt.dev.amora.example.com", "nodeCount": 2.0, "location": "westeurope",
 		"secondaryLocation": "", "activeRegion": "primary", "tokenIssuer": "", "certificate": "self-signed", "clientCertificate": false,
-		"databaseRotation": "", "cookieRotation": "",
+		"databaseRotation": "", "cookieRotation": "", "zones": "1",
 	} {
 		if got, there := outputs[name]; !there || got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)

@@ -89,7 +89,7 @@ func TestDestroyOfAnUnprotectedStackLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestDestroyOfAProtectedStackLeavesWhatIsProtectedUntilForced(t *testing.T) {
+func TestDestroyOfAProtectedStackLeavesWhatIsProtectedForAnotherUpUntilForced(t *testing.T) {
 	for _, name := range []string{"prod", "prod-hivemq", "prod-vernemq"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -105,8 +105,8 @@ func leavesWhatIsProtected(t *testing.T, s *stage) {
 			protected = append(protected, r.URN.Name())
 		}
 	}
-	// It is not protected, so that it can rotate, but the server has it.
-	protected = append(protected, "database-admin-password")
+	// They are not protected, so that they can rotate, but the server and the vault have them.
+	protected = append(protected, "database-admin-password", "database-broker-password")
 	kept := s.must(Destroy)
 	var names []string
 	for _, line := range kept.Left {
@@ -126,6 +126,7 @@ func leavesWhatIsProtected(t *testing.T, s *stage) {
 			t.Errorf("%s is gone", want)
 		}
 	}
+	s.must(Up) // goes on with what was left
 	s.Force = true
 	s.must(Destroy)
 	if len(s.worldIDs()) > 0 {

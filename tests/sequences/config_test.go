@@ -98,7 +98,7 @@ var edits = map[string][]settings{
 	"rotation":   values("security.rotation", map[string]string{}, map[string]string{"database": "2026-11"}, map[string]string{"cookie": "2026-11"}),
 }
 
-// refused are the edits that only the loss of something stateful could give. The zone is one that no disk of two nodes is in now.
+// refused are the edits that only the loss of something stateful could give. The zone is one that no node is in alone now.
 var refused = slices.Concat(values("location", "northeurope"), values("name", "other"), values("availability.zones", []int{3}),
 	[]settings{
 		{"domain": "mqtt.example.org", "dns": map[string]any{"zone": "example.org"}},

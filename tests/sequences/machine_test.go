@@ -11,7 +11,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
-	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
 // machine is a stack in the middle of a sequence.
@@ -120,9 +119,6 @@ func (m *machine) EditThatLoses(t *rapid.T) {
 	edit := rapid.SampledFrom(refused).Draw(t, "edit")
 	if m.shrinks() || !m.settled {
 		t.Skip("another edit is open")
-	}
-	if edit["availability.zones"] != nil && m.wanted["broker"] != stacks.VerneMQVMs {
-		t.Skip("no disks to lose")
 	}
 	if edit["availability.secondaryLocation"] != nil && !m.hasSecondary() {
 		t.Skip("no region to lose")
