@@ -19,8 +19,7 @@ rehearse:
 	$(AMORA) rehearse up --stack $(STACK) $(addprefix --set ,$(SET))
 
 review:
-	pipelines/review.sh $(BASE)
-	@cat .rehearsal/review/review.md
+	@pipelines/review.sh $(BASE); status=$$?; cat .rehearsal/review/review.md; exit $$status
 
 test: install lint
 	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts test-manifests test-collector test-sequences

@@ -11,6 +11,7 @@ base=$(git rev-parse --verify --quiet --end-of-options "${1:-main}^{commit}") ||
 }
 # A worktree, not a copy: what is the same in both is compiled once.
 folder=.rehearsal/review/base
+rm -f .rehearsal/review/review.md
 git worktree prune
 if [ -e "$folder/.git" ]; then
     git -C "$folder" checkout --quiet --detach --force "$base"

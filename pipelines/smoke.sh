@@ -4,6 +4,7 @@
 #     pipelines/smoke.sh STACK       needs SMOKE_USER, MQTT_PASSWORD, pulumi logged in, and .rehearsal/bin/amora
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck disable=SC2016 # the name itself is meant
 case ${SMOKE_USER:-} in
 '' | '$('*) # Azure DevOps leaves the name of a variable that is not set
     echo "smoke: SMOKE_USER is not set; nothing is proven"
