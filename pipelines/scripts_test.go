@@ -3,6 +3,7 @@ package pipelines
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
 // runs runs a script, and gives back what it printed.
@@ -191,5 +194,38 @@ func TestAFailedPreviewIsInTheCommentAndFailsAllTheSame(t *testing.T) {
 	}
 	if said, err := runs(t, nil, "azure.sh", "up", "dev; id"); err == nil {
 		t.Errorf("a stack of any name is taken:\n%s", said)
+	}
+}
+
+func TestThePipelinesProjectNamesTheProgramThatWasBuilt(t *testing.T) {
+	checkout := t.TempDir()
+	for to, from := range map[string]string{"Pulumi.yaml": "../Pulumi.yaml", "pipelines/program.sh": "program.sh"} {
+		data, err := os.ReadFile(from)
+		if err == nil {
+			err = errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(checkout, to)), 0o755), os.WriteFile(filepath.Join(checkout, to), data, 0o644))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	script, program := filepath.Join(checkout, "pipelines", "program.sh"), filepath.Join(checkout, ".rehearsal", "bin", "program")
+	if said, err := runs(t, nil, script, "use"); err == nil {
+		t.Errorf("a program that is not there is used:\n%s", said)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(program), 0o755), os.WriteFile(program, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := runs(t, nil, script, "use"); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	project, err := workspace.LoadProject(filepath.Join(checkout, "Pulumi.yaml")) // as pulumi reads it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if project.Runtime.Name() != "go" || project.Runtime.Options()["binary"] != program {
+		t.Errorf("it runs %s with %v", project.Runtime.Name(), project.Runtime.Options())
+	}
+	if info, err := os.Stat(program); err != nil || info.Mode()&0o100 == 0 {
+		t.Errorf("the program can't be run: %v", err)
 	}
 }
