@@ -1,6 +1,6 @@
 # make rehearse [STACK=prod] [SET="capacity.minNodes=5 emqx.vcpu=2"]   deploy against a stand-in for Azure
 # make test                                                             every test; installs the real parts where it can
-# make test-sequences SHORT= [SEED=$RANDOM]                             504 sequences of edits and faults, where make test tries 102
+# make test-sequences [SEED=$RANDOM]                                    the 504 sequences of edits and faults alone, with another seed
 # make review [BASE=main]                                               what this working tree changes on each stack: a pull request's comment
 # make bench [COLD=1]                                                   the figures of docs/figures.md
 
@@ -8,7 +8,6 @@
 export GOFLAGS = -trimpath -buildvcs=false
 STACK ?= dev
 BASE ?= main
-SHORT ?= -short
 AMORA = .rehearsal/bin/amora
 
 .PHONY: rehearse review test test-program test-realparts test-manifests test-collector test-sequences lint install bench clean
@@ -42,7 +41,7 @@ test-collector: # without the race detector: it would compile the whole collecto
 # Without the race detector, which would halve the sequences that the time is enough for; the program's own tests have it. Each test in a process of
 # its own: of each run the engine keeps a megabyte or two until its process ends.
 test-sequences:
-	cd tests/sequences && tests=$$(go test -list ^Test) && for test in $$(echo "$$tests" | grep ^Test); do echo $$test; go test $(SHORT) -timeout 30m -run "^$$test$$" $(addprefix -rapid.seed=,$(SEED)) || exit 1; done
+	cd tests/sequences && tests=$$(go test -list ^Test) && for test in $$(echo "$$tests" | grep ^Test); do echo $$test; go test -timeout 30m -run "^$$test$$" $(addprefix -rapid.seed=,$(SEED)) || exit 1; done
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }

@@ -105,7 +105,13 @@ type FrontDoorRouteArgs struct {
 
 // FrontDoorRoute leads the WebSocket path of a FrontDoor to the first origin that answers. It is apart from the FrontDoor because the origin has
 // to know the profile's id first, to refuse requests that come past it.
-type FrontDoorRoute struct{ pulumi.ResourceState }
+type FrontDoorRoute struct {
+	pulumi.ResourceState
+
+	// Leading is there once clients are led to an origin. Who waits for the component itself may miss what is in it: Pulumi's SDK adds children to a
+	// component only while it registers them.
+	Leading []pulumi.Resource
+}
 
 // NewFrontDoorRoute registers origin group, origins and route.
 func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArgs, opts ...pulumi.ResourceOption) (*FrontDoorRoute, error) {
@@ -142,7 +148,7 @@ func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArg
 		}
 		before = append(before, origin)
 	}
-	_, err = cdn.NewRoute(ctx, name+"-route", &cdn.RouteArgs{
+	route, err := cdn.NewRoute(ctx, name+"-route", &cdn.RouteArgs{
 		ResourceGroupName:   f.placement.ResourceGroup,
 		ProfileName:         f.profile,
 		EndpointName:        f.endpoint,
@@ -159,6 +165,7 @@ func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArg
 	if err != nil {
 		return nil, fmt.Errorf("route: %w", err)
 	}
+	r.Leading = []pulumi.Resource{route}
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{})
 }
 

@@ -37,7 +37,7 @@ func deployEMQX(ctx *pulumi.Context, regions []region, s secrets) ([]endpoints, 
 	if err != nil {
 		return nil, fmt.Errorf("front door route: %w", err)
 	}
-	at[0].webSocketHost, at[0].after = host, append(slices.Clone(at[0].after), route)
+	at[0].webSocketHost, at[0].after = host, slices.Concat(at[0].after, route.Leading)
 	at[0].watched = append(at[0].watched, components.Watched{Kind: "front-door", ID: frontDoor.ProfileID, Alerts: assets.FrontDoorAlerts()})
 	return at, nil
 }

@@ -1,4 +1,4 @@
-// Command amora tells what a stack would hold and cost, rehearses its deployment, and manages the users of a deployed broker.
+// Command amora tells what a stack would hold and cost, rehearses its deployment, exports it as an ARM template, and manages and proves a deployed broker.
 //
 // It ends with 0 when all went well, 2 when `rehearse drift` found drift, and 1 otherwise.
 package main
@@ -26,7 +26,7 @@ func main() {
 		Use: "amora", Short: "Plan, rehearse and operate an MQTT broker on Azure",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(plan(), cost(), rehearse(), reviewOf(), user(), smokeTest())
+	root.AddCommand(plan(), cost(), rehearse(), reviewOf(), user(), smokeTest(), exportTemplate())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		if errors.Is(err, rehearsal.ErrDrift) {

@@ -12,7 +12,7 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/kql"
 )
 
-// watched is the stack of the picture: three of the machines that README.md sizes, one in each zone.
+// watched is the stack of the picture: three of the machines that docs/vernemq.md sizes, one in each zone.
 var watched = assets.Watch{Broker: assets.CollectedVerneMQ, Nodes: 3, Connections: 3 * 9557, DailyQuotaGB: 2}
 
 func main() {

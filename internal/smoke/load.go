@@ -138,7 +138,10 @@ func (p *played) open(ctx context.Context, i int, run string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, c.subscribe(step, p.target.topic(who.id), p.QoS)
+	if err := c.subscribe(step, p.target.topic(who.id), p.QoS); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // note keeps the first thing that went wrong. The lock is held.

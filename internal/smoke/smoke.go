@@ -180,7 +180,8 @@ func anonymous(ctx context.Context, t Target, v version) (string, error) {
 	return refused(ctx, t, v, identity{id: unique(), clean: true})
 }
 
-// forbidden asks for what the user may not have. A broker may refuse, or hang up. What MQTT 3.1.1 publishes is never refused by a word.
+// forbidden asks for what the user may not have. A broker may refuse, or hang up; one that says nothing has not refused. What MQTT 3.1.1 publishes is
+// never refused by a word.
 func forbidden(ctx context.Context, t Target, v version) (string, error) {
 	reader, err := dial(ctx, t, v, t.user())
 	if err != nil {
@@ -189,6 +190,9 @@ func forbidden(ctx context.Context, t Target, v version) (string, error) {
 	err = reader.subscribe(ctx, t.Forbidden, 1)
 	if err == nil {
 		return "", errors.Join(fmt.Errorf("a subscription to %s was taken", t.Forbidden), reader.close())
+	}
+	if silent(err) {
+		return "", errors.Join(fmt.Errorf("a subscription to %s was not answered", t.Forbidden), reader.close())
 	}
 	said := "subscription: " + err.Error()
 	_ = reader.close() // the broker may have hung up
@@ -202,8 +206,16 @@ func forbidden(ctx context.Context, t Target, v version) (string, error) {
 	if err = writer.publish(ctx, t.Forbidden, 1, false, []byte("smoke")); err == nil {
 		return "", errors.Join(fmt.Errorf("a message to %s was taken", t.Forbidden), writer.close())
 	}
+	if silent(err) {
+		return "", errors.Join(fmt.Errorf("a message to %s was not answered", t.Forbidden), writer.close())
+	}
 	_ = writer.close()
 	return said + "; message: " + err.Error(), nil
+}
+
+// silent says whether a broker let the time of an answer pass.
+func silent(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // trips is how many messages are sent of each QoS.

@@ -21,12 +21,18 @@ func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is not installed", program)
-			}
-			t.Skipf("%s is not installed: see tests/realparts/packages.txt", program)
+			missing(t, program)
 		}
 	}
+}
+
+// missing ends a test for what is not on this machine.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed", what)
+	}
+	t.Skipf("%s is not installed: see tests/realparts/packages.txt", what)
 }
 
 // lastPort counts up from below the range that the system gives to outgoing connections: a port that is free now must be free when

@@ -33,8 +33,11 @@ func newGuarded(t *testing.T, until time.Time, allowed bool, more string) guarde
 	t.Helper()
 	need(t, "mosquitto")
 	plugins, err := filepath.Glob("/usr/lib/*/mosquitto_dynamic_security.so")
-	if err != nil || len(plugins) == 0 {
-		t.Fatalf("Mosquitto is there without its plugin: %v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plugins) == 0 {
+		missing(t, "Mosquitto's plugin for dynamic security")
 	}
 	g := guarded{mqtts: freePort(t), wss: freePort(t), certificate: newCertificate(t, until)}
 	folder := t.TempDir()
@@ -132,6 +135,13 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 			}
 			return true
 		}, []string{"messages of QoS 0 arrive once and in time", "messages of QoS 1 arrive once and in time", "messages of QoS 2 arrive once and in time"}},
+		{"sessions are forgotten", long, false, "allow_anonymous false", func(p []byte) bool {
+			if p[0]>>4 == 2 {
+				p[2] &^= 1 // session present
+			}
+			return true
+		}, []string{"a session is taken up again with what came meanwhile"}},
+		{"a refusal is kept back", long, false, "allow_anonymous false", func(p []byte) bool { return p[0]>>4 != 9 || p[len(p)-1] < 0x80 }, []string{"a forbidden topic is refused"}},
 		{"nothing is retained", long, false, "allow_anonymous false\nretain_available false", nil, []string{"a retained message waits for who comes later"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,6 +170,27 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAUserWhoIsRefusedFailsWhatTakesAUser(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, time.Now().Add(90*24*time.Hour), false, "allow_anonymous false")
+	target := g.target(g.urls()[0])
+	target.Password = "another"
+	failed := failing(t, target)
+	for _, version := range []string{"3.1.1", "5"} {
+		if failed["MQTT "+version+": the user connects"] == "" {
+			t.Errorf("the user connects with MQTT %s", version)
+		}
+		for _, refusal := range []string{"a wrong password is refused", "nobody connects without a name"} {
+			if failed["MQTT "+version+": "+refusal] != "" {
+				t.Errorf("MQTT %s: %q fails", version, refusal)
+			}
+		}
+	}
+	if len(failed) != 14 {
+		t.Errorf("%d checks fail: %v", len(failed), failed)
 	}
 }
 

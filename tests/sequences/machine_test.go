@@ -62,7 +62,7 @@ func (m *machine) up(t rapid.TB) {
 		if result.err == nil || m.serverProperty("storage.storageSizeGB") != size {
 			t.Fatalf("a smaller disk was not refused")
 		}
-		// It may have grown in a run whose answer was lost. Then the config must follow, as README.md says.
+		// It may have grown in a run whose answer was lost. Then the config must follow, as docs/scale.md says.
 		m.wanted = m.wanted.with(settings{"database.storageGb": int(size.(float64))})
 		result = m.run(t, engine.Update, false, standin.Faults{})
 	}

@@ -82,3 +82,13 @@ func guid(parts ...string) string {
 	d := digest(parts...)
 	return d[:8] + "-" + d[8:12] + "-4" + d[13:16] + "-8" + d[17:20] + "-" + d[20:32]
 }
+
+// Identify gives the id that a resource of a Pulumi type has with these inputs, its ARM type, and the inputs that only make up the id.
+func Identify(token string, inputs map[string]any) (id, armType string, parts []string, err error) {
+	k, err := kindOf(token)
+	if err != nil {
+		return "", "", nil, err
+	}
+	id = k.id(inputs)
+	return id, typeOf(id), k.idProperties(), nil
+}
