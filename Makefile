@@ -1,19 +1,24 @@
 # make rehearse [STACK=prod] [SET="capacity.minNodes=5 emqx.vcpu=2"]   deploy against a stand-in for Azure
 # make test                                                             every test; installs the real parts where it can
 # make test-sequences [SEED=$RANDOM]                                    the 504 sequences of edits and faults alone, with another seed
+# make review [BASE=main]                                               what this working tree changes on each stack: a pull request's comment
 # make bench [COLD=1]                                                   the figures of docs/figures.md
 
 # As Pulumi builds the program: otherwise the Azure SDK is compiled twice.
 export GOFLAGS = -trimpath -buildvcs=false
 STACK ?= dev
+BASE ?= main
 AMORA = .rehearsal/bin/amora
 
-.PHONY: rehearse test test-program test-realparts test-manifests test-collector test-sequences lint install bench clean
+.PHONY: rehearse review test test-program test-realparts test-manifests test-collector test-sequences lint install bench clean
 
 # -v names each package as it compiles: the first build takes minutes.
 rehearse:
 	go build -v -o $(AMORA) ./cmd/amora
 	$(AMORA) rehearse up --stack $(STACK) $(addprefix --set ,$(SET))
+
+review:
+	@pipelines/review.sh $(BASE); status=$$?; cat .rehearsal/review/review.md; exit $$status
 
 test: install lint
 	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts test-manifests test-collector test-sequences
@@ -51,6 +56,7 @@ lint:
 	cd tests/manifests && ../../.rehearsal/bin/staticcheck ./...
 	cd tests/collector && ../../.rehearsal/bin/staticcheck ./...
 	cd tests/sequences && ../../.rehearsal/bin/staticcheck ./...
+	pipelines/lint.sh
 
 # Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang, and Microsoft's language service for queries. Without them
 # their tests skip, and say so.

@@ -232,8 +232,17 @@ func without(lines, others []costs.Line) []costs.Line {
 }
 
 func (d difference) print(out io.Writer, stack string) error {
+	_, err := fmt.Fprintf(out, "### %s: costs and capacity\n\n%s", stack, d.markdown())
+	return err
+}
+
+// none says whether costs and capacity stay as they are.
+func (d difference) none() bool {
+	return d.Total == costs.Sum{} && d.Connections == 0 && d.Messages == 0 && len(d.Gone)+len(d.New) == 0
+}
+
+func (d difference) markdown() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "### %s: costs and capacity\n\n", stack)
 	fmt.Fprintf(&text, "| | before | after | difference |\n|---|---|---|---|\n")
 	fmt.Fprintf(&text, "| USD a month | %s | %s | %+.0f to %+.0f |\n", inDollars(d.Before.Cost.Total), inDollars(d.After.Cost.Total), d.Total.Low, d.Total.High)
 	fmt.Fprintf(&text, "| connections after a loss | %.0f | %.0f | %+.0f |\n", d.Before.Capacity.Connections.Typical, d.After.Capacity.Connections.Typical, d.Connections)
@@ -245,8 +254,7 @@ func (d difference) print(out io.Writer, stack string) error {
 		writeLines(&text, "−", d.Gone)
 		writeLines(&text, "+", d.New)
 	}
-	_, err := io.WriteString(out, text.String())
-	return err
+	return text.String()
 }
 
 func writeLines(text *strings.Builder, sign string, lines []costs.Line) {

@@ -26,7 +26,7 @@ func main() {
 		Use: "amora", Short: "Plan, rehearse and operate an MQTT broker on Azure",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(plan(), cost(), rehearse(), user(), smokeTest(), exportTemplate())
+	root.AddCommand(plan(), cost(), rehearse(), reviewOf(), user(), smokeTest(), exportTemplate())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		if errors.Is(err, rehearsal.ErrDrift) {

@@ -14,7 +14,8 @@ import (
 type Result struct {
 	Verb     string         `json:"verb"`
 	Stack    string         `json:"stack"`
-	Changes  map[string]int `json:"changes"` // by kind: same, create, update, replace, delete
+	Changes  map[string]int `json:"changes"`         // by kind: same, create, update, replace, delete
+	Steps    []Change       `json:"steps,omitempty"` // of a preview, in the engine's order
 	Outputs  map[string]any `json:"outputs,omitempty"`
 	Left     []string       `json:"left,omitempty"` // resources that a destroy left, as "name (type)"
 	Critical *CriticalPath  `json:"criticalPath,omitempty"`

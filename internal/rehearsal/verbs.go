@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
@@ -15,12 +16,18 @@ import (
 // Preview shows what Up would change.
 func Preview(ctx context.Context, o Options) (Result, error) {
 	return run(ctx, o, "preview", func(s *session) (Result, error) {
-		preview, err := s.stack.Preview(ctx, optpreview.ProgressStreams(s.progress), optpreview.ErrorProgressStreams(s.Err), optpreview.Color(s.color()))
+		told := make(chan events.EngineEvent)
+		taken := follow(told)
+		preview, err := s.stack.Preview(ctx, optpreview.ProgressStreams(s.progress), optpreview.ErrorProgressStreams(s.Err),
+			optpreview.Color(s.color()), optpreview.EventStreams(told))
+		if err != nil {
+			return Result{}, failed("preview", err)
+		}
 		changes := map[string]int{}
 		for kind, count := range preview.ChangeSummary {
 			changes[string(kind)] = count
 		}
-		return Result{Changes: changes}, failed("preview", err)
+		return Result{Changes: changes, Steps: <-taken}, nil
 	})
 }
 
