@@ -51,8 +51,8 @@ func documented(t *testing.T) []command {
 var (
 	fenceRule  = regexp.MustCompile("^\\s*```\\s*(\\w*)")
 	codeRule   = regexp.MustCompile("^(?:    |\t)")
-	inlineRule = regexp.MustCompile("`(?:go run|make|pulumi|az|amora)(?:\\s[^`]*)?`")
-	dataRule   = regexp.MustCompile(`^(?:[\w:.-]+:(?: |\n|$)|[{\[])`) // YAML and JSON
+	inlineRule = regexp.MustCompile("`(?:(?:go run|make|pulumi|az|amora)\\s[^`]*|make)`") // a name alone is no command, but of make
+	dataRule   = regexp.MustCompile(`^(?:[\w:.-]+:(?: |\n|$)|[{\[])`)                     // YAML and JSON
 	shellNames = []string{"", "sh", "bash", "shell", "console"}
 )
 

@@ -23,12 +23,13 @@ var entries = []entry{
 	{`amora smoke`, tested, "TestABrokerThatIsAsItShouldBePassesEveryCheck"},
 	{`go run ./internal/configdoc`, tested, "TestTheConfigReferenceAndTheSchemaAreWhatTheCommandWrites"},
 	{`go run ./internal/dashboard`, tested, "TestThePictureOfTheDashboardIsWhatTheCommandDraws"},
+	{`go run ./internal/picture`, tested, "TestThePicturesOfTheArchitectureAreWhatTheCommandDraws"},
 	{`identity/b2c/upload.sh`, tested, "TestAnUploadMakesTheKeysAndPutsTheBaseFirst"},
 	{`make rehearse`, tested, "TestAStackComesUpOnceAndStaysAsItIs"},
 	{`make (test|test-sequences)`, maker, "it runs the tests"},
 	{`make bench`, maker, "it measures for minutes"},
 	{`az`, azure, "an account"},
-	{`pulumi (config|login|stack|state)`, azure, "the state of a stack"},
+	{`pulumi (cancel|config|import|login|stack|state)`, azure, "the state of a stack"},
 	{`pulumi (up|preview|refresh|destroy)`, azure, "a subscription"},
 	{`(mosquitto_pub|mosquitto_sub|openssl|dig)`, azure, "an endpoint, or its name"},
 	{`curl`, azure, "a directory that gives tokens"},
@@ -36,4 +37,4 @@ var entries = []entry{
 }
 
 // substitutes are what a command that is run here has instead of what its reader is to put in.
-var substitutes = map[string]string{"$STACK": "dev", "NAME": "dev", "FILE": "Pulumi.prod.yaml"}
+var substitutes = map[string]string{"$STACK": "prod", "NAME": "prod", "FILE": "Pulumi.dev.yaml"}
