@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,14 +18,20 @@ type command struct {
 	inline bool // in a sentence, where it may be a part of a command
 }
 
-// pages are README.md and the pages in docs/.
+// pages are README.md and the pages in docs/ and its folders.
 func pages(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	files := []string{filepath.Join(root, "README.md")}
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".md") {
+			files = append(files, path)
+		}
+		return err
+	})
 	if err != nil || len(files) < 5 {
 		t.Fatalf("%d pages, %v", len(files), err)
 	}
-	return append(files, filepath.Join(root, "README.md"))
+	return files
 }
 
 // documented lists every command of the pages.
