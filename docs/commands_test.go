@@ -197,7 +197,7 @@ func TestMakeHasEachTargetOfThePages(t *testing.T) {
 		}
 		seen[c.text] = true
 		dry := exec.Command("make", append([]string{"--dry-run"}, args[1:]...)...)
-		dry.Dir = root
+		dry.Dir, dry.Env = root, append(os.Environ(), "MAKEFLAGS=") // not those of a make that runs this test
 		if out, err := dry.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", c, err, out)
 		}

@@ -3,11 +3,11 @@ package docs
 // How a command of the pages is held to be true. Whatever the kind, flags of amora, targets of make, keys of the config, and outputs of a stack
 // must exist.
 const (
-	runs    = "run here"           // with the substitutes below; it must end with 0
-	tested  = "tested elsewhere"   // by says by which test
-	azure   = "needs Azure"        // by says what for
-	machine = "a tool of everyone" // of the reader's machine, and not this repository's matter
-	maker   = "a target of make"   // by says why it is not run by a test of its own
+	runs    = "run here"         // with the substitutes below; it must end with 0
+	tested  = "tested elsewhere" // by says by which test
+	azure   = "needs Azure"      // by says what for
+	machine = "part of a shell"  // or a tool that has nothing to do with this repository
+	maker   = "a target of make" // by says why it is not run by a test of its own
 )
 
 // entry is a kind of command. The first one whose pattern fits the whole beginning of a command is the command's.

@@ -193,7 +193,8 @@ func TestAScriptIsTakenApartIntoItsCommands(t *testing.T) {
 	if last := split(script, 1)[len(want)-1]; last.line != 12 {
 		t.Errorf("the last command is on line %d", last.line)
 	}
-	if got := words(`pulumi config set --path 'allowReplace[0]' "two words" ''`); !slices.Equal(got, []string{"pulumi", "config", "set", "--path", "allowReplace[0]", "two words", ""}) {
+	want = []string{"pulumi", "--path", "allowReplace[0]", "two words", ""}
+	if got := words(`pulumi --path 'allowReplace[0]' "two words" ''`); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
 }
