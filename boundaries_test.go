@@ -77,6 +77,7 @@ func TestNoPackageImportsWhatStandsAboveIt(t *testing.T) {
 		"components":         {"/stacks", "/internal/rehearsal", "/internal/pulumitest"},
 		"internal/rehearsal": {"/components", "/stacks"},
 		"stacks":             {"/internal/azurenative", "/internal/rehearsal", "/internal/pulumitest"},
+		"cmd":                {"/internal/pulumitest", "/internal/picture"},
 	} {
 		for file, names := range importsBelow(t, folder) {
 			for _, name := range names {

@@ -21,93 +21,152 @@ const (
 )
 
 // Config is the stack config in the namespace amora-sync, with every default filled in.
+//
+// The comments of its fields, and of those of the structs below, are the descriptions in docs/config.md (go run ./internal/configdoc); those of
+// Config are those in Pulumi.yaml too. One that begins with "Secret." is of a secret. A last sentence "Default: …" is for a default that follows
+// from something else; others come from [defaults].
 type Config struct {
-	Broker       string            `config:"broker"`
-	Name         string            `config:"name"`     // prefix of resource names
-	Location     string            `config:"location"` // Azure region
-	Protect      bool              `config:"protect"`  // stateful resources can't be deleted; the vault can't be purged
-	Domain       string            `config:"domain"`   // host name of mqtts:// clients
-	DNS          DNS               `config:"dns"`
-	Capacity     Capacity          `config:"capacity"`
-	Availability Availability      `config:"availability"`
-	Network      Network           `config:"network"`
-	Database     Database          `config:"database"`
-	Redis        Redis             `config:"redis"`
-	TLS          TLS               `config:"tls"`
-	Security     Security          `config:"security"`
-	Monitoring   Monitoring        `config:"monitoring"`
-	EMQX         EMQX              `config:"emqx"`
-	HiveMQ       HiveMQ            `config:"hivemq"`
-	VerneMQ      VerneMQ           `config:"vernemq"`
-	AllowReplace []string          `config:"allowReplace"` // stateful resources whose loss is agreed to
-	Tags         map[string]string `config:"tags"`
+	// The broker: emqx-container-apps, hivemq-aks or vernemq-vms.
+	Broker string `config:"broker"`
+	// Prefix of resource names, and the resource group: 3 to 16 lower-case letters, digits and single hyphens, starting with a letter.
+	// Default: amora-STACK.
+	Name string `config:"name"`
+	// Azure region in its short form, such as westeurope.
+	Location string `config:"location"`
+	// Keep what is stateful from being deleted, and turn on the vault's purge protection, which can't be turned off again.
+	Protect bool `config:"protect"`
+	// Host name of mqtts:// clients, at most 61 characters. wss:// clients use ws.DOMAIN.
+	Domain string `config:"domain"`
+	// Where the names of clients are kept.
+	DNS DNS `config:"dns"`
+	// What clients will ask of the broker, to be held by one region after the loss of a zone, and the number of its nodes. A config that can't hold
+	// it is refused; amora plan shows the headroom, see docs/capacity-and-cost.md.
+	Capacity Capacity `config:"capacity"`
+	// What the stack survives, and what it is held to; see docs/recovery.md.
+	Availability Availability `config:"availability"`
+	// The address space of the stack.
+	Network Network `config:"network"`
+	// The PostgreSQL server, which holds users and topic rules.
+	Database Database `config:"database"`
+	// The cache that EMQX reads topic rules from.
+	Redis Redis `config:"redis"`
+	// Where the certificate comes from.
+	TLS TLS `config:"tls"`
+	// Who may connect, and from where.
+	Security Security `config:"security"`
+	// What is kept of what the stack tells about itself, and who is told.
+	Monitoring Monitoring `config:"monitoring"`
+	// What only EMQX knows.
+	EMQX EMQX `config:"emqx"`
+	// What only HiveMQ knows.
+	HiveMQ HiveMQ `config:"hivemq"`
+	// What only VerneMQ knows.
+	VerneMQ VerneMQ `config:"vernemq"`
+	// Stateful resources whose loss is agreed to: database, disks, network, resourceGroup, secondary (the second region), tenant, vault, workspace,
+	// zone.
+	AllowReplace []string `config:"allowReplace"`
+	// Tags for every resource that takes them.
+	Tags map[string]string `config:"tags"`
 }
 
 // DNS says where the names of clients are kept.
 type DNS struct {
-	Zone          string `config:"zone"`          // default: the domain itself
-	ResourceGroup string `config:"resourceGroup"` // of a zone that exists already; empty makes one
+	// The DNS zone that holds the domain. Default: the domain itself.
+	Zone string `config:"zone"`
+	// The resource group of a zone that exists already. Without it the stack makes the zone.
+	ResourceGroup string `config:"resourceGroup"`
 }
 
 // Capacity is what clients will ask of the broker, and the number of its nodes.
 type Capacity struct {
-	Connections              int     `config:"connections"`              // at the same time; 0: not known
-	MessagesPerSecond        int     `config:"messagesPerSecond"`        // into and out of the broker together; 0: not known
-	PayloadBytes             int     `config:"payloadBytes"`             // of a message
-	QoS                      int     `config:"qos"`                      // of most messages
-	PersistedMessagesMillion float64 `config:"persistedMessagesMillion"` // that are kept for clients that are away; 0: not known
+	// Clients that are connected at the same time; 0: not known.
+	Connections int `config:"connections"`
+	// Messages a second, into and out of the broker together; 0: not known.
+	MessagesPerSecond int `config:"messagesPerSecond"`
+	// Bytes of a message, up to 268435455.
+	PayloadBytes int `config:"payloadBytes"`
+	// Quality of service of most messages: 0, 1 or 2.
+	QoS int `config:"qos"`
+	// Millions of messages that are kept for clients that are away; 0: not known.
+	PersistedMessagesMillion float64 `config:"persistedMessagesMillion"`
 
-	MinNodes int `config:"minNodes"` // always running; 0: as many as the load needs
-	MaxNodes int `config:"maxNodes"` // 0: follows from the broker and minNodes. EMQX: what runs in emqx.peak. HiveMQ: what the node pools may grow to. VerneMQ: without meaning
+	// Broker nodes that always run, 2 to 10. Default: as many as the load needs, and 2 at least (HiveMQ, VerneMQ: 3).
+	MinNodes int `config:"minNodes"`
+	// The most broker nodes there may be, capacity.minNodes to 10. EMQX runs them in emqx.peak; with HiveMQ it is what the node pools may grow to;
+	// VerneMQ has no use for it. Default: 10 (HiveMQ, VerneMQ: 5), and no fewer than capacity.minNodes.
+	MaxNodes int `config:"maxNodes"`
 }
 
 // Availability is what the stack survives.
 type Availability struct {
-	Zones               []int `config:"zones"`               // one zone, or all three
-	DatabaseHA          bool  `config:"databaseHA"`          // hot standby in another zone; doubles the database's price
-	BackupRetentionDays int   `config:"backupRetentionDays"` // of database and disks; 7 to 35
+	// One zone, such as [1], or all three, [1,2,3]. In a region that has none, one, which then means none.
+	Zones []int `config:"zones"`
+	// A hot standby of the database in another zone, at twice its price. Needs three zones and a database.sku that is not burstable.
+	DatabaseHA bool `config:"databaseHA"`
+	// Days that backups of the database and of the brokers' disks are kept, and what is deleted from the storage account: 7 to 35.
+	BackupRetentionDays int `config:"backupRetentionDays"`
 
-	SecondaryLocation  string `config:"secondaryLocation"`  // a second region that the same broker stands by in; "": none
-	Active             string `config:"active"`             // the region that serves clients while both can: primary or secondary
-	GeoRedundantBackup bool   `config:"geoRedundantBackup"` // database backups are copied to the paired region; at creation only
-	DiskBackup         bool   `config:"diskBackup"`         // a daily backup of the brokers' disks
-	RTOMinutes         int    `config:"rtoMinutes"`         // how long clients may be without a broker after the loss of anything up to a region …
-	RPOMinutes         int    `config:"rpoMinutes"`         // … and how old users and rules may be then; 0: no target
+	// A second region in which the same broker stands by. Needs a database.sku that is not burstable.
+	SecondaryLocation string `config:"secondaryLocation"`
+	// The region that clients are led to while both can serve: primary or secondary.
+	Active string `config:"active"`
+	// Copies of the database's backups in the paired region, at creation only.
+	GeoRedundantBackup bool `config:"geoRedundantBackup"`
+	// Daily backups of the brokers' disks, for HiveMQ and VerneMQ.
+	DiskBackup bool `config:"diskBackup"`
+	// Minutes that clients may be without a broker when any one thing is lost. A config that can't hold it is refused; 0: no target.
+	RTOMinutes int `config:"rtoMinutes"`
+	// Minutes of changes to users and rules that may be lost then. A config that can't hold it is refused; 0: no target.
+	RPOMinutes int `config:"rpoMinutes"`
 }
 
 // Network is the address space of the stack.
 type Network struct {
-	AddressSpace          string `config:"addressSpace"`          // private IPv4 CIDR block, /16 to /23 …
-	SecondaryAddressSpace string `config:"secondaryAddressSpace"` // … and the one of the second region
+	// A private IPv4 block from /16 to /23.
+	AddressSpace string `config:"addressSpace"`
+	// That of the second region, a block as above that does not overlap it.
+	SecondaryAddressSpace string `config:"secondaryAddressSpace"`
 }
 
 // Database is the size of the PostgreSQL server.
 type Database struct {
-	SKU       string `config:"sku"`
-	StorageGB int    `config:"storageGb"` // GiB
-	Version   string `config:"version"`   // PostgreSQL major version
+	// A size of PostgreSQL flexible servers, such as Standard_B1ms.
+	SKU string `config:"sku"`
+	// GiB of storage: 32, 64, 128, 256 … 16384. Azure only ever grows it.
+	StorageGB int `config:"storageGb"`
+	// PostgreSQL's major version: 14, 15 or 16.
+	Version string `config:"version"`
 
+	// The backup that the database begins with, as long as that server lives; without it the database begins empty. See docs/recovery.md.
 	Restore DatabaseRestore `config:"restore"`
 }
 
 // DatabaseRestore is what the server was restored from, and stays in the config as long as that server. Empty: it began empty.
 type DatabaseRestore struct {
-	Server string `config:"server"` // whose backup it is: its name in the stack's resource group, or its ARM id
-	Time   string `config:"time"`   // of the backup, RFC 3339 in UTC, such as 2026-11-25T10:00:00Z
-	Geo    bool   `config:"geo"`    // the server was in another region, with geo-redundant backups
+	// The server whose backup it is: its name in the stack's resource group, or its ARM id.
+	Server string `config:"server"`
+	// The time of the backup in UTC, in the form 2026-11-25T10:00:00Z.
+	Time string `config:"time"`
+	// The copy in the paired region is used: the server was in another region, with availability.geoRedundantBackup.
+	Geo bool `config:"geo"`
 }
 
 // Redis is the service and size of the topic-rule cache.
 type Redis struct {
-	Service string `config:"service"` // managed or classic
-	SKU     string `config:"sku"`
+	// managed (Azure Managed Redis) or classic (Azure Cache for Redis, closed to tenants that had none before 2026-04-01).
+	Service string `config:"service"`
+	// managed: Balanced_B0, B1, B3, B5, B10, B20, B50 or B100. classic: C0 to C6. Default: Balanced_B1; C1 where redis.service is classic.
+	SKU string `config:"sku"`
 }
 
 // TLS is where the certificate comes from.
 type TLS struct {
-	Mode        string `config:"mode"`
-	Certificate string `config:"certificate"` // Key Vault certificate id: https://VAULT.vault.azure.net/certificates/NAME
-	VaultID     string `config:"vaultId"`     // ARM id of that vault
+	// self-signed (made in the stack's vault; clients must trust it by hand) or key-vault (the team's own, in a vault of theirs).
+	Mode string `config:"mode"`
+	// For key-vault: the certificate's id without version, https://VAULT.vault.azure.net/certificates/NAME.
+	Certificate string `config:"certificate"`
+	// For key-vault: the ARM id of that vault.
+	VaultID string `config:"vaultId"`
 }
 
 // What keeps floods of traffic away from the stack's public addresses, beyond what Azure does for everybody.
@@ -129,70 +188,108 @@ const DeployFromNetwork = "network"
 
 // Security is who may connect, and from where.
 type Security struct {
-	JWT         JWT      `config:"jwt"`
-	Identity    Identity `config:"identity"`
-	DDoS        string   `config:"ddos"`
-	PrivateLink []string `config:"privateLink"` // services that have a private endpoint, and no public address
-	Rotation    Rotation `config:"rotation"`
-	DeployFrom  []string `config:"deployFrom"` // public IPv4 addresses or blocks that pulumi up runs from, or DeployFromNetwork
+	// The issuer of tokens that clients may send as password; without it, passwords only. HiveMQ takes tokens instead of passwords, and needs a
+	// licence for it. VerneMQ takes none.
+	JWT JWT `config:"jwt"`
+	// The directory whose tokens clients may send as password, instead of security.jwt; see docs/identity.md.
+	Identity Identity `config:"identity"`
+	// Protection from floods: none, ip (the address that clients use; not for EMQX) or network (everything in the network).
+	DDoS string `config:"ddos"`
+	// Services that have a private endpoint and no public address, of redis, storage and vault. The vault needs tls.mode key-vault; the storage
+	// account of HiveMQ and VerneMQ needs security.deployFrom. Default: redis; storage where deployFrom is set; vault where tls.mode is key-vault.
+	PrivateLink []string `config:"privateLink"`
+	// Marks such as 2026-11, of at most 32 letters, digits, points, hyphens and underscores: another mark makes new secrets; see docs/rotate.md.
+	Rotation Rotation `config:"rotation"`
+	// Public IPv4 addresses or blocks (/8 to /30, 400 at most) that pulumi up runs from, which may write to a private storage account; or [network]
+	// where it runs inside.
+	DeployFrom []string `config:"deployFrom"`
 }
 
 // Rotation is a mark for each secret that the program makes. Another mark, such as the date, makes another secret.
 type Rotation struct {
-	Database string `config:"database"` // the passwords of administrator and brokers
-	Cookie   string `config:"cookie"`   // what lets nodes into the cluster
+	// Mark of the passwords of administrator and brokers.
+	Database string `config:"database"`
+	// Mark of what lets nodes into the cluster.
+	Cookie string `config:"cookie"`
 }
 
 // Monitoring is what is kept of what the stack tells about itself, and who is told.
 type Monitoring struct {
-	Enabled       bool     `config:"enabled"`
-	RetentionDays int      `config:"retentionDays"` // 30 to 730
-	DailyQuotaGB  float64  `config:"dailyQuotaGb"`  // GB that a workspace takes in a day
-	AlertEmails   []string `config:"alertEmails"`
+	// Metrics, logs, alerts and the workbook.
+	Enabled bool `config:"enabled"`
+	// Days that metrics and logs are kept, 30 to 730.
+	RetentionDays int `config:"retentionDays"`
+	// GB that the workspace takes in a day, and again what the clients' takes; 0.1 or more.
+	DailyQuotaGB float64 `config:"dailyQuotaGb"`
+	// E-mail addresses that alerts go to, 1000 at most.
+	AlertEmails []string `config:"alertEmails"`
 }
 
 // JWT is the issuer of tokens that clients may send as password. Empty: passwords only.
 type JWT struct {
-	JWKSURL  string `config:"jwksUrl"`
-	Issuer   string `config:"issuer"`
+	// https URL of the issuer's keys.
+	JWKSURL string `config:"jwksUrl"`
+	// What a token names as its issuer (iss); must be set with jwksUrl.
+	Issuer string `config:"issuer"`
+	// What a token names as its audience (aud); must be set with jwksUrl.
 	Audience string `config:"audience"`
 
-	UsernameClaim string `config:"usernameClaim"` // what must equal the MQTT username; default sub
+	// The claim that must equal the MQTT username. HiveMQ compares sub only. Default: sub.
+	UsernameClaim string `config:"usernameClaim"`
 }
 
 // EMQX is what only this broker knows.
 type EMQX struct {
-	Image   string `config:"image"`
-	Licence string `config:"licence"` // secret; emqx-enterprise clusters need one
-	Profile string `config:"profile"` // Consumption or Dedicated
-	VCPU    int    `config:"vcpu"`    // of one node, with 2 GiB each
-	Peak    Peak   `config:"peak"`
+	// Registry, image, and tag or digest.
+	Image string `config:"image"`
+	// Secret. For emqx-enterprise images, which need one.
+	Licence string `config:"licence"`
+	// Consumption, or Dedicated: nodes on D4 hosts of their own.
+	Profile string `config:"profile"`
+	// vCPUs of a node, 1 to 3, with 2 GiB of memory each.
+	VCPU int `config:"vcpu"`
+	// The window in which capacity.maxNodes nodes run; without it, never.
+	Peak Peak `config:"peak"`
 }
 
 // HiveMQ is what only this broker knows.
 type HiveMQ struct {
-	Trial           bool   `config:"trial"`           // production without a licence is meant
-	Licence         string `config:"licence"`         // secret; licence file in base64
-	SecurityLicence string `config:"securityLicence"` // secret; licence file of the enterprise security extension in base64
-	VMSize          string `config:"vmSize"`          // of a broker's node
+	// A protected stack is meant to run without a licence.
+	Trial bool `config:"trial"`
+	// Secret. The licence file in base64. Without it, a trial of 25 connections.
+	Licence string `config:"licence"`
+	// Secret. The licence file of the enterprise security extension in base64, where it is a file of its own. Needs hivemq.licence too.
+	SecurityLicence string `config:"securityLicence"`
+	// Size of a broker's node: a D, E or F size that takes Premium SSD, with 4 to 96 vCPUs.
+	VMSize string `config:"vmSize"`
 }
 
 // VerneMQ is what only this broker knows.
 type VerneMQ struct {
-	SSHKey        string `config:"sshKey"`        // public key of the machines' administrator, in OpenSSH's form
-	VMSize        string `config:"vmSize"`        // of a node
-	Bastion       bool   `config:"bastion"`       // a way in by SSH, for people
-	ClientCA      string `config:"clientCa"`      // PEM of those whose certificates clients must have, besides a password
-	AcceptEULA    bool   `config:"acceptEula"`    // of the vendor's package, which takes a paid subscription
-	PackageURL    string `config:"packageUrl"`    // the vendor's Debian package, instead of a build of the source
-	PackageSHA256 string `config:"packageSha256"` // in hexadecimal
+	// Public key of the machines' administrator in OpenSSH's form, ssh-ed25519 or ssh-rsa.
+	SSHKey string `config:"sshKey"`
+	// Size of a node: a D, E or F size that takes Premium SSD, with 2 to 96 vCPUs.
+	VMSize string `config:"vmSize"`
+	// Azure Bastion, through which people come in by SSH.
+	Bastion bool `config:"bastion"`
+	// PEM of the CAs whose certificates clients must have, besides a password.
+	ClientCA string `config:"clientCa"`
+	// The EULA of the vendor's package is accepted, which takes a paid subscription. For vernemq.packageUrl only, which needs it.
+	AcceptEULA bool `config:"acceptEula"`
+	// https URL of the vendor's Debian package for Ubuntu 24.04, instead of a build of the source.
+	PackageURL string `config:"packageUrl"`
+	// That package's SHA-256: 64 lower-case hexadecimal digits.
+	PackageSHA256 string `config:"packageSha256"`
 }
 
 // Peak is the window in which capacity.maxNodes nodes run. Empty: never.
 type Peak struct {
+	// IANA time zone, such as Europe/Berlin.
 	Timezone string `config:"timezone"`
-	Start    string `config:"start"`
-	End      string `config:"end"`
+	// When it begins: a cron expression of five fields, such as "0 6 * * 1-5".
+	Start string `config:"start"`
+	// When it ends, as above.
+	End string `config:"end"`
 }
 
 // defaults is a config as it is before anything is set: the sizes of a small production stack.

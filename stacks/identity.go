@@ -19,15 +19,24 @@ const (
 
 // Identity is the directory whose tokens clients may send as password.
 type Identity struct {
-	Provider      string `config:"provider"`      // none, b2c or external-id
-	Tenant        string `config:"tenant"`        // its name: "contoso" of contoso.onmicrosoft.com
-	TenantID      string `config:"tenantId"`      // its id, a GUID
-	ClientID      string `config:"clientId"`      // the application that tokens are for: their audience
-	Policy        string `config:"policy"`        // b2c: the user flow or custom policy that gives tokens
-	UsernameClaim string `config:"usernameClaim"` // what must equal the MQTT username; default sub
-	Create        bool   `config:"create"`        // b2c: make the tenant
-	CountryCode   string `config:"countryCode"`   // b2c, of a tenant to make
-	DataLocation  string `config:"dataLocation"`  // b2c, where a tenant to make keeps its data: no Azure region
+	// none, b2c or external-id. Default: none.
+	Provider string `config:"provider"`
+	// The tenant's name: contoso of contoso.onmicrosoft.com, at most 27 lower-case letters and digits.
+	Tenant string `config:"tenant"`
+	// The tenant's id, a GUID in lower case.
+	TenantID string `config:"tenantId"`
+	// The application that tokens are for, their audience: a GUID in lower case.
+	ClientID string `config:"clientId"`
+	// b2c: the user flow (B2C_1_…) or custom policy (B2C_1A_…) that gives tokens.
+	Policy string `config:"policy"`
+	// The claim that must equal the MQTT username: sub, or preferred_username of b2c, or oid of external-id. HiveMQ compares sub only. Default: sub.
+	UsernameClaim string `config:"usernameClaim"`
+	// b2c: make the tenant. tenantId, clientId and policy may be left out until it is made.
+	Create bool `config:"create"`
+	// b2c, of a tenant to make: two capital letters, such as DE.
+	CountryCode string `config:"countryCode"`
+	// b2c, where a tenant to make keeps its data: United States, Europe, Asia Pacific or Australia.
+	DataLocation string `config:"dataLocation"`
 }
 
 var (

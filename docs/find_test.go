@@ -1,0 +1,109 @@
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// command is one command of a page, without what is around it: a pipe's other commands, a comment, the assignment of its output.
+type command struct {
+	text   string
+	file   string // from the repository's root
+	line   int
+	inline bool // in a sentence, where it may be a part of a command
+}
+
+// pages are README.md and the pages in docs/ and its folders.
+func pages(t *testing.T) []string {
+	t.Helper()
+	files := []string{filepath.Join(root, "README.md")}
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".md") {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d pages, %v", len(files), err)
+	}
+	return files
+}
+
+// documented lists every command of the pages.
+func documented(t *testing.T) []command {
+	t.Helper()
+	var all []command
+	for _, file := range pages(t) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err := filepath.Rel(root, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range commandsIn(string(text)) {
+			c.file = filepath.ToSlash(name)
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+var (
+	fenceRule  = regexp.MustCompile("^\\s*```\\s*(\\w*)")
+	codeRule   = regexp.MustCompile("^(?:    |\t)")
+	inlineRule = regexp.MustCompile("`(?:(?:go run|make|pulumi|az|amora)\\s[^`]*|make)`") // a name alone is no command, but of make
+	dataRule   = regexp.MustCompile(`^(?:[\w:.-]+:(?: |\n|$)|[{\[])`)                     // YAML and JSON
+	shellNames = []string{"", "sh", "bash", "shell", "console"}
+)
+
+// commandsIn finds the commands in the indented and fenced blocks of a page, and in its sentences.
+func commandsIn(page string) []command {
+	var found []command
+	lines := strings.Split(page, "\n")
+	sentences := make([]string, len(lines)) // what is in no block
+	for i := 0; i < len(lines); i++ {
+		start := i
+		fence := fenceRule.FindStringSubmatch(lines[i])
+		switch {
+		case fence != nil:
+			for i++; i < len(lines) && !fenceRule.MatchString(lines[i]); {
+				i++
+			}
+			if slices.Contains(shellNames, fence[1]) {
+				found = append(found, inBlock(lines[start+1:min(i, len(lines))], start+2)...)
+			}
+		case codeRule.MatchString(lines[i]) && (i == 0 || strings.TrimSpace(lines[i-1]) == ""):
+			for i+1 < len(lines) && (codeRule.MatchString(lines[i+1]) || strings.TrimSpace(lines[i+1]) == "") {
+				i++
+			}
+			found = append(found, inBlock(lines[start:i+1], start+1)...)
+		default:
+			sentences[i] = lines[i]
+		}
+	}
+	text := strings.Join(sentences, "\n")
+	for _, at := range inlineRule.FindAllStringIndex(text, -1) {
+		code := strings.Join(strings.Fields(strings.Trim(text[at[0]:at[1]], "`")), " ")
+		for _, c := range split(code, 1+strings.Count(text[:at[0]], "\n")) {
+			c.inline = true
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// inBlock finds the commands of a block, none in a drawing or in data.
+func inBlock(lines []string, first int) []command {
+	block := strings.Join(lines, "\n")
+	if strings.ContainsAny(block, "│►◄└┘─▲▼") || dataRule.MatchString(strings.TrimSpace(block)) {
+		return nil
+	}
+	return split(block, first)
+}
