@@ -5,7 +5,7 @@ package docs
 const (
 	runs    = "run here"         // with the substitutes below; it must end with 0
 	tested  = "tested elsewhere" // by says by which test
-	azure   = "needs Azure"      // by says what for
+	azure   = "needs Azure"      // or another service; by says what for
 	machine = "part of a shell"  // or a tool that has nothing to do with this repository
 	maker   = "a target of make" // by says why it is not run by a test of its own
 )
@@ -20,18 +20,23 @@ var entries = []entry{
 	{`amora rehearse lose`, tested, "TestALossChangesNothing"},
 	{`amora rehearse`, tested, "TestAStackComesUpOnceAndStaysAsItIs"},
 	{`amora user`, tested, "TestAChangeRunsTheAdminJobWithItsVariablesAndThenTheRulesJob"},
+	{`amora arm .*--out`, tested, "TestADeploymentOfTheTemplateAsksAzureForWhatTheProgramAsksFor"},
+	{`amora arm`, tested, "TestTheTemplateOfTheRepositoryIsWhatTheProgramExports"},
+	{`amora review`, tested, "TestAReviewShowsWhatAConfigChanges"},
 	{`amora smoke`, tested, "TestABrokerThatIsAsItShouldBePassesEveryCheck"},
 	{`go run ./internal/configdoc`, tested, "TestTheConfigReferenceAndTheSchemaAreWhatTheCommandWrites"},
 	{`go run ./internal/dashboard`, tested, "TestThePictureOfTheDashboardIsWhatTheCommandDraws"},
 	{`go run ./internal/picture`, tested, "TestThePicturesOfTheArchitectureAreWhatTheCommandDraws"},
 	{`identity/b2c/upload.sh`, tested, "TestAnUploadMakesTheKeysAndPutsTheBaseFirst"},
 	{`make rehearse`, tested, "TestAStackComesUpOnceAndStaysAsItIs"},
+	{`make review`, maker, "it builds two versions; the same script runs for each pull request"},
 	{`make (test|test-sequences)`, maker, "it runs the tests"},
 	{`make bench`, maker, "it measures for minutes"},
 	{`az`, azure, "an account"},
 	{`pulumi (cancel|config|import|login|stack|state)`, azure, "the state of a stack"},
 	{`pulumi (up|preview|refresh|destroy)`, azure, "a subscription"},
 	{`(mosquitto_pub|mosquitto_sub|openssl|dig)`, azure, "an endpoint, or its name"},
+	{`git (tag|push)`, azure, "this repository's remote"},
 	{`curl`, azure, "a directory that gives tokens"},
 	{`(base64|cat|cut|date|do|done|export|for|grep|jq|read)`, machine, ""},
 }
