@@ -21,7 +21,7 @@ func baseCheckout(t *testing.T, edit func(config string) string) string {
 		t.Fatal(err)
 	}
 	base := t.TempDir()
-	for _, name := range []string{"go.mod", "Pulumi.yaml", "Pulumi.dev.yaml", "tools/pulumi/go.mod"} {
+	for _, name := range []string{"go.mod", "Pulumi.yaml", "Pulumi.dev.yaml", "tools/pulumi/go.mod", "tools/pulumi/go.sum"} {
 		data, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)

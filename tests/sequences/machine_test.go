@@ -123,6 +123,9 @@ func (m *machine) EditThatLoses(t *rapid.T) {
 	if edit["availability.secondaryLocation"] != nil && !m.hasSecondary() {
 		t.Skip("no region to lose")
 	}
+	if !m.wanted.with(edit).valid() { // such as one zone, with a standby of the database in another
+		t.Skip("no such config")
+	}
 	m.refuses(t, m.wanted.with(edit), "amora-sync:allowReplace")
 }
 
