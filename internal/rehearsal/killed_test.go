@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +70,25 @@ func TestARunThatWasKilledIsTakenUpAgain(t *testing.T) {
 				t.Errorf("operations are pending: %v", pending)
 			}
 		})
+	}
+}
+
+// The engine writes a state under another name and moves it into its place; a file of attributes beside it would be written where it
+// is read, and be empty after a kill at the wrong moment.
+func TestNothingLiesBesideTheStateThatAKillCouldCutOff(t *testing.T) {
+	s := deployedStage(t, "dev")
+	kept := 0
+	err := fs.WalkDir(os.DirFS(filepath.Join(s.State, s.Stack, "backend")), ".", func(path string, entry fs.DirEntry, err error) error {
+		switch filepath.Ext(path) {
+		case ".attrs":
+			t.Errorf("%s lies beside a file", path)
+		case ".json":
+			kept++
+		}
+		return err
+	})
+	if err != nil || kept == 0 {
+		t.Errorf("%d files are kept: %v", kept, err)
 	}
 }
 

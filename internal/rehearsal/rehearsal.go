@@ -133,7 +133,8 @@ func (s *session) attach(program pulumi.RunFunc) error {
 	var err error
 	s.stack, err = auto.UpsertStackInlineSource(s.ctx, s.Stack, "amora-sync", program,
 		auto.Pulumi(s.command), auto.WorkDir(s.folder("project")), auto.PulumiHome(s.folder("home")), auto.EnvVars(map[string]string{
-			"PULUMI_BACKEND_URL":                            "file://" + filepath.ToSlash(s.folder("backend")),
+			// Without what would lie beside each file and is not written in one step: the state has to survive a kill at any moment.
+			"PULUMI_BACKEND_URL":                            "file://" + filepath.ToSlash(s.folder("backend")) + "?metadata=skip",
 			"PULUMI_CONFIG_PASSPHRASE":                      passphrase,
 			"PULUMI_SKIP_UPDATE_CHECK":                      "true",
 			"PULUMI_DEBUG_PROVIDERS":                        s.server.Providers(),
@@ -177,6 +178,9 @@ func unlock(backend string) error {
 	}
 	for _, file := range locks {
 		data, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // its engine has just ended
+		}
 		if err != nil {
 			return err
 		}
@@ -187,7 +191,7 @@ func unlock(backend string) error {
 		if running(lock.Pid) {
 			return fmt.Errorf("another run, process %d, is under way on this stack", lock.Pid)
 		}
-		if err := os.Remove(file); err != nil {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
