@@ -125,41 +125,66 @@ func TestTheTestsThatTheListNamesExist(t *testing.T) {
 	}
 }
 
-var flagRule = regexp.MustCompile(`(?:^|[\s\[])(--[a-z][a-z-]*)`)
+var flagRule = regexp.MustCompile(`(?:^|[\s\[])(--[a-z][a-z-]*|-[a-z])(?:[\s=\]]|$)`)
 
 func TestAmoraHasEachCommandAndFlagOfThePages(t *testing.T) {
+	holdToHelp(t, "amora", amora)
+	if _, err := helpOf("amora", amora, []string{"rehearse", "repair"}); err == nil {
+		t.Error("amora rehearse repair exists")
+	}
+}
+
+func TestPulumiHasEachCommandAndFlagOfThePages(t *testing.T) {
+	program, err := exec.LookPath(filepath.Join(root, ".rehearsal", "engine", "bin", "pulumi"))
+	if err != nil {
+		if program, err = exec.LookPath("pulumi"); err != nil {
+			t.Skip("there is no pulumi; make rehearse builds one")
+		}
+	}
+	holdToHelp(t, "pulumi", program)
+	if _, err := helpOf("pulumi", program, []string{"stack", "repair"}); err == nil {
+		t.Error("pulumi stack repair exists")
+	}
+}
+
+// holdToHelp looks for each command of the pages, and for its flags, in what the program says of itself.
+func holdToHelp(t *testing.T, name, program string) {
+	t.Helper()
+	looked := 0
 	for _, c := range documented(t) {
-		if !strings.HasPrefix(c.short()+" ", "amora ") {
+		if !strings.HasPrefix(c.short()+" ", name+" ") {
 			continue
 		}
-		help, err := helpOf(words(c.short())[1:])
+		looked++
+		help, err := helpOf(name, program, words(c.short())[1:])
 		if err != nil {
 			t.Errorf("%s: %v", c, err)
 		}
 		for _, flag := range flagRule.FindAllStringSubmatch(c.short(), -1) {
-			if !regexp.MustCompile(regexp.QuoteMeta(flag[1]) + `[ ,\n]`).MatchString(help) {
+			if !regexp.MustCompile(`[ \n]` + flag[1] + `[ ,\n]`).MatchString(help) {
 				t.Errorf("%s: its help has no flag %s", c, flag[1])
 			}
 		}
 	}
-	if _, err := helpOf([]string{"rehearse", "repair"}); err == nil {
-		t.Error("amora rehearse repair exists")
+	if looked < 20 {
+		t.Errorf("only %d commands were looked at", looked)
 	}
 }
 
 // helps are the answers of helpOf that are known already.
 var helps = map[string]string{}
 
-// helpOf is what amora says of a command, and of each one that a synopsis in braces names.
-func helpOf(args []string) (string, error) {
-	path := args
-	for i, arg := range args {
+// helpOf is what a program says of a command, and of each one that a synopsis in braces names.
+func helpOf(name, program string, args []string) (string, error) {
+	path := args[:min(len(args), 2)] // no command here has three words; what follows is what it is about
+	for i, arg := range path {
 		if strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "[") || arg == "…" {
-			path = args[:i]
+			path = path[:i]
 			break
 		}
 	}
-	if help, asked := helps[strings.Join(path, " ")]; asked {
+	key := name + " " + strings.Join(path, " ")
+	if help, asked := helps[key]; asked {
 		return help, nil
 	}
 	for i, arg := range path {
@@ -168,7 +193,7 @@ func helpOf(args []string) (string, error) {
 		}
 		var all strings.Builder
 		for one := range strings.SplitSeq(strings.Trim(arg, "{}"), "|") {
-			help, err := helpOf(slices.Concat(path[:i], []string{one}, path[i+1:]))
+			help, err := helpOf(name, program, slices.Concat(path[:i], []string{one}, path[i+1:]))
 			if err != nil {
 				return "", err
 			}
@@ -176,15 +201,15 @@ func helpOf(args []string) (string, error) {
 		}
 		return all.String(), nil
 	}
-	out, err := exec.Command(amora, append(slices.Clone(path), "--help")...).CombinedOutput()
+	out, err := exec.Command(program, append(slices.Clone(path), "--help")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	// Of a command that does not exist, cobra gives the help of the one above it.
-	if group := regexp.MustCompile(`(?m)^ +amora (.*)\[command\]`).FindStringSubmatch(string(out)); group != nil && len(strings.Fields(group[1])) < len(path) {
-		return "", fmt.Errorf("amora %sknows none of %q", group[1], path)
+	if group := regexp.MustCompile(`(?m)^ +` + name + ` (.*)\[command\]`).FindStringSubmatch(string(out)); group != nil && len(strings.Fields(group[1])) < len(path) {
+		return "", fmt.Errorf("%s %sknows none of %q", name, group[1], path)
 	}
-	helps[strings.Join(path, " ")] = string(out)
+	helps[key] = string(out)
 	return string(out), nil
 }
 

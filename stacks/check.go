@@ -6,11 +6,13 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
@@ -24,10 +26,13 @@ const (
 	minVMVCPU      = 2
 	maxEMQXVCPU    = 3
 	maxVCPU        = 96
+	maxTags        = 15
+	maxTagValue    = 256
 )
 
 var (
 	nameRule     = regexp.MustCompile(`^[a-z][a-z0-9-]{1,14}[a-z0-9]$`)
+	tagRule      = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]{0,127}$`)
 	hostRule     = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$`)
 	imageRule    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$`)
 	certRule     = regexp.MustCompile(`^https://([a-zA-Z0-9-]{3,24})\.vault\.azure\.net/certificates/([a-zA-Z0-9-]+)$`)
@@ -78,6 +83,7 @@ func (c *Config) fillDependentDefaults(stack string) {
 func (c *Config) check(f *Faults) {
 	c.checkPlace(f)
 	c.checkNames(f)
+	c.checkTags(f)
 	c.checkNodes(f)
 	c.checkData(f)
 	c.checkTLS(f)
@@ -120,6 +126,11 @@ func (c *Config) checkPlace(f *Faults) {
 }
 
 func (c *Config) checkNames(f *Faults) {
+	for _, name := range c.AllowReplace {
+		if !slices.Contains(stateful, name) {
+			f.add("allowReplace", quoted(name), "must be one of %s", strings.Join(stateful, ", "))
+		}
+	}
 	if !nameRule.MatchString(c.Name) || strings.Contains(c.Name, "--") {
 		f.add("name", quoted(c.Name), "must be 3 to 16 lower-case letters, digits and single hyphens, starting with a letter: the vault's name has room for no more")
 	}
@@ -136,10 +147,30 @@ func (c *Config) checkNames(f *Faults) {
 	if c.DNS.ResourceGroup != "" && !groupRule.MatchString(c.DNS.ResourceGroup) {
 		f.add("dns.resourceGroup", quoted(c.DNS.ResourceGroup), "must be the name of a resource group")
 	}
-	for _, name := range c.AllowReplace {
-		if !slices.Contains(stateful, name) {
-			f.add("allowReplace", quoted(name), "must be one of %s", strings.Join(stateful, ", "))
+}
+
+// checkTags holds the tags to what the strictest of the stack's services take: DNS zones and Traffic Manager for the name, storage
+// accounts for its length, Front Door and DNS zones for the number (Microsoft, "Use tags to organize your Azure resources"). The words that
+// no name begins with are those that Azure's portal refuses.
+func (c *Config) checkTags(f *Faults) {
+	seen := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.Tags)) {
+		lower := strings.ToLower(name)
+		switch {
+		case !tagRule.MatchString(name):
+			f.add("tags", quoted(name), "must have names of a letter and at most 127 letters, digits, hyphens, dots and underscores: DNS zones take no others")
+		case strings.HasPrefix(lower, "azure") || strings.HasPrefix(lower, "microsoft") || strings.HasPrefix(lower, "windows"):
+			f.add("tags", quoted(name), "must not have names that begin with azure, microsoft or windows, which Azure keeps for itself")
+		case seen[lower] != "":
+			f.add("tags", quoted(name), "must not be there twice: Azure takes it and %s for the same", seen[lower])
 		}
+		seen[lower] = name
+		if n := utf8.RuneCountInString(c.Tags[name]); n > maxTagValue {
+			f.add("tags."+name, fmt.Sprintf("(%d characters)", n), "must have at most %d characters", maxTagValue)
+		}
+	}
+	if n := len(tags("", *c)); n > maxTags {
+		f.add("tags", fmt.Sprintf("(%d tags)", n), "must be at most %d with the program's own, project and stack: DNS zones take no more", maxTags)
 	}
 }
 

@@ -65,7 +65,7 @@ type Config struct {
 	// Stateful resources whose loss is agreed to: database, disks, network, resourceGroup, secondary (the second region), tenant, vault, workspace,
 	// zone.
 	AllowReplace []string `config:"allowReplace"`
-	// Tags for every resource that takes them.
+	// Tags for every resource that takes them, 13 at most besides project and stack, which can be set too.
 	Tags map[string]string `config:"tags"`
 }
 

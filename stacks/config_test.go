@@ -3,8 +3,11 @@ package stacks
 import (
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -53,6 +56,14 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"fewer nodes at the peak than always", "capacity", `{"minNodes":5,"maxNodes":4}`, `amora-sync:capacity.maxNodes = 4: must be capacity.minNodes (5) to 10`},
 		{"misspelt region", "location", "westeurop", `amora-sync:location = "westeurop": must be an Azure region`},
 		{"two zones", "availability", `{"zones":[1,2]}`, `amora-sync:availability.zones = [1 2]: must be one zone or all three`},
+		{"list for tags", "tags", `["iot"]`, `amora-sync:tags = ["iot"]: must be an object of strings`},
+		{"object for a tag", "tags", `{"owner":{"team":"iot"}}`, `amora-sync:tags.owner = {"team":"iot"}: must be a string`},
+		{"space in a tag's name", "tags", `{"cost centre":"1"}`, `amora-sync:tags = "cost centre": must have names of a letter and`},
+		{"digit first in a tag's name", "tags", `{"1st":"x"}`, `amora-sync:tags = "1st": must have names of a letter and`},
+		{"Azure's word in a tag's name", "tags", `{"AzureTeam":"x"}`, `amora-sync:tags = "AzureTeam": must not have names that begin with azure`},
+		{"a tag twice", "tags", `{"owner":"a","Owner":"b"}`, `amora-sync:tags = "owner": must not be there twice: Azure takes it and Owner for the same`},
+		{"long value of a tag", "tags", `{"owner":"` + strings.Repeat("ä", 257) + `"}`, `amora-sync:tags.owner = (257 characters): must have at most 256 characters`},
+		{"14 tags", "tags", manyTags(14), `amora-sync:tags = (16 tags): must be at most 15 with the program's own`},
 		{"a zone twice", "availability", `{"zones":[1,1,2]}`, `amora-sync:availability.zones = [1 1 2]: must be one zone or all three`},
 		{"zone four", "availability", `{"zones":[4]}`, `amora-sync:availability.zones = [4]: must be one zone or all three`},
 		{"backups kept too long", "availability", `{"backupRetentionDays":36}`, `amora-sync:availability.backupRetentionDays = 36: must be 7 to 35`},
@@ -211,6 +222,45 @@ func TestALicenceIsNeverShownInAFault(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: the error is %v", emqx, err)
 		}
+	}
+}
+
+func manyTags(n int) string {
+	all := map[string]int{}
+	for i := range n {
+		all[fmt.Sprint("tag", i)] = i
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err) // it always marshals
+	}
+	return string(text)
+}
+
+func TestTagsThatAzureTakesAreTaken(t *testing.T) {
+	for _, given := range []string{
+		manyTags(13), `{"owner":"` + strings.Repeat("ä", 256) + `"}`, `{"` + strings.Repeat("a", 128) + `":""}`, `{"Cost-centre_1.2":4711,"live":true}`,
+	} {
+		if _, err := Parse("dev", valid(map[string]string{"tags": given})); err != nil {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+}
+
+func TestATagOfTheProgramIsTheTeamsWhereTheTeamSetsIt(t *testing.T) {
+	c, err := Parse("dev", valid(map[string]string{"tags": `{"Project":"plant","costCentre":4711}`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tags("dev", c), map[string]string{"Project": "plant", "costCentre": "4711", "stack": "dev"}; !maps.Equal(got, want) {
+		t.Errorf("the tags are %v; want %v", got, want)
+	}
+}
+
+func TestAFaultOfTheDomainHidesNoOther(t *testing.T) {
+	_, err := Parse("dev", valid(map[string]string{"domain": "mqtt", "allowReplace": `["everything"]`}))
+	if err == nil || !strings.Contains(err.Error(), "2 fault(s)") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -94,12 +94,23 @@ func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faul
 		}
 		decodeStruct(key+".", object, to, faults)
 	case reflect.String:
-		// A version such as 17, or a name such as true, is a number or boolean to YAML.
 		if text, ok := scalar(raw); ok {
 			to.SetString(text)
 			return
 		}
 		faults.add(key, shown(key, raw), "must be a string")
+	case reflect.Map:
+		var object map[string]json.RawMessage
+		if json.Unmarshal(unquoted(raw), &object) != nil || object == nil {
+			faults.add(key, shown(key, raw), "must be an object of strings")
+			return
+		}
+		to.Set(reflect.MakeMap(to.Type()))
+		for name, value := range object {
+			text := reflect.New(to.Type().Elem()).Elem()
+			decodeValue(key+"."+name, value, text, faults)
+			to.SetMapIndex(reflect.ValueOf(name), text)
+		}
 	default:
 		decoder := json.NewDecoder(bytes.NewReader(unquoted(raw)))
 		value := reflect.New(to.Type())
@@ -120,6 +131,8 @@ func unquoted(raw json.RawMessage) []byte {
 	return []byte(text)
 }
 
+// scalar is the text of a string, and of what YAML and `pulumi config set --path` take for something else: a version such as 17, a name
+// such as true, a tag such as 4711.
 func scalar(raw json.RawMessage) (string, bool) {
 	var text string
 	if json.Unmarshal(raw, &text) == nil && !bytes.Equal(raw, []byte("null")) {
@@ -140,8 +153,6 @@ func kindName(t reflect.Type) string {
 		return "a whole number"
 	case reflect.Float64:
 		return "a number"
-	case reflect.Map:
-		return "an object of strings"
 	default:
 		return "a list of " + map[reflect.Kind]string{reflect.Int: "whole numbers", reflect.String: "strings"}[t.Elem().Kind()]
 	}

@@ -184,8 +184,9 @@ func compact(name string) string { return strings.ReplaceAll(name, "-", "") }
 func tags(stack string, c Config) map[string]string {
 	// The broker is not among them: a switch would touch the database for it.
 	all := map[string]string{"project": "amora-sync", "stack": stack}
-	for key, value := range c.Tags {
-		all[key] = value
+	for name, value := range c.Tags {
+		delete(all, strings.ToLower(name)) // Azure takes Stack and stack for the same
+		all[name] = value
 	}
 	return all
 }
