@@ -74,24 +74,40 @@ func (r *Registry) image(source string) pulumi.StringOutput {
 	return pulumi.Sprintf("%s/%s", r.LoginServer, mirrorTarget(source))
 }
 
-// mirrorTarget is the name of an image in the mirror: without the public registry's host, and without a digest, which the
-// import has verified by then. An image that is given by digest alone is tagged by it.
+// mirrorTarget is the name of an image in the mirror: without the public registry's host. A digest becomes a part of the tag, so that an image
+// that is pinned to another one is another image.
 func mirrorTarget(source string) string {
 	host, path, found := strings.Cut(source, "/")
 	if !found || !strings.ContainsAny(host, ".:") {
 		path = source
 	}
 	path, digest, pinned := strings.Cut(path, "@")
-	if pinned && !strings.Contains(path, ":") {
-		path += ":" + strings.ReplaceAll(digest, ":", "-")
+	if !pinned {
+		return path
 	}
-	return path
+	digest = strings.ReplaceAll(digest, ":", "-")
+	if strings.Contains(path, ":") {
+		return path + "-" + digest[:min(len(digest), len("sha256-")+12)]
+	}
+	return path + ":" + digest
+}
+
+// mirrorSource is the image to import: by its digest where there is one, since a registry looks at no tag beside it.
+func mirrorSource(source string) string {
+	path, digest, pinned := strings.Cut(source, "@")
+	if colon := strings.LastIndex(path, ":"); pinned && colon > strings.LastIndex(path, "/") {
+		path = path[:colon]
+	}
+	if !pinned {
+		return path
+	}
+	return path + "@" + digest
 }
 
 func mirrorPairs(images []string) string {
 	pairs := make([]string, 0, len(images))
 	for _, source := range images {
-		pairs = append(pairs, source+"="+mirrorTarget(source))
+		pairs = append(pairs, mirrorSource(source)+"="+mirrorTarget(source))
 	}
 	slices.Sort(pairs)
 	return joinWords(slices.Compact(pairs))

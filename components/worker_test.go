@@ -39,11 +39,24 @@ func TestAnImageIsMirroredUnderItsNameWithoutTheHost(t *testing.T) {
 		"docker.io/library/redis:7-alpine":    "library/redis:7-alpine",
 		"localhost:5000/a/b:1":                "a/b:1",
 		"emqx/emqx:5.8.9":                     "emqx/emqx:5.8.9",
-		"docker.io/emqx/emqx:5.8.9@" + digest: "emqx/emqx:5.8.9",
+		"docker.io/emqx/emqx:5.8.9@" + digest: "emqx/emqx:5.8.9-sha256-aaaaaaaaaaaa",
 		"docker.io/emqx/emqx@" + digest:       "emqx/emqx:sha256-" + strings.Repeat("a", 64),
 	} {
 		if got := mirrorTarget(source); got != want {
 			t.Errorf("%s becomes %s, want %s", source, got, want)
+		}
+	}
+}
+
+func TestAnImageIsImportedByItsDigestWhereItHasOne(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a", 64)
+	for source, want := range map[string]string{
+		"docker.io/emqx/emqx:5.8.9":           "docker.io/emqx/emqx:5.8.9",
+		"docker.io/emqx/emqx:5.8.9@" + digest: "docker.io/emqx/emqx@" + digest,
+		"localhost:5000/a/b@" + digest:        "localhost:5000/a/b@" + digest,
+	} {
+		if got, _, _ := strings.Cut(mirrorPairs([]string{source}), "="); got != want {
+			t.Errorf("%s is imported as %s, want %s", source, got, want)
 		}
 	}
 }

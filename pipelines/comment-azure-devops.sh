@@ -24,8 +24,10 @@ done
 
 project="${SYSTEM_COLLECTIONURI%/}/$SYSTEM_TEAMPROJECTID"
 threads="$project/_apis/git/repositories/$BUILD_REPOSITORY_ID/pullRequests/$SYSTEM_PULLREQUEST_PULLREQUESTID/threads"
-mine=$(api "$threads?api-version=7.1" | jq -r --arg marker "$marker" \
-    '[.value[] | select((.isDeleted | not) and ((.comments[0].content // "") | startswith($marker)))] | first | if . then "\(.id)/comments/\(.comments[0].id)" else empty end')
+# By way of a file: in a pipe, a call that fails would look like one that finds nothing.
+api "$threads?api-version=7.1" >"$folder/threads"
+mine=$(jq -r --arg marker "$marker" \
+    '[.value[] | select((.isDeleted | not) and ((.comments[0].content // "") | startswith($marker)))] | first | if . then "\(.id)/comments/\(.comments[0].id)" else empty end' "$folder/threads")
 if [ -n "$mine" ]; then
     jq -n --rawfile text "$folder/text" '{content: $text}' >"$folder/body"
     api -X PATCH -d "@$folder/body" "$threads/$mine?api-version=7.1" >/dev/null

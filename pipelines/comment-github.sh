@@ -25,8 +25,9 @@ done
 # GitHub takes 65,536 characters. --rawfile, not an argument: nothing here is for a shell to read.
 jq -n --rawfile text "$folder/text" '{body: $text[0:65000]}' >"$folder/body"
 
-number=$(api -G "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/pulls" --data-urlencode state=open --data-urlencode "head=$HEAD_OWNER:$HEAD_BRANCH" |
-    jq -r --arg sha "$HEAD_SHA" 'map(select(.head.sha == $sha)) | first | .number // empty')
+# By way of a file: in a pipe, a call that fails would look like one that finds nothing.
+api -G "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/pulls" --data-urlencode state=open --data-urlencode "head=$HEAD_OWNER:$HEAD_BRANCH" >"$folder/pulls"
+number=$(jq -r --arg sha "$HEAD_SHA" 'map(select(.head.sha == $sha)) | first | .number // empty' "$folder/pulls")
 case $number in
 '')
     echo "comment: no open pull request is at $HEAD_SHA"

@@ -127,6 +127,67 @@ func TestTheCommentOnGitHubIsPostedOnceAndThenUpdated(t *testing.T) {
 	}
 }
 
+func TestACommentIsNotPostedOnceMoreWhereTheHostDoesNotAnswer(t *testing.T) {
+	h := newHost(t, nil) // it has nothing of what is asked for
+	for name, env := range map[string][]string{
+		"comment-github.sh": {"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token", "HEAD_OWNER=someone", "HEAD_BRANCH=b", "HEAD_SHA=abc"},
+		"comment-azure-devops.sh": {"SYSTEM_COLLECTIONURI=" + h.URL, "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r", "SYSTEM_PULLREQUEST_PULLREQUESTID=9",
+			"SYSTEM_ACCESSTOKEN=the-token"},
+	} {
+		if said, err := runs(t, env, name, written(t, "review.md", "what changes\n")); err == nil || len(h.changed) > 0 {
+			t.Errorf("%s: %v, and it called %q\n%s", name, err, h.changed, said)
+		}
+	}
+}
+
+// commands makes a folder of programs that print what they were called with into a file, besides what they answer.
+func commands(t *testing.T, programs map[string]string) (path, log string) {
+	t.Helper()
+	folder := t.TempDir()
+	log = filepath.Join(folder, "log")
+	for name, body := range programs {
+		script := "#!/bin/sh\necho " + filepath.Base(name) + " \"$@\" >>" + log + "\n" + body + "\n"
+		file := filepath.Join(folder, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(script), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder, log
+}
+
+func TestASelfSignedStackIsProvenWithItsOwnCertificate(t *testing.T) {
+	script, err := os.ReadFile("smoke.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, trusts := range map[string]bool{"": true, "self-signed": true, "key-vault": false} {
+		t.Run(mode, func(t *testing.T) {
+			checkout, log := commands(t, map[string]string{
+				".rehearsal/bin/amora": `[ -z "${9:-}" ] || cat "$9"`,
+				"pulumi":               `case $* in "config get"*) [ -n "$MODE" ] && echo "$MODE" ;; *mqttEndpoint*) echo mqtts://h:8883 ;; *websocketEndpoint*) echo wss://h/mqtt ;; *vaultName*) echo the-vault ;; esac`,
+				"az":                   `while [ "$1" != --file ]; do shift; done; echo PEM >"$2"`,
+				"pipelines/smoke.sh":   "",
+			})
+			file := filepath.Join(checkout, "pipelines", "smoke.sh")
+			if err := os.WriteFile(file, script, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			said, err := runs(t, []string{"PATH=" + checkout + ":" + os.Getenv("PATH"), "MODE=" + mode, "SMOKE_USER=smoke"}, file, "dev")
+			if err != nil || strings.Contains(said, "PEM") != trusts {
+				t.Errorf("%v: %s", err, said)
+			}
+			called, err := os.ReadFile(log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "amora smoke --user smoke --endpoint mqtts://h:8883 --endpoint wss://h/mqtt"
+			if !strings.Contains(string(called), want) || strings.Contains(string(called), "--vault-name the-vault --name mqtt-tls") != trusts {
+				t.Errorf("it called\n%s", called)
+			}
+		})
+	}
+}
+
 func TestTheThreadOnAzureReposIsPostedOnceAndThenUpdated(t *testing.T) {
 	thread := func(id int, deleted bool, text string) object {
 		return object{"id": id, "isDeleted": deleted, "comments": []object{{"id": 1, "content": text}}}

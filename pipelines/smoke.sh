@@ -1,7 +1,7 @@
 #!/bin/sh
 # Proves the endpoints of a deployed stack with real clients, where its user is set up: docs/smoke.md says how.
 #
-#     pipelines/smoke.sh STACK       needs SMOKE_USER, MQTT_PASSWORD, pulumi logged in, and .rehearsal/bin/amora
+#     pipelines/smoke.sh STACK       needs SMOKE_USER, MQTT_PASSWORD, pulumi and az logged in, and .rehearsal/bin/amora
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck disable=SC2016 # the name itself is meant
@@ -14,4 +14,14 @@ esac
 chmod +x .rehearsal/bin/amora # artifacts lose it
 mqtt=$(pulumi stack output mqttEndpoint --stack "$1")
 websocket=$(pulumi stack output websocketEndpoint --stack "$1")
-.rehearsal/bin/amora smoke --user "$SMOKE_USER" --endpoint "$mqtt" --endpoint "$websocket"
+set -- "$1" --user "$SMOKE_USER" --endpoint "$mqtt" --endpoint "$websocket"
+mode=$(pulumi config get --path tls.mode --stack "$1" 2>/dev/null) || mode=self-signed # which it is without that key
+if [ "$mode" = self-signed ]; then
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    vault=$(pulumi stack output vaultName --stack "$1")
+    az keyvault certificate download --vault-name "$vault" --name mqtt-tls --encoding PEM --file "$folder/mqtt.pem" --output none
+    set -- "$@" --ca "$folder/mqtt.pem"
+fi
+shift
+.rehearsal/bin/amora smoke "$@"

@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ type workflow struct {
 type job struct {
 	If          string
 	Uses        string
+	Needs       any
 	Permissions map[string]string
 	Env         map[string]string
 	Steps       []step
@@ -73,6 +75,7 @@ func TestEveryJobStatesItsPermissionsAndNoneHasMoreThanItsTask(t *testing.T) {
 		"test.yml/test":        {},
 		"review.yml/rehearsal": {},
 		"deploy.yml/build":     {},
+		"deploy.yml/test":      {},
 		"release.yml/notes":    {},
 		"release.yml/build":    {},
 	}
@@ -120,6 +123,42 @@ func TestTheJobThatRunsAForksCodeHasNoSecretAndNoVariable(t *testing.T) {
 		if _, has := w.On["pull_request_target"]; has {
 			t.Errorf("%s runs on pull_request_target: a change's code would have the repository's rights", file)
 		}
+	}
+}
+
+func TestNothingIsDeployedBeforeItsTestsPassed(t *testing.T) {
+	jobs := workflows(t)["deploy.yml"].Jobs
+	if jobs["test"].Uses != "./.github/workflows/test.yml" || jobs["test"].If != "" {
+		t.Errorf("the tests are %+v", jobs["test"])
+	}
+	if got := fmt.Sprint(jobs["dev"].Needs, jobs["prod"].Needs); got != "[test build]dev" {
+		t.Errorf("dev and prod wait for %s", got)
+	}
+}
+
+func TestOnlyWhatProvesEndpointsHasTheUserForThat(t *testing.T) {
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			for _, s := range j.Steps {
+				text := fmt.Sprint(s.Env, s.With)
+				if strings.Contains(text, "SMOKE_PASSWORD") && !strings.HasPrefix(s.Run, "pipelines/smoke.sh ") {
+					t.Errorf("%s: job %s: %s has it", file, name, s.Run)
+				}
+			}
+		}
+	}
+	calls := 0
+	for _, file := range []string{"azure-pipelines.yml", "pipelines/azure-devops-deploy.yml"} {
+		var any map[string]any
+		calls += strings.Count(read(t, file, &any), "smoke: true")
+		if strings.Contains(read(t, file, &any), "SMOKE_PASSWORD") {
+			t.Errorf("%s names it outside of the template", file)
+		}
+	}
+	var any map[string]any
+	template := read(t, "pipelines/azure-devops-azure.yml", &any)
+	if calls != 1 || !regexp.MustCompile(`\{\{ if parameters\.smoke \}\}:\n +SMOKE_USER: .*\n +MQTT_PASSWORD: \$\(SMOKE_PASSWORD\)\n$`).MatchString(template) {
+		t.Errorf("%d calls have it, or the template gives it to others:\n%s", calls, template)
 	}
 }
 

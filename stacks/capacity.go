@@ -29,6 +29,9 @@ const (
 // memoryOf is the memory of a machine, in GiB for each vCPU, by the letter of its size.
 var memoryOf = map[string]int{"D": 4, "E": 8, "F": 2}
 
+// mostMemory is what the largest sizes have, which is less. Source: learn.microsoft.com/azure/virtual-machines/sizes/memory-optimized.
+var mostMemory = map[string]int{"E64_v3": 432, "E64_v4": 504, "E96_v5": 672}
+
 // coresPerVCPU is HiveMQ's share of its node: of a D4s_v3 (4 vCPU, 16 GiB), AKS keeps about 0.14 vCPU and 3.2 GiB for itself, and its agents on
 // every node use up to 1 vCPU. Of the memory it has half.
 const coresPerVCPU = 0.625
@@ -43,7 +46,11 @@ func machine(size string) (vcpu, memoryGiB int) {
 	if err != nil {
 		return 0, 0
 	}
-	return vcpu, vcpu * memoryOf[match[1]]
+	memoryGiB = vcpu * memoryOf[match[1]]
+	if most := mostMemory[match[1]+match[2]+"_v"+match[4]]; most > 0 {
+		memoryGiB = most
+	}
+	return vcpu, memoryGiB
 }
 
 // load is what the config says that clients will ask of the broker.
@@ -148,7 +155,7 @@ func (c *Config) fillNodes() {
 	}
 }
 
-// checkLoad holds the load against what the nodes hold. It looks at nothing while another rule is broken.
+// checkLoad holds the load to what can be reckoned with.
 func (c *Config) checkLoad(f *Faults) {
 	k := c.Capacity
 	for key, value := range map[string]int{"connections": k.Connections, "messagesPerSecond": k.MessagesPerSecond} {
@@ -165,14 +172,15 @@ func (c *Config) checkLoad(f *Faults) {
 	if m := k.PersistedMessagesMillion; m < 0 || m > sizing.MaxNumber {
 		f.add("capacity.persistedMessagesMillion", fmt.Sprint(m), "must be 0 (not known) to %d", sizing.MaxNumber)
 	}
-	if len(*f) > 0 {
-		return
-	}
+}
+
+// checkHolds holds the load against what the nodes hold.
+func (c *Config) checkHolds(f *Faults) {
 	short := sizing.Tightest(c.cluster().Needs(c.load(), c.Capacity.MinNodes))
 	if short.Headroom >= 0 {
 		return
 	}
-	key, value := k.keyOf(short)
+	key, value := c.Capacity.keyOf(short)
 	f.add(key, value, "%s%s", c.largest(short), c.wouldHold())
 }
 

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	_ "time/tzdata" // Windows has no time zones of its own
 	"unicode/utf8"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -28,10 +30,13 @@ const (
 	maxVCPU        = 96
 	maxTags        = 15
 	maxTagValue    = 256
+	minRSABits     = 2048
 )
 
 var (
-	nameRule     = regexp.MustCompile(`^[a-z][a-z0-9-]{1,14}[a-z0-9]$`)
+	nameRule = regexp.MustCompile(`^[a-z][a-z0-9-]{1,14}[a-z0-9]$`)
+	// Source: Microsoft, "Resolve errors for reserved resource names".
+	reservedRule = regexp.MustCompile(`microsoft|windows|^login|^xbox`)
 	tagRule      = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]{0,127}$`)
 	hostRule     = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$`)
 	imageRule    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$`)
@@ -41,10 +46,8 @@ var (
 	databaseRule = regexp.MustCompile(`^Standard_([BDE])\d+[a-z]*(_v\d+)?$`)
 	managedRule  = regexp.MustCompile(`^Balanced_B(0|1|3|5|10|20|50|100)$`)
 	classicRule  = regexp.MustCompile(`^C[0-6]$`)
-	cronRule     = regexp.MustCompile(`^\S+ \S+ \S+ \S+ \S+$`)
 	timezoneRule = regexp.MustCompile(`^(UTC|[A-Za-z]+/[A-Za-z0-9_+/-]+)$`)
-	vmRule       = regexp.MustCompile(`^Standard_([DEF])(\d+)[a-z]*s[a-z]*(_v\d+)?$`) // the s: Premium SSD
-	sshRule      = regexp.MustCompile(`^(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/]{60,}={0,3}( [^\r\n]*)?$`)
+	vmRule       = regexp.MustCompile(`^Standard_([DEF])(\d+)([a-z]*s[a-z]*)(?:_v(\d+))?$`) // the s: Premium SSD
 	packageRule  = regexp.MustCompile(`^https://[^\s'"]+\.deb$`)
 	sha256Rule   = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	claimRule    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$`)
@@ -92,7 +95,7 @@ func (c *Config) check(f *Faults) {
 	c.checkMonitoring(f)
 	c.checkRegions(f)
 	c.checkRestore(f)
-	c.checkTargets(f)
+	c.checkLoad(f)
 	switch c.Broker {
 	case EMQXContainerApps:
 		c.checkEMQX(f)
@@ -101,7 +104,11 @@ func (c *Config) check(f *Faults) {
 	case VerneMQVMs:
 		c.checkVerneMQ(f)
 	}
-	c.checkLoad(f)
+	// What follows reckons with the plan, which there is only without a fault.
+	if len(*f) == 0 {
+		c.checkHolds(f)
+		c.checkTargets(f)
+	}
 }
 
 func (c *Config) checkPlace(f *Faults) {
@@ -121,7 +128,7 @@ func (c *Config) checkPlace(f *Faults) {
 		f.add("availability.zones", fmt.Sprint(zones), "%s has no availability zones; give one zone, which then means none", c.Location)
 	}
 	if !isAddressSpace(c.Network.AddressSpace) {
-		f.add("network.addressSpace", quoted(c.Network.AddressSpace), "must be a private IPv4 block from /%d to /%d, such as 10.20.0.0/16", minNetworkBits, maxNetworkBits)
+		f.add("network.addressSpace", quoted(c.Network.AddressSpace), addressSpaceRule, minNetworkBits, maxNetworkBits, "10.20.0.0/16")
 	}
 }
 
@@ -131,17 +138,21 @@ func (c *Config) checkNames(f *Faults) {
 			f.add("allowReplace", quoted(name), "must be one of %s", strings.Join(stateful, ", "))
 		}
 	}
-	if !nameRule.MatchString(c.Name) || strings.Contains(c.Name, "--") {
+	switch {
+	case !nameRule.MatchString(c.Name) || strings.Contains(c.Name, "--"):
 		f.add("name", quoted(c.Name), "must be 3 to 16 lower-case letters, digits and single hyphens, starting with a letter: the vault's name has room for no more")
+	case reservedRule.MatchString(c.Name):
+		f.add("name", quoted(c.Name), "must not hold microsoft or windows, nor begin with login or xbox: Azure reserves those words")
 	}
-	if !hostRule.MatchString(c.Domain) || len(c.Domain) > maxDomain-len("ws.") {
+	host := hostRule.MatchString(c.Domain) && len(c.Domain) <= maxDomain-len("ws.")
+	if !host {
 		f.add("domain", quoted(c.Domain), "must be a lower-case host name of at most %d characters, such as mqtt.example.com", maxDomain-len("ws."))
-		return
 	}
 	switch {
+	case !host && c.DNS.Zone == c.Domain:
 	case !hostRule.MatchString(c.DNS.Zone):
 		f.add("dns.zone", quoted(c.DNS.Zone), "must be a lower-case domain name, such as example.com")
-	case c.Domain != c.DNS.Zone && !strings.HasSuffix(c.Domain, "."+c.DNS.Zone):
+	case host && c.Domain != c.DNS.Zone && !strings.HasSuffix(c.Domain, "."+c.DNS.Zone):
 		f.add("domain", quoted(c.Domain), "must be %s or inside it, since dns.zone holds its records", c.DNS.Zone)
 	}
 	if c.DNS.ResourceGroup != "" && !groupRule.MatchString(c.DNS.ResourceGroup) {
@@ -197,6 +208,11 @@ func (c *Config) checkData(f *Faults) {
 	}
 	if days := c.Availability.BackupRetentionDays; days < 7 || days > 35 {
 		f.add("availability.backupRetentionDays", fmt.Sprint(days), "must be 7 to 35")
+	}
+	for _, t := range c.targets() {
+		if t.minutes < 0 {
+			f.add(t.key, fmt.Sprint(t.minutes), "must be a number of minutes, or 0 for no target")
+		}
 	}
 	if c.Availability.DiskBackup && c.Broker == EMQXContainerApps {
 		f.add("availability.diskBackup", "true", "is for brokers with disks of their own: %s keeps nothing on disk, and the database has backups anyway", c.Broker)
@@ -300,20 +316,25 @@ func (c *Config) checkEMQX(f *Faults) {
 		f.add("emqx.vcpu", fmt.Sprint(v), "must be 1 to %d", maxEMQXVCPU)
 	}
 	if p := c.EMQX.Peak; p != (Peak{}) {
-		if !timezoneRule.MatchString(p.Timezone) {
+		if _, err := time.LoadLocation(p.Timezone); err != nil || !timezoneRule.MatchString(p.Timezone) {
 			f.add("emqx.peak.timezone", quoted(p.Timezone), "must be an IANA time zone, such as Europe/Berlin")
 		}
-		if !cronRule.MatchString(p.Start) {
+		if !isCron(p.Start) {
 			f.add("emqx.peak.start", quoted(p.Start), "must be a cron expression of five fields, such as \"0 6 * * 1-5\"")
 		}
-		if !cronRule.MatchString(p.End) {
+		if !isCron(p.End) {
 			f.add("emqx.peak.end", quoted(p.End), "must be a cron expression of five fields, such as \"0 20 * * 1-5\"")
+		} else if strings.Join(strings.Fields(p.Start), " ") == strings.Join(strings.Fields(p.End), " ") {
+			f.add("emqx.peak.end", quoted(p.End), "must be another time than emqx.peak.start")
 		}
 	}
 }
 
 func (c *Config) checkHiveMQ(f *Faults) {
 	h := c.HiveMQ
+	if zones := len(c.Availability.Zones); regions[c.Location] && c.Capacity.MaxNodes < zones {
+		f.add("capacity.maxNodes", fmt.Sprint(c.Capacity.MaxNodes), "must be %d or more, for a node in each zone of availability.zones: AKS makes no pool of none", zones)
+	}
 	checkVMSize(f, "hivemq.vmSize", h.VMSize, minAKSVCPU)
 	for key, licence := range map[string]string{"licence": h.Licence, "securityLicence": h.SecurityLicence} {
 		if _, err := base64.StdEncoding.DecodeString(licence); err != nil {
@@ -340,6 +361,10 @@ func checkVMSize(f *Faults, key, value string, minVCPU int) {
 	size := vmRule.FindStringSubmatch(value)
 	if size == nil {
 		f.add(key, quoted(value), "must be a D, E or F size that takes Premium SSD, such as Standard_D4s_v3 or Standard_D4s_v5")
+	} else if strings.Contains(size[3], "p") {
+		f.add(key, quoted(value), "must be a size with x64 processors, which a p in its name excludes: the brokers are built for those")
+	} else if strings.Contains(size[3], "l") {
+		f.add(key, quoted(value), "must be a size with all of its series' memory, which an l in its name excludes: take an F size for little memory")
 	} else if vcpu, err := strconv.Atoi(size[2]); err != nil || vcpu < minVCPU || vcpu > maxVCPU {
 		f.add(key, quoted(value), "must have %d to %d vCPUs", minVCPU, maxVCPU)
 	}
@@ -348,12 +373,12 @@ func checkVMSize(f *Faults, key, value string, minVCPU int) {
 func (c *Config) checkVerneMQ(f *Faults) {
 	v := c.VerneMQ
 	checkVMSize(f, "vernemq.vmSize", v.VMSize, minVMVCPU)
-	if !sshRule.MatchString(v.SSHKey) {
+	if !isSSHKey(v.SSHKey) {
 		shown := "(not shown)" // it may be the private half
 		if v.SSHKey == "" {
 			shown = "(not set)"
 		}
-		f.add("vernemq.sshKey", shown, "must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa: Azure makes no machine without one")
+		f.add("vernemq.sshKey", shown, "must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa of %d bits: Azure makes no machine without one", minRSABits)
 	}
 	if v.ClientCA != "" && !isCertificates(v.ClientCA) {
 		f.add("vernemq.clientCa", "(PEM)", "must be one or more CA certificates in PEM, and nothing else")

@@ -40,7 +40,10 @@ func (c *Config) checkNetworkSecurity(f *Faults) {
 	if s.DDoS == DDoSIP && c.Broker == EMQXContainerApps {
 		f.add("security.ddos", quoted(s.DDoS), "must be %s or %s: the address of EMQX on Container Apps is Azure's own, and can't be protected by itself", DDoSNone, DDoSNetwork)
 	}
-	for _, link := range s.PrivateLink {
+	for i, link := range s.PrivateLink {
+		if slices.Contains(s.PrivateLink[:i], link) {
+			f.add("security.privateLink", quoted(link), "must not be there twice")
+		}
 		if !slices.Contains([]string{LinkRedis, LinkStorage, LinkVault}, link) {
 			f.add("security.privateLink", quoted(link), "must be %s, %s or %s; the database is in the network anyway", LinkRedis, LinkStorage, LinkVault)
 		}
@@ -59,8 +62,10 @@ func (c *Config) checkDeployFrom(f *Faults) {
 	if len(from) > maxIPRules {
 		f.add("security.deployFrom", fmt.Sprintf("%d entries", len(from)), "must have %d at most", maxIPRules)
 	}
-	for _, entry := range from {
+	for i, entry := range from {
 		switch {
+		case slices.Contains(from[:i], entry):
+			f.add("security.deployFrom", quoted(entry), "must not be there twice")
 		case entry == DeployFromNetwork:
 			if len(from) > 1 {
 				f.add("security.deployFrom", quoted(entry), "must stand alone")
@@ -71,6 +76,9 @@ func (c *Config) checkDeployFrom(f *Faults) {
 	}
 }
 
+// private are the addresses of networks that are nobody's (RFC 1918).
+var private = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16")}
+
 // isPublicBlock says whether a storage account takes this as the address of somebody outside.
 func isPublicBlock(text string) bool {
 	if !strings.Contains(text, "/") {
@@ -79,7 +87,7 @@ func isPublicBlock(text string) bool {
 	}
 	prefix, err := netip.ParsePrefix(text)
 	return err == nil && prefix.Addr().Is4() && prefix == prefix.Masked() && prefix.Bits() >= 8 && prefix.Bits() <= maxRuleBits &&
-		!prefix.Addr().IsPrivate() && prefix.Addr().IsGlobalUnicast()
+		!slices.ContainsFunc(private, prefix.Overlaps) && prefix.Addr().IsGlobalUnicast()
 }
 
 func (c *Config) checkMonitoring(f *Faults) {

@@ -52,15 +52,22 @@ func (c *Config) checkRegions(f *Faults) {
 	first, second := c.Network.AddressSpace, c.Network.SecondaryAddressSpace
 	switch {
 	case !isAddressSpace(second):
-		f.add("network.secondaryAddressSpace", quoted(second), "must be a private IPv4 block from /%d to /%d, such as 10.21.0.0/16", minNetworkBits, maxNetworkBits)
+		f.add("network.secondaryAddressSpace", quoted(second), addressSpaceRule, minNetworkBits, maxNetworkBits, "10.21.0.0/16")
 	case isAddressSpace(first) && netip.MustParsePrefix(first).Overlaps(netip.MustParsePrefix(second)):
 		f.add("network.secondaryAddressSpace", quoted(second), "must not overlap network.addressSpace (%s): the two networks reach each other", first)
 	}
 }
 
+const addressSpaceRule = "must be a private IPv4 block from /%d to /%d outside of 172.30.0.0/15, which Azure keeps for itself, such as %s"
+
+// reservedSpace is what neither Container Apps nor AKS takes for a subnet. Source: Microsoft, "Virtual network configuration" (Container Apps) and
+// "Configure Azure CNI" (AKS), which name its two halves.
+var reservedSpace = netip.MustParsePrefix("172.30.0.0/15")
+
 func isAddressSpace(block string) bool {
 	prefix, err := netip.ParsePrefix(block)
-	return err == nil && prefix.Addr().Is4() && prefix == prefix.Masked() && prefix.Addr().IsPrivate() && prefix.Bits() >= minNetworkBits && prefix.Bits() <= maxNetworkBits
+	return err == nil && prefix.Addr().Is4() && prefix == prefix.Masked() && prefix.Addr().IsPrivate() && !prefix.Overlaps(reservedSpace) &&
+		prefix.Bits() >= minNetworkBits && prefix.Bits() <= maxNetworkBits
 }
 
 func (c *Config) checkRestore(f *Faults) {

@@ -25,7 +25,7 @@ func TestEachFaultOfRegionsNamesItsKeyItsValueAndTheRule(t *testing.T) {
 	const (
 		mark    = ": must be at most 32 letters, digits, points, hyphens and underscores, such as 2026-11"
 		active  = ": must be primary or secondary"
-		private = ": must be a private IPv4 block from /16 to /23, such as 10.21.0.0/16"
+		private = ": must be a private IPv4 block from /16 to /23 outside of 172.30.0.0/15, which Azure keeps for itself, such as 10.21.0.0/16"
 		apart   = ": must not overlap network.addressSpace (10.20.0.0/16): the two networks reach each other"
 	)
 	long := strings.Repeat("a", 33)
@@ -50,13 +50,15 @@ func TestEachFaultOfRegionsNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"a second network that is none", "network", `{"secondaryAddressSpace":"10.21.0.0"}`, `network.secondaryAddressSpace = "10.21.0.0"` + private, true},
 		{"a public second network", "network", `{"secondaryAddressSpace":"8.8.0.0/16"}`, `network.secondaryAddressSpace = "8.8.0.0/16"` + private, true},
 		{"a second network of IPv6", "network", `{"secondaryAddressSpace":"fd00::/16"}`, `network.secondaryAddressSpace = "fd00::/16"` + private, true},
+		{"a second network that Azure keeps", "network", `{"secondaryAddressSpace":"172.31.4.0/22"}`, `network.secondaryAddressSpace = "172.31.4.0/22"` + private, true},
+		{"a network that Azure keeps", "network", `{"addressSpace":"172.30.0.0/16"}`, `network.addressSpace = "172.30.0.0/16": must be a private IPv4 block from /16 to /23 outside of 172.30.0.0/15, which Azure keeps for itself, such as 10.20.0.0/16`, true},
 		{"a second network that is too large", "network", `{"secondaryAddressSpace":"172.16.0.0/15"}`, `network.secondaryAddressSpace = "172.16.0.0/15"` + private, true},
 		{"a second network that is too small", "network", `{"secondaryAddressSpace":"10.21.0.0/24"}`, `network.secondaryAddressSpace = "10.21.0.0/24"` + private, true},
 		{"a second network with host bits", "network", `{"secondaryAddressSpace":"10.21.1.0/16"}`, `network.secondaryAddressSpace = "10.21.1.0/16"` + private, true},
 		{"one network twice", "network", `{"secondaryAddressSpace":"10.20.0.0/16"}`, `network.secondaryAddressSpace = "10.20.0.0/16"` + apart, true},
 		{"a second network inside the first", "network", `{"secondaryAddressSpace":"10.20.128.0/20"}`, `network.secondaryAddressSpace = "10.20.128.0/20"` + apart, true},
 		{"a first network that is none", "network", `{"addressSpace":"10.20.0.0"}`,
-			`network.addressSpace = "10.20.0.0": must be a private IPv4 block from /16 to /23, such as 10.20.0.0/16`, true},
+			`network.addressSpace = "10.20.0.0": must be a private IPv4 block from /16 to /23 outside of 172.30.0.0/15, which Azure keeps for itself, such as 10.20.0.0/16`, true},
 		{"a first network where the second is by default", "network", `{"addressSpace":"10.21.4.0/22"}`,
 			`network.secondaryAddressSpace = "10.21.0.0/16": must not overlap network.addressSpace (10.21.4.0/22): the two networks reach each other`, true},
 	} {

@@ -49,6 +49,9 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"word for a number", "capacity", `{"minNodes":"many"}`, `amora-sync:capacity.minNodes = "many": must be a whole number`},
 		{"fraction for a whole number", "capacity", `{"minNodes":2.5}`, `amora-sync:capacity.minNodes = 2.5: must be a whole number`},
 		{"word for a boolean", "protect", "yes please", `amora-sync:protect = "yes please": must be true or false`},
+		{"two numbers for one", "capacity", `{"connections":"4,000"}`, `amora-sync:capacity.connections = "4,000": must be a whole number`},
+		{"a unit after a number", "availability", `{"rtoMinutes":"15h"}`, `amora-sync:availability.rtoMinutes = "15h": must be a whole number`},
+		{"null in quotes", "capacity", `{"minNodes":"null"}`, `amora-sync:capacity.minNodes = "null": must be a whole number`},
 		{"null", "availability", `{"zones":null}`, `amora-sync:availability.zones = null: must be a list of whole numbers`},
 		{"one node", "capacity", `{"minNodes":1}`, `amora-sync:capacity.minNodes = 1: must be 2 to 10`},
 		{"eleven nodes", "capacity", `{"minNodes":11,"maxNodes":11}`, `amora-sync:capacity.minNodes = 11: must be 2 to 10`},
@@ -68,6 +71,8 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"zone four", "availability", `{"zones":[4]}`, `amora-sync:availability.zones = [4]: must be one zone or all three`},
 		{"backups kept too long", "availability", `{"backupRetentionDays":36}`, `amora-sync:availability.backupRetentionDays = 36: must be 7 to 35`},
 		{"standby without a second zone", "availability", `{"databaseHA":true}`, `amora-sync:availability.databaseHA = true: needs more than one zone`},
+		{"Azure's word in the name", "name", "my-windows", `amora-sync:name = "my-windows": must not hold microsoft or windows`},
+		{"a word at the name's beginning", "name", "login-prod", `amora-sync:name = "login-prod": must not hold microsoft or windows, nor begin with login`},
 		{"65-character name", "name", strings.Repeat("a", 65), `must be 3 to 16 lower-case letters`},
 		{"upper-case name", "name", "Amora", `amora-sync:name = "Amora": must be 3 to 16 lower-case letters`},
 		{"domain outside the zone", "dns", `{"zone":"example.org"}`, `amora-sync:domain = "mqtt.example.com": must be example.org or inside it`},
@@ -92,6 +97,9 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"enterprise without a licence", "emqx", `{"image":"docker.io/emqx/emqx-enterprise:5.10.0"}`, `amora-sync:emqx.licence = (not set): must be set for docker.io/emqx/emqx-enterprise:5.10.0`},
 		{"more than a replica can have", "emqx", `{"vcpu":4}`, `amora-sync:emqx.vcpu = 4: must be 1 to 3`},
 		{"peak without an end", "emqx", `{"peak":{"timezone":"UTC","start":"0 6 * * *"}}`, `amora-sync:emqx.peak.end = (not set): must be a cron expression`},
+		{"peak at an hour that is none", "emqx", `{"peak":{"timezone":"UTC","start":"0 25 * * *","end":"0 20 * * *"}}`, `amora-sync:emqx.peak.start = "0 25 * * *": must be a cron expression`},
+		{"peak without length", "emqx", `{"peak":{"timezone":"UTC","start":"0 6 * * *","end":"0  6 * * *"}}`, `amora-sync:emqx.peak.end = "0  6 * * *": must be another time than`},
+		{"peak in a misspelt zone", "emqx", `{"peak":{"timezone":"Europe/Belin","start":"0 6 * * *","end":"0 20 * * *"}}`, `amora-sync:emqx.peak.timezone = "Europe/Belin": must be an IANA time zone`},
 		{"replacement of what is not stateful", "allowReplace", `["broker"]`, `amora-sync:allowReplace = "broker": must be one of database, disks, network`},
 	}
 	for _, c := range cases {
@@ -115,12 +123,15 @@ func TestEachFaultOfHiveMQNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"a licence that is no base64", "hivemq", `{"licence":"hush!"}`, `amora-sync:hivemq.licence = (secret): must be the licence file in base64`},
 		{"a misspelt licence", "hivemq", `{"license":"hush"}`, `amora-sync:hivemq.license = (not shown): no such key; did you mean "licence"?`},
 		{"a size without Premium SSD", "hivemq", `{"vmSize":"Standard_D4_v3"}`, `amora-sync:hivemq.vmSize = "Standard_D4_v3": must be a D, E or F size that takes Premium SSD`},
+		{"a size for ARM", "hivemq", `{"vmSize":"Standard_D4ps_v5"}`, `amora-sync:hivemq.vmSize = "Standard_D4ps_v5": must be a size with x64 processors`},
+		{"a size with half the memory", "hivemq", `{"vmSize":"Standard_D4ls_v5"}`, `amora-sync:hivemq.vmSize = "Standard_D4ls_v5": must be a size with all of its series' memory`},
+		{"fewer nodes than zones", "capacity", `{"minNodes":2,"maxNodes":2}`, `amora-sync:capacity.maxNodes = 2: must be 3 or more, for a node in each zone`},
 		{"a size with too few cores", "hivemq", `{"vmSize":"Standard_D2s_v3"}`, `amora-sync:hivemq.vmSize = "Standard_D2s_v3": must have 4 to 96 vCPUs`},
 		{"tokens without a licence", "security", `{"jwt":{"jwksUrl":"https://x.example/keys","issuer":"i","audience":"a"}}`, `amora-sync:security.jwt = (set): needs hivemq.licence`},
 		{"eleven nodes", "capacity", `{"minNodes":11,"maxNodes":11}`, `amora-sync:capacity.minNodes = 11: must be 2 to 10`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Parse("dev", valid(map[string]string{"broker": HiveMQAKS, c.key: c.value}))
+			_, err := Parse("dev", valid(map[string]string{"broker": HiveMQAKS, "availability": `{"zones":[1,2,3]}`, c.key: c.value}))
 			if err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "hush") {
 				t.Errorf("the error is\n%v\nwithout\n%s", err, c.fault)
 			}
@@ -258,8 +269,31 @@ func TestATagOfTheProgramIsTheTeamsWhereTheTeamSetsIt(t *testing.T) {
 }
 
 func TestAFaultOfTheDomainHidesNoOther(t *testing.T) {
-	_, err := Parse("dev", valid(map[string]string{"domain": "mqtt", "allowReplace": `["everything"]`}))
-	if err == nil || !strings.Contains(err.Error(), "2 fault(s)") {
+	for n, more := range map[int]map[string]string{
+		1: {},
+		2: {"allowReplace": `["everything"]`},
+		3: {"dns": `{"zone":"UPPER","resourceGroup":"a/b"}`},
+	} {
+		more["domain"] = "mqtt"
+		_, err := Parse("dev", valid(more))
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%d fault(s)", n)) {
+			t.Errorf("%v: the error is %v", more, err)
+		}
+	}
+}
+
+func TestALoadThatIsNoLoadIsAFaultBesideATargetToo(t *testing.T) {
+	for _, load := range []string{`{"qos":3}`, `{"connections":-1}`, `{"payloadBytes":300000000}`} {
+		_, err := Parse("dev", valid(map[string]string{"capacity": load, "availability": `{"rtoMinutes":60}`}))
+		if err == nil || !strings.Contains(err.Error(), "1 fault(s)") || !strings.Contains(err.Error(), "amora-sync:capacity.") {
+			t.Errorf("%s: the error is %v", load, err)
+		}
+	}
+}
+
+func TestAMissedTargetHidesNoOverload(t *testing.T) {
+	_, err := Parse("dev", valid(map[string]string{"capacity": `{"minNodes":2,"connections":100000}`, "availability": `{"rtoMinutes":1}`}))
+	if err == nil || !strings.Contains(err.Error(), "capacity.connections") || !strings.Contains(err.Error(), "availability.rtoMinutes") {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -112,9 +112,8 @@ func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faul
 			to.SetMapIndex(reflect.ValueOf(name), text)
 		}
 	default:
-		decoder := json.NewDecoder(bytes.NewReader(unquoted(raw)))
-		value := reflect.New(to.Type())
-		if decoder.Decode(value.Interface()) != nil || bytes.Equal(raw, []byte("null")) {
+		text, value := unquoted(raw), reflect.New(to.Type())
+		if bytes.Equal(bytes.TrimSpace(text), []byte("null")) || json.Unmarshal(text, value.Interface()) != nil {
 			faults.add(key, shown(key, raw), "must be %s", kindName(to.Type()))
 			return
 		}

@@ -1,6 +1,9 @@
 package stacks
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // losses are the parts of a stack that a config takes away, where what they hold would be lost unless allowReplace agrees. Other losses are those
 // of something that stays and would have to be another one: each component refuses them, by what it finds deployed.
@@ -15,7 +18,11 @@ func losses(before Summary, p Plan) Faults {
 		f.add("availability.secondaryLocation", quoted(after.SecondaryLocation), "would take %s away, with the replica, the vault and the broker there; "+
 			"undo the edit, or add \"secondary\" to amora-sync:allowReplace to agree to the loss", before.SecondaryLocation)
 	}
-	if before.Broker == p.Broker && p.Broker != VerneMQVMs && before.Zones != "" && before.Zones != after.Zones && !allows(p.AllowReplace, "resourceGroup") {
+	switch moved := before.Broker == p.Broker && before.Zones != "" && before.Zones != after.Zones; {
+	case !moved || p.Broker == VerneMQVMs:
+	case p.Broker == EMQXContainerApps && !strings.Contains(before.Zones+after.Zones, ","):
+		f.add("availability.zones", "["+after.Zones+"]", "would move nothing: Container Apps picks a zone by itself, and the database stays in %s; undo the edit", before.Zones)
+	case !allows(p.AllowReplace, "resourceGroup"):
 		f.add("availability.zones", "["+after.Zones+"]", "would replace what the broker runs on, which is in %s for good: its nodes would go, with every session, "+
 			"before there are others; undo the edit, set another broker in the same run, or add \"resourceGroup\" to amora-sync:allowReplace to agree to the "+
 			"loss of everything", before.Zones)

@@ -11,6 +11,7 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 	const zone, secondary = "amora-sync:dns.zone", "amora-sync:availability.secondaryLocation"
 	for name, c := range map[string]struct {
 		broker string // that is deployed; "": EMQX
+		zones  string // that it is in; "": all
 		edit   func(*Plan)
 		want   []string // keys of the faults
 	}{
@@ -25,6 +26,8 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 		"both":                          {edit: func(p *Plan) { toTeam(p); p.Secondary = nil }, want: []string{zone, secondary}},
 		"both, one agreed to":           {edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"secondary"} }, want: []string{zone}},
 		"other zones":                   {edit: func(p *Plan) { p.Zones = []string{"1"} }, want: []string{zones}},
+		"one zone for another":          {zones: "1", edit: func(p *Plan) { p.Zones = []string{"2"} }, want: []string{zones}},
+		"one zone, everything anew":     {zones: "1", edit: func(p *Plan) { p.Zones, p.AllowReplace = []string{"2"}, []string{"resourceGroup"} }, want: []string{zones}},
 		"other zones for HiveMQ":        {broker: HiveMQAKS, edit: func(p *Plan) { p.Zones = nil }, want: []string{zones}},
 		"other zones for VerneMQ":       {broker: VerneMQVMs, edit: func(p *Plan) { p.Zones = []string{"1"} }}, // its disks refuse it
 		"other zones, another broker":   {edit: func(p *Plan) { p.Broker, p.Zones = HiveMQAKS, []string{"1"} }},
@@ -36,7 +39,9 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 			plan := Plan{Broker: broker, Zones: []string{"1", "2", "3"}, Secondary: &Plan{Location: "northeurope"}}
 			plan.Names.Zone = "mqtt.example.com"
 			c.edit(&plan)
-			faults := losses(live(broker), plan)
+			before := live(broker)
+			before.Zones = cmp.Or(c.zones, before.Zones)
+			faults := losses(before, plan)
 			if len(faults) != len(c.want) {
 				t.Fatalf("got %v", faults)
 			}

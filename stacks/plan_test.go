@@ -141,6 +141,7 @@ func TestABrokerFitsItsNodeBesideWhatAKSRunsThere(t *testing.T) {
 		gib int
 	}{
 		"Standard_D4s_v3": {"2500m", 8}, "Standard_D8s_v5": {"5000m", 16}, "Standard_E4s_v5": {"2500m", 16}, "Standard_F8s_v2": {"5000m", 8},
+		"Standard_E64s_v3": {"40000m", 216}, "Standard_E64s_v4": {"40000m", 252}, "Standard_E64s_v5": {"40000m", 256}, "Standard_E96s_v5": {"60000m", 336},
 	} {
 		got := plan(t, map[string]string{"broker": HiveMQAKS, "hivemq": `{"vmSize":"` + size + `"}`}).HiveMQ
 		if got.CPU != want.cpu || got.MemoryGiB != want.gib || got.VMSize != size {

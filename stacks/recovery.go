@@ -23,7 +23,7 @@ const (
 func (p Plan) survival() recovery.Stack {
 	s := recovery.Stack{
 		Broker:    map[string]recovery.Broker{EMQXContainerApps: recovery.EMQX, HiveMQAKS: recovery.HiveMQ, VerneMQVMs: recovery.VerneMQ}[p.Broker],
-		GeoBackup: p.Database.GeoBackup, BackupDays: p.Database.BackupDays,
+		GeoBackup: p.Database.GeoBackup, BackupDays: p.Database.BackupDays, DiskBackup: p.DiskBackup != nil,
 	}
 	plans := []Plan{p}
 	if p.Secondary != nil {
@@ -136,17 +136,9 @@ func (c *Config) targets() []target {
 	}
 }
 
-// checkTargets holds the availability targets against every loss up to a region's. It looks at no loss while another rule is broken: there is
-// no plan then.
+// checkTargets holds the availability targets against every loss up to a region's.
 func (c *Config) checkTargets(f *Faults) {
-	set := false
-	for _, t := range c.targets() {
-		if t.minutes < 0 {
-			f.add(t.key, fmt.Sprint(t.minutes), "must be a number of minutes, or 0 for no target")
-		}
-		set = set || t.minutes > 0
-	}
-	if len(*f) > 0 || !set {
+	if c.Availability.RTOMinutes == 0 && c.Availability.RPOMinutes == 0 {
 		return
 	}
 	s := NewPlan("", *c).survival()

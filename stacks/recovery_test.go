@@ -114,6 +114,18 @@ func survivalOf(t *testing.T, config map[string]string) recovery.Stack {
 	return NewPlan("test", c).survival()
 }
 
+func TestADeletionByMistakeCostsADayOfWhatIsOnDisksWhereTheyAreBackedUp(t *testing.T) {
+	for backup, want := range map[string]string{`"diskBackup":true`: "those of the last daily backup of the disks come back", `"diskBackup":false`: "all are lost"} {
+		s := survivalOf(t, map[string]string{
+			"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com", "amora-sync:broker": VerneMQVMs,
+			"amora-sync:vernemq": `{"sshKey":"` + sshKey + `"}`, "amora-sync:availability": "{" + backup + "}",
+		})
+		if got := s.Lose(recovery.Loss{Kind: recovery.Deleted}).Sessions; !strings.HasPrefix(got, want) {
+			t.Errorf("with %s: %s; want %s", backup, got, want)
+		}
+	}
+}
+
 func TestWhereThingsAreFollowsFromThePlan(t *testing.T) {
 	for _, c := range []struct {
 		name, broker, availability string

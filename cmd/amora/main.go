@@ -29,11 +29,16 @@ func main() {
 	root.AddCommand(plan(), cost(), rehearse(), reviewOf(), user(), smokeTest(), exportTemplate())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		if errors.Is(err, rehearsal.ErrDrift) {
-			os.Exit(2)
-		}
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitCode tells an answer that is no, 2, from a question that could not be answered, 1.
+func exitCode(err error) int {
+	if errors.Is(err, rehearsal.ErrDrift) || errors.Is(err, rehearsal.ErrLost) {
+		return 2
+	}
+	return 1
 }
 
 // repository finds the folder of this module, from the working folder upwards.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/amora-sync/mqtt-on-azure/internal/recovery"
@@ -30,6 +32,14 @@ func TestTheFlagThatIsSetSaysWhatIsLost(t *testing.T) {
 			t.Errorf("%q: %v", c.args, err)
 		} else if got := lossOf(command); !refused && got != c.want {
 			t.Errorf("%q: %+v, want %+v", c.args, got, c.want)
+		}
+	}
+}
+
+func TestAnAnswerThatIsNoEndsWithTwoAndAnyOtherFailureWithOne(t *testing.T) {
+	for err, want := range map[error]int{rehearsal.ErrDrift: 2, fmt.Errorf("prod: %w", rehearsal.ErrLost): 2, errors.New("no such zone"): 1} {
+		if got := exitCode(err); got != want {
+			t.Errorf("%v ends with %d, want %d", err, got, want)
 		}
 	}
 }

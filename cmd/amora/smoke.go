@@ -55,7 +55,7 @@ With --connections it also puts a bounded load on each endpoint. It ends with 0 
 	flags.StringVar(&user, "user", "", "MQTT username")
 	flags.StringVar(&topic, "topic", "smoke", "the user may do everything below it")
 	flags.StringVar(&forbidden, "forbidden-topic", "smoke-forbidden", "the user may do nothing here")
-	flags.StringVar(&ca, "ca", "", "file of certificates in PEM that the endpoint's must come from (default: those of the machine)")
+	flags.StringVar(&ca, "ca", "", "file of certificates in PEM to trust besides those of the machine")
 	flags.DurationVar(&t.Timeout, "timeout", 10*time.Second, "of each step")
 	flags.DurationVar(&t.MaxLatency, "max-latency", time.Second, "that 95 of 100 round trips must keep to")
 	flags.DurationVar(&t.MinLifetime, "min-lifetime", 14*24*time.Hour, "that the certificate must have before it")
@@ -73,7 +73,8 @@ With --connections it also puts a bounded load on each endpoint. It ends with 0 
 	return command
 }
 
-// authorities reads certificates, nil for those of the machine.
+// authorities are the machine's, nil, or these and those of a file: of a self-signed stack with EMQX, wss:// is Front Door's, with a public
+// certificate.
 func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -82,7 +83,10 @@ func authorities(file string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
 	if !pool.AppendCertsFromPEM(data) {
 		return nil, fmt.Errorf("--ca %s: holds no certificate in PEM", file)
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,5 +39,22 @@ func TestAnEndpointThatIsNoneFailsAndIsNamed(t *testing.T) {
 		if err == nil || !strings.Contains(said, "FAIL") || !strings.Contains(said, endpoint) {
 			t.Errorf("%s: %v\n%s", endpoint, err, said)
 		}
+	}
+}
+
+func TestACertificateToTrustStandsBesideThoseOfTheMachine(t *testing.T) {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want, err := x509.SystemCertPool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.AddCert(server.Certificate())
+	if got, err := authorities(file); err != nil || !got.Equal(want) {
+		t.Errorf("others are trusted: %v", err)
 	}
 }

@@ -57,7 +57,8 @@ func runOf(cronJob []byte, name string, environment map[string]string) ([]byte, 
 		}
 		env, _ := container["env"].([]any)
 		for key, value := range environment {
-			env = append(env, map[string]any{"name": key, "value": value})
+			// Kubernetes would read $(NAME) as a variable, and $$ as an escaped $.
+			env = append(env, map[string]any{"name": key, "value": strings.ReplaceAll(value, "$", "$$")})
 		}
 		container["env"] = env
 		return json.Marshal(map[string]any{

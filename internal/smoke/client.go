@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	v3packets "github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // version is one of MQTT.
@@ -46,7 +48,7 @@ type client interface {
 	close() error
 }
 
-// refusal is what a broker says that lets nobody in.
+// refusal is what a broker says that lets somebody in neither now nor later. One that is busy, or dislikes something else, refuses nobody.
 type refusal struct{ said string }
 
 func (r refusal) Error() string { return r.said }
@@ -96,7 +98,7 @@ func dial311(ctx context.Context, t Target, who identity) (client, error) {
 	c.Client = mqtt.NewClient(options)
 	token := c.Connect().(*mqtt.ConnectToken)
 	if err := done(ctx, token); err != nil {
-		if code := token.ReturnCode(); code >= 1 && code <= 5 {
+		if code := token.ReturnCode(); code == v3packets.ErrRefusedBadUsernameOrPassword || code == v3packets.ErrRefusedNotAuthorised {
 			return nil, refusal{err.Error()}
 		}
 		return nil, err
@@ -179,7 +181,7 @@ func dial5(ctx context.Context, t Target, who identity) (client, error) {
 	}
 	ack, err := c.Connect(ctx, connect)
 	if err != nil {
-		if ack != nil && ack.ReasonCode >= 0x80 {
+		if ack != nil && slices.Contains([]byte{packets.ConnackBadUsernameOrPassword, packets.ConnackNotAuthorized, packets.ConnackBadAuthenticationMethod}, ack.ReasonCode) {
 			return nil, refusal{fmt.Sprintf("refused with 0x%x", ack.ReasonCode)}
 		}
 		return nil, errors.Join(err, conn.Close())

@@ -19,7 +19,7 @@ import (
 // Target is an endpoint, and who may do what there.
 type Target struct {
 	URL       string         // mqtts://HOST[:8883] or wss://HOST[:443]/PATH
-	CAs       *x509.CertPool // that the endpoint's certificate must come from; nil: those of the machine
+	CAs       *x509.CertPool // one of which the endpoint's certificate must come from; nil: those of the machine
 	Username  string
 	Password  string // or a token
 	Topic     string // the user may publish and subscribe below it …

@@ -141,6 +141,15 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 			}
 			return true
 		}, []string{"a session is taken up again with what came meanwhile"}},
+		{"it is busy whenever it should refuse", long, false, "allow_anonymous false", func(p []byte) bool {
+			if p[0]>>4 == 2 && p[3] != 0 {
+				p[3] = map[byte]byte{2: 0x03}[p[1]] // 3.1.1: server unavailable
+				if p[3] == 0 {
+					p[3] = 0x89 // server busy
+				}
+			}
+			return true
+		}, []string{"a wrong password is refused", "nobody connects without a name"}},
 		{"a refusal is kept back", long, false, "allow_anonymous false", func(p []byte) bool { return p[0]>>4 != 9 || p[len(p)-1] < 0x80 }, []string{"a forbidden topic is refused"}},
 		{"nothing is retained", long, false, "allow_anonymous false\nretain_available false", nil, []string{"a retained message waits for who comes later"}},
 	} {

@@ -61,6 +61,8 @@ func (w *World) Survey(mqtts, wss string) Survey {
 			s.BackupDays = int(server.in().num("backup.backupRetentionDays"))
 		}
 	}
+	snapshots := func(r *Resource) bool { return r.in().str("fluxConfigurationName") == "backup" }
+	s.DiskBackup = len(w.each("recoveryservices:ProtectedItem")) > 0 || slices.ContainsFunc(w.each("kubernetesconfiguration:FluxConfiguration"), snapshots)
 	return s
 }
 
