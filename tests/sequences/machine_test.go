@@ -126,7 +126,7 @@ func (m *machine) EditThatLoses(t *rapid.T) {
 	if !m.wanted.with(edit).valid() { // such as one zone, with a standby of the database in another
 		t.Skip("no such config")
 	}
-	m.refuses(t, m.wanted.with(edit), "amora-sync:allowReplace")
+	m.refuses(t, m.wanted.with(edit), "undo the edit") // most name allowReplace too
 }
 
 // refuses holds that a config is refused in preview, with which `pulumi up` begins, and leaves everything as it was. A run without a preview is
