@@ -95,11 +95,11 @@ func mirrorTarget(source string) string {
 // mirrorSource is the image to import: by its digest where there is one, since a registry looks at no tag beside it.
 func mirrorSource(source string) string {
 	path, digest, pinned := strings.Cut(source, "@")
-	if colon := strings.LastIndex(path, ":"); pinned && colon > strings.LastIndex(path, "/") {
-		path = path[:colon]
-	}
 	if !pinned {
-		return path
+		return source
+	}
+	if colon := strings.LastIndex(path, ":"); colon > strings.LastIndex(path, "/") {
+		path = path[:colon]
 	}
 	return path + "@" + digest
 }

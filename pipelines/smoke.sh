@@ -14,14 +14,14 @@ esac
 chmod +x .rehearsal/bin/amora # artifacts lose it
 mqtt=$(pulumi stack output mqttEndpoint --stack "$1")
 websocket=$(pulumi stack output websocketEndpoint --stack "$1")
-set -- "$1" --user "$SMOKE_USER" --endpoint "$mqtt" --endpoint "$websocket"
-mode=$(pulumi config get --path tls.mode --stack "$1" 2>/dev/null) || mode=self-signed # which it is without that key
+stack=$1
+set -- --user "$SMOKE_USER" --endpoint "$mqtt" --endpoint "$websocket"
+mode=$(pulumi config get --path tls.mode --stack "$stack" 2>/dev/null) || mode=self-signed # which it is without that key
 if [ "$mode" = self-signed ]; then
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    vault=$(pulumi stack output vaultName --stack "$1")
+    vault=$(pulumi stack output vaultName --stack "$stack")
     az keyvault certificate download --vault-name "$vault" --name mqtt-tls --encoding PEM --file "$folder/mqtt.pem" --output none
     set -- "$@" --ca "$folder/mqtt.pem"
 fi
-shift
 .rehearsal/bin/amora smoke "$@"
