@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +21,8 @@ import (
 const module = "github.com/amora-sync/mqtt-on-azure"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the first one asks for an end; a second one ends the process, as if nobody listened
 	root := &cobra.Command{
 		Use: "amora", Short: "Plan, rehearse and operate an MQTT broker on Azure",
 		SilenceUsage: true, SilenceErrors: true,

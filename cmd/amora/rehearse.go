@@ -53,8 +53,23 @@ func rehearse() *cobra.Command {
 		}
 		command.AddCommand(sub)
 	}
-	command.AddCommand(lose(&o))
+	command.AddCommand(lose(&o), forget(&o))
 	return command
+}
+
+// forget makes the command that starts over.
+func forget(o *rehearsal.Options) *cobra.Command {
+	return &cobra.Command{
+		Use: "forget", Short: "Start over: take away what is kept of the stack, and keep what was built", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			root, err := repository()
+			if err != nil {
+				return err
+			}
+			o.Root = root
+			return rehearsal.Forget(*o)
+		},
+	}
 }
 
 // lose makes the command that plays a loss on what is deployed.

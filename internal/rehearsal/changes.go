@@ -4,9 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	pulumi "github.com/pulumi/pulumi/pkg/v3/engine"
+	"github.com/pulumi/pulumi/pkg/v3/resource/deploy"
 )
 
 // Change is what a preview would do to one resource.
@@ -18,28 +17,35 @@ type Change struct {
 	Diff      []string `json:"diff,omitempty"`      // paths of the properties that differ, sorted; of a replacement, those that need it
 }
 
-// changeOf turns an event of the engine into a change, where it tells of one to a resource of a provider. A replacement comes as three events, of
-// which the new resource's creation stands for all: it alone always knows the cause.
-func changeOf(event apitype.EngineEvent) (Change, bool) {
-	if event.ResourcePreEvent == nil {
-		return Change{}, false
+// collect gives a listener that adds the changes that a preview tells of.
+func collect(to *[]Change) func(pulumi.Event) {
+	return func(event pulumi.Event) {
+		if told, is := event.Payload().(pulumi.ResourcePreEventPayload); is {
+			if change, is := changeOf(told.Metadata); is {
+				*to = append(*to, change)
+			}
+		}
 	}
-	m := event.ResourcePreEvent.Metadata
-	change := Change{Op: string(m.Op), Name: resource.URN(m.URN).Name(), Type: m.Type}
+}
+
+// changeOf turns a step of the engine into a change, where it is one of a resource of a provider. A replacement comes as three steps, of which
+// the new resource's creation stands for all: it alone always knows the cause.
+func changeOf(m pulumi.StepEventMetadata) (Change, bool) {
+	change := Change{Op: string(m.Op), Name: m.URN.Name(), Type: string(m.Type)}
 	switch m.Op {
-	case apitype.OpCreate, apitype.OpDelete:
-	case apitype.OpUpdate:
-		change.Diff = slices.Sorted(slices.Values(m.Diffs))
+	case deploy.OpCreate, deploy.OpDelete:
+	case deploy.OpUpdate:
+		change.Diff = inOrder(m.Diffs)
 		if m.DetailedDiff != nil { // the finer of the two, where a provider has it
 			change.Diff = slices.Sorted(maps.Keys(m.DetailedDiff))
 		}
-	case apitype.OpCreateReplacement:
-		change.Op, change.Diff = string(apitype.OpReplace), slices.Sorted(slices.Values(m.Keys))
+	case deploy.OpCreateReplacement:
+		change.Op, change.Diff = string(deploy.OpReplace), inOrder(m.Keys)
 	default:
 		return Change{}, false
 	}
 	custom := false // else it is a component, of which Azure knows nothing
-	for _, state := range []*apitype.StepEventStateMetadata{m.Old, m.New} {
+	for _, state := range []*pulumi.StepEventStateMetadata{m.Old, m.New} {
 		if state != nil {
 			custom, change.Protected = custom || state.Custom, change.Protected || state.Protect
 		}
@@ -47,17 +53,11 @@ func changeOf(event apitype.EngineEvent) (Change, bool) {
 	return change, custom
 }
 
-// follow collects the steps of a run from its events, which the caller sends and the run closes. The result is there once they are closed.
-func follow(from <-chan events.EngineEvent) <-chan []Change {
-	done := make(chan []Change, 1)
-	go func() {
-		var all []Change
-		for event := range from {
-			if step, is := changeOf(event.EngineEvent); is {
-				all = append(all, step)
-			}
-		}
-		done <- all
-	}()
-	return done
+func sorted[T ~string](all []T) []string {
+	var list []string
+	for _, one := range all {
+		list = append(list, string(one))
+	}
+	slices.Sort(list)
+	return list
 }

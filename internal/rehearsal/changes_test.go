@@ -4,39 +4,42 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	pulumi "github.com/pulumi/pulumi/pkg/v3/engine"
+	"github.com/pulumi/pulumi/pkg/v3/resource/deploy"
+	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-func TestAnEventOfTheEngineIsAChangeWhereAResourceOfAzureChanges(t *testing.T) {
+func TestAStepOfTheEngineIsAChangeWhereAResourceOfAzureChanges(t *testing.T) {
 	const urn = "urn:pulumi:dev::amora-sync::amora:foundation:Network$azure-native:network:VirtualNetwork::network-vnet"
-	custom, protected := &apitype.StepEventStateMetadata{Custom: true}, &apitype.StepEventStateMetadata{Custom: true, Protect: true}
+	custom, protected := &pulumi.StepEventStateMetadata{Custom: true}, &pulumi.StepEventStateMetadata{Custom: true, Protect: true}
 	change := func(op string, protected bool, diff ...string) Change {
 		return Change{Op: op, Name: "network-vnet", Type: "azure-native:network:VirtualNetwork", Protected: protected, Diff: diff}
 	}
-	paths := map[string]apitype.PropertyDiff{"tags.b": {}, "tags.a": {}}
+	paths := map[string]plugin.PropertyDiff{"tags.b": {}, "tags.a": {}}
 	for _, c := range []struct {
-		is   apitype.StepEventMetadata
-		want Change // none: the event tells of no change
+		is   pulumi.StepEventMetadata
+		want Change // none: the step is no change
 	}{
-		{apitype.StepEventMetadata{Op: apitype.OpCreate, New: custom}, change("create", false)},
-		{apitype.StepEventMetadata{Op: apitype.OpUpdate, Old: custom, New: protected, Diffs: []string{"tags.b", "tags.a"}}, change("update", true, "tags.a", "tags.b")},
-		{apitype.StepEventMetadata{Op: apitype.OpUpdate, Old: custom, New: custom, Diffs: []string{"tags"}, DetailedDiff: paths}, change("update", false, "tags.a", "tags.b")},
-		{apitype.StepEventMetadata{Op: apitype.OpDelete, Old: protected}, change("delete", true)},
-		{apitype.StepEventMetadata{Op: apitype.OpCreateReplacement, Old: protected, New: custom, Keys: []string{"zones", "name"}}, change("replace", true, "name", "zones")},
-		{apitype.StepEventMetadata{Op: apitype.OpReplace, Old: custom, New: custom}, Change{}},
-		{apitype.StepEventMetadata{Op: apitype.OpDeleteReplaced, Old: custom}, Change{}},
-		{apitype.StepEventMetadata{Op: apitype.OpSame, Old: custom, New: custom}, Change{}},
-		{apitype.StepEventMetadata{Op: apitype.OpRead, New: custom}, Change{}},
-		{apitype.StepEventMetadata{Op: apitype.OpCreate, New: &apitype.StepEventStateMetadata{}}, Change{}}, // a component
+		{pulumi.StepEventMetadata{Op: deploy.OpCreate, New: custom}, change("create", false)},
+		{pulumi.StepEventMetadata{Op: deploy.OpUpdate, Old: custom, New: protected, Diffs: []resource.PropertyKey{"tags.b", "tags.a"}},
+			change("update", true, "tags.a", "tags.b")},
+		{pulumi.StepEventMetadata{Op: deploy.OpUpdate, Old: custom, New: custom, Diffs: []resource.PropertyKey{"tags"}, DetailedDiff: paths},
+			change("update", false, "tags.a", "tags.b")},
+		{pulumi.StepEventMetadata{Op: deploy.OpDelete, Old: protected}, change("delete", true)},
+		{pulumi.StepEventMetadata{Op: deploy.OpCreateReplacement, Old: protected, New: custom, Keys: []resource.PropertyKey{"zones", "name"}},
+			change("replace", true, "name", "zones")},
+		{pulumi.StepEventMetadata{Op: deploy.OpReplace, Old: custom, New: custom}, Change{}},
+		{pulumi.StepEventMetadata{Op: deploy.OpDeleteReplaced, Old: custom}, Change{}},
+		{pulumi.StepEventMetadata{Op: deploy.OpSame, Old: custom, New: custom}, Change{}},
+		{pulumi.StepEventMetadata{Op: deploy.OpRead, New: custom}, Change{}},
+		{pulumi.StepEventMetadata{Op: deploy.OpCreate, New: &pulumi.StepEventStateMetadata{}}, Change{}}, // a component
 	} {
 		c.is.URN, c.is.Type = urn, "azure-native:network:VirtualNetwork"
-		got, is := changeOf(apitype.EngineEvent{ResourcePreEvent: &apitype.ResourcePreEvent{Metadata: c.is}})
+		got, is := changeOf(c.is)
 		if wanted := c.want.Op != ""; is != wanted || is && !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v, want %+v", c.is.Op, got, is, c.want)
 		}
-	}
-	if got, is := changeOf(apitype.EngineEvent{SummaryEvent: &apitype.SummaryEvent{}}); is {
-		t.Errorf("a summary is taken for a change: %+v", got)
 	}
 }
 

@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,25 +10,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
 const root = "../.."
-
-// sharedEngine is found or built once for all tests.
-var sharedEngine = sync.OnceValues(func() (auto.PulumiCommand, error) {
-	state, err := filepath.Abs(filepath.Join(root, ".rehearsal"))
-	if err != nil {
-		return nil, err
-	}
-	command, err := engine(context.Background(), root, state, os.Stderr)
-	return lean{command}, err
-})
 
 // deployment is a shipped stack with a broker.
 type deployment struct {
@@ -56,14 +45,10 @@ type stage struct {
 
 func newStage(t *testing.T, name string, edits ...string) *stage {
 	t.Helper()
-	command, err := sharedEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
 	said, d := &strings.Builder{}, deployments[name]
 	s := &stage{t: t, said: said, deployment: d, Options: Options{
 		Root: root, State: t.TempDir(), Stack: d.stack, Out: said, Err: io.Discard,
-		Program: stacks.Program, Externals: stacks.Externals, command: command,
+		Program: stacks.Program, Externals: stacks.Externals,
 	}}
 	s.edits(edits...)
 	return s
@@ -83,10 +68,6 @@ var deployed = func() map[string]func() (string, error) {
 
 func deployOnce(name string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
-		command, err := sharedEngine()
-		if err != nil {
-			return "", err
-		}
 		state, err := os.MkdirTemp("", "rehearsal") // removed by TestMain
 		if err != nil {
 			return "", err
@@ -96,7 +77,7 @@ func deployOnce(name string) func() (string, error) {
 		foldersLock.Unlock()
 		_, err = Up(context.Background(), Options{
 			Root: root, State: state, Stack: deployments[name].stack, Set: deployments[name].set, Out: io.Discard, Err: io.Discard,
-			Program: stacks.Program, Externals: stacks.Externals, command: command,
+			Program: stacks.Program, Externals: stacks.Externals,
 		})
 		return state, err
 	})
@@ -149,7 +130,7 @@ func (s *stage) mustNot(run verb) string {
 // world is what the stand-in's Azure holds.
 func (s *stage) world() []standin.Resource {
 	s.t.Helper()
-	world, err := standin.Open(filepath.Join(s.State, s.Stack, "azure.json"))
+	world, err := standin.Open(filepath.Join(s.State, s.Stack, worldFile))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -159,7 +140,7 @@ func (s *stage) world() []standin.Resource {
 // edit changes a resource by hand.
 func (s *stage) edit(suffix string, change func(map[string]any)) {
 	s.t.Helper()
-	world, err := standin.Open(filepath.Join(s.State, s.Stack, "azure.json"))
+	world, err := standin.Open(filepath.Join(s.State, s.Stack, worldFile))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -175,31 +156,29 @@ func (s *stage) edit(suffix string, change func(map[string]any)) {
 }
 
 // state is what the engine knows, read from its file.
-func (s *stage) state() apitype.DeploymentV3 {
+func (s *stage) state() engine.State {
 	s.t.Helper()
-	data, err := os.ReadFile(filepath.Join(s.State, s.Stack, "backend", ".pulumi", "stacks", "amora-sync", s.Stack+".json"))
+	state, err := engine.Read(filepath.Join(s.State, s.Stack, stateFile))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var file struct {
-		Checkpoint struct{ Latest apitype.DeploymentV3 }
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		s.t.Fatal(err)
-	}
-	return file.Checkpoint.Latest
+	return state
 }
 
 // azureIDs lists the ids of the azure-native resources in the state, sorted as Azure compares them.
 func (s *stage) azureIDs() []string {
 	var ids []string
 	for _, r := range s.state().Resources {
-		if r.Custom && strings.HasPrefix(string(r.Type), "azure-native:") {
+		if isAzure(r) {
 			ids = append(ids, strings.ToLower(string(r.ID)))
 		}
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+func isAzure(r apitype.ResourceV3) bool {
+	return r.Custom && strings.HasPrefix(string(r.Type), "azure-native:")
 }
 
 // worldIDs lists the ids of what the stand-in's Azure holds, without the secrets of brokers that went: those stay in their vault.
@@ -248,41 +227,3 @@ func (s *stage) waitsFor(name, other string) bool {
 
 // planned lists what compares a deployment with its plan, and so changes with the number of nodes.
 var planned = []string{"~ on-call-connections-full", "~ on-call-connections-high", "~ on-call-node-missing", "~ on-call-workbook"}
-
-// lean is an engine that saves its state once, at the end, and never collects garbage: a failed call ends a run, not the engine.
-type lean struct{ auto.PulumiCommand }
-
-func (l lean) Run(ctx context.Context, dir string, in io.Reader, out, errs []io.Writer, env []string, args ...string) (string, string, int, error) {
-	env = append(env, "PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true", "GOGC=off")
-	return l.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
-}
-
-// brisk answers the calls of the Automation API that only report, so that a test pays for the engine alone.
-type brisk struct{ auto.PulumiCommand }
-
-func (b brisk) Run(ctx context.Context, dir string, in io.Reader, out, errs []io.Writer, env []string, args ...string) (string, string, int, error) {
-	if len(args) > 1 && args[0] == "stack" {
-		switch args[1] {
-		case "output":
-			return "{}", "", 0, nil
-		case "history":
-			return "[]", "", 0, nil
-		case "select":
-			return "", "", 0, nil
-		}
-	}
-	return b.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
-}
-
-// upOnly is Up without its report.
-func upOnly(ctx context.Context, o Options) (Result, error) {
-	s, err := open(ctx, o)
-	if err != nil {
-		return Result{}, err
-	}
-	_, failure := s.up()
-	if err := s.server.Close(); err != nil {
-		return Result{}, err
-	}
-	return Result{}, failure
-}

@@ -5,14 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
@@ -22,7 +18,11 @@ const childState = "REHEARSAL_TEST_CHILD_STATE"
 
 func TestMain(m *testing.M) {
 	if state := os.Getenv(childState); state != "" {
-		_, err := Up(context.Background(), Options{
+		verb := Up
+		if os.Getenv(childState+"_DESTROYS") != "" {
+			verb = Destroy
+		}
+		_, err := verb(context.Background(), Options{
 			Root: root, State: state, Stack: "dev", Out: os.Stdout, Err: io.Discard, Program: stacks.Program, Externals: stacks.Externals,
 		})
 		if err != nil {
@@ -38,71 +38,84 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestARunThatWasKilledIsTakenUpAgain(t *testing.T) {
-	for _, after := range []string{"network-vnet created", "emqx-emqx-0 creating"} {
-		t.Run(after, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t, "dev") // the engine is there before the child looks for it
-			child := exec.Command(os.Args[0])
-			child.Env = append(os.Environ(), childState+"="+s.State)
-			output, err := child.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := child.Start(); err != nil {
-				t.Fatal(err)
-			}
-			seen := false
-			for lines := bufio.NewScanner(output); !seen && lines.Scan(); {
-				seen = strings.Contains(lines.Text(), after)
-			}
-			if err := child.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			if err := child.Wait(); err == nil || !seen {
-				t.Fatalf("the run ended before it was killed: %v", err)
-			}
-			s.upOnceTheEngineIsGone()
-			if !slices.Equal(s.azureIDs(), s.worldIDs()) {
-				t.Errorf("the state and Azure differ:\n%v\n%v", s.azureIDs(), s.worldIDs())
-			}
-			if pending := s.state().PendingOperations; len(pending) > 0 {
-				t.Errorf("operations are pending: %v", pending)
-			}
-		})
-	}
-}
-
-// The engine writes a state under another name and moves it into its place; a file of attributes beside it would be written where it
-// is read, and be empty after a kill at the wrong moment.
-func TestNothingLiesBesideTheStateThatAKillCouldCutOff(t *testing.T) {
-	s := deployedStage(t, "dev")
-	kept := 0
-	err := fs.WalkDir(os.DirFS(filepath.Join(s.State, s.Stack, "backend")), ".", func(path string, entry fs.DirEntry, err error) error {
-		switch filepath.Ext(path) {
-		case ".attrs":
-			t.Errorf("%s lies beside a file", path)
-		case ".json":
-			kept++
-		}
-		return err
-	})
-	if err != nil || kept == 0 {
-		t.Errorf("%d files are kept: %v", kept, err)
-	}
-}
-
-// upOnceTheEngineIsGone waits for the engine of the killed run, which lives a moment longer.
-func (s *stage) upOnceTheEngineIsGone() {
+// child starts a rehearsal in a process of its own.
+func (s *stage) child(destroys bool) (*exec.Cmd, io.Reader) {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		s.said.Reset()
-		_, err := Up(s.t.Context(), s.Options)
-		if err == nil {
-			return
-		}
-		if !strings.Contains(err.Error(), "is under way on this stack") || time.Now().After(end) {
-			s.t.Fatalf("%v\n%s", err, s.said)
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childState+"="+s.State)
+	if destroys {
+		child.Env = append(child.Env, childState+"_DESTROYS=yes")
+	}
+	output, err := child.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	return child, output
+}
+
+// kills is how many moments of a deployment, and how many of a destroy, a run is killed at.
+const kills = 25
+
+func TestARunThatIsKilledAtAnyMomentIsTakenUpAgain(t *testing.T) {
+	whole := deployedStage(t, "dev")
+	for _, destroys := range []bool{false, true} {
+		verb := map[bool]string{false: "up", true: "destroy"}[destroys]
+		for i := range kills {
+			t.Run(fmt.Sprint(verb, " ", i), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, "dev")
+				if destroys {
+					s = deployedStage(t, "dev")
+				}
+				// The moments lie evenly over what the run says, of which it says a line at the beginning and at the end of each resource.
+				child, output := s.child(destroys)
+				said := bufio.NewReader(output)
+				for range 5 + 8*i {
+					if _, err := said.ReadString('\n'); err != nil {
+						break // it said less, and is killed after its end
+					}
+				}
+				if err := child.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				_ = child.Wait() // by the kill
+				if destroys {
+					s.must(Destroy)
+					if left := s.worldIDs(); len(left) > 0 || len(s.state().Resources) > 0 {
+						t.Errorf("left: %v in Azure, %d in the state", left, len(s.state().Resources))
+					}
+				}
+				s.must(Up)
+				s.isAs(whole)
+				if again := s.must(Up); again.Calls > 0 {
+					t.Errorf("the next run made %d calls", again.Calls)
+				}
+			})
 		}
 	}
+}
+
+func TestTwoRunsAtOnceAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "dev")
+	child, output := s.child(false)
+	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // it is at work
+		t.Fatal(err)
+	}
+	for name, run := range map[string]verb{"up": Up, "preview": Preview, "destroy": Destroy} {
+		if said := s.mustNot(run); !strings.Contains(said, "another run is under way on this stack") {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+	if err := Forget(s.Options); err == nil {
+		t.Error("the stack was forgotten under a run")
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait() // by the kill
+	s.must(Up)
 }

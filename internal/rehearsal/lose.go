@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -62,21 +61,15 @@ func Lose(o LoseOptions) (LossReport, error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
 	}
-	// Into a folder that goes: the one of a deployment keeps the config that it was deployed with.
-	project, err := os.MkdirTemp("", "amora-lose")
+	_, config, err := load(o.Root, filepath.Join(o.Root, "Pulumi."+o.Stack+".yaml"), o.Set)
 	if err != nil {
-		return LossReport{}, err
-	}
-	defer os.RemoveAll(project)
-	config, err := prepare(o.Root, project, o.Stack, o.Set)
-	if err != nil {
-		return LossReport{}, err
+		return LossReport{}, fmt.Errorf("stack %q: %w", o.Stack, err)
 	}
 	wanted, err := o.Wanted(o.Stack, config)
 	if err != nil {
 		return LossReport{}, err
 	}
-	world, err := standin.Open(filepath.Join(o.State, o.Stack, "azure.json"))
+	world, err := standin.Open(filepath.Join(o.State, o.Stack, worldFile))
 	if err != nil {
 		return LossReport{}, err
 	}

@@ -26,63 +26,39 @@ func (blind) BatchDecrypt(_ context.Context, ciphertexts []string) ([]string, er
 	return plain, nil
 }
 
-// prepare writes a copy of the project and of its stack's config, with the edits, into a folder of the rehearsal's own, and gives back
-// the config. The user's files are only read.
-func prepare(root, folder, stack string, edits []string) (map[string]string, error) {
-	project, settings, raw, err := load(root, filepath.Join(root, "Pulumi."+stack+".yaml"), edits)
-	if err != nil {
-		return nil, fmt.Errorf("stack %q: %w", stack, err)
-	}
-	plain := &workspace.ProjectStack{Config: config.Map{}}
-	for key, original := range settings.Config {
-		value := raw[key.String()]
-		plain.Config[key] = config.NewValue(value)
-		if original.Object() {
-			plain.Config[key] = config.NewObjectValue(value)
-		}
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, err
-	}
-	if err := project.Save(filepath.Join(folder, "Pulumi.yaml")); err != nil {
-		return nil, err
-	}
-	return raw, plain.Save(filepath.Join(folder, "Pulumi."+stack+".yaml"))
-}
-
 // ReadConfig reads a stack's config from its file, with edits in the form KEY=VALUE. In the place of each secret is a placeholder.
 func ReadConfig(root, file string, edits []string) (map[string]string, error) {
-	_, _, raw, err := load(root, file, edits)
+	_, raw, err := load(root, file, edits)
 	return raw, err
 }
 
-// load reads the project, and a stack's config as its file has it and as the program gets it.
-func load(root, file string, edits []string) (*workspace.Project, *workspace.ProjectStack, map[string]string, error) {
+// load reads the project's name, and a stack's config as the program gets it. The user's files are only read.
+func load(root, file string, edits []string) (string, map[string]string, error) {
 	project, err := workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
 	if err != nil {
-		return nil, nil, nil, err
+		return "", nil, err
 	}
 	if _, err := os.Stat(file); err != nil {
-		return nil, nil, nil, err
+		return "", nil, err
 	}
 	settings, err := workspace.LoadProjectStack(nil, project, file)
 	if err != nil {
-		return nil, nil, nil, err
+		return "", nil, err
 	}
 	for _, edit := range edits {
 		if err := set(settings.Config, string(project.Name), edit); err != nil {
-			return nil, nil, nil, err
+			return "", nil, err
 		}
 	}
 	values, err := settings.Config.Decrypt(blind{})
 	if err != nil {
-		return nil, nil, nil, err
+		return "", nil, err
 	}
 	raw := map[string]string{}
 	for key, value := range values {
 		raw[key.String()] = value
 	}
-	return project, settings, raw, nil
+	return string(project.Name), raw, nil
 }
 
 // set applies KEY=VALUE as `pulumi config set --path` does.

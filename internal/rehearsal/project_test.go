@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// project writes a small project and prepares it with edits.
+// project writes a small project and reads its config with edits.
 func project(t *testing.T, stack string, edits ...string) (map[string]string, error) {
 	t.Helper()
 	root := t.TempDir()
@@ -17,7 +17,7 @@ func project(t *testing.T, stack string, edits ...string) (map[string]string, er
 			t.Fatal(err)
 		}
 	}
-	config, err := prepare(root, filepath.Join(t.TempDir(), "copy"), "dev", edits)
+	config, err := ReadConfig(root, filepath.Join(root, "Pulumi.dev.yaml"), edits)
 	if data, readErr := os.ReadFile(filepath.Join(root, "Pulumi.dev.yaml")); readErr != nil || string(data) != stack {
 		t.Errorf("the user's file is %q: %v", data, readErr)
 	}
@@ -58,18 +58,9 @@ func TestASecretOfTheUserIsReplacedByAPlaceholder(t *testing.T) {
 }
 
 func TestAStackWithoutAFileIsNamed(t *testing.T) {
-	_, err := prepare(root, t.TempDir(), "nowhere", nil)
-	if err == nil || !strings.Contains(err.Error(), `stack "nowhere"`) {
-		t.Error(err)
-	}
-}
-
-func TestTheEnginesVersionIsReadFromTheModuleThatPinsIt(t *testing.T) {
-	version, err := pinnedVersion(filepath.Join(root, "tools", "pulumi", "go.mod"))
-	if err != nil || !strings.HasPrefix(version, "v3.") {
-		t.Errorf("%q, %v", version, err)
-	}
-	if _, err := pinnedVersion(filepath.Join(root, "go.mod")); err == nil {
-		t.Error("a module file without the engine gave a version")
+	s := newStage(t, "dev")
+	s.Stack = "nowhere"
+	if said := s.mustNot(Preview); !strings.Contains(said, `stack "nowhere"`) {
+		t.Error(said)
 	}
 }

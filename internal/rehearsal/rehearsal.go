@@ -4,7 +4,6 @@ package rehearsal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 )
 
@@ -36,43 +35,36 @@ type Options struct {
 
 	Program   func(config map[string]string) pulumi.RunFunc
 	Externals func(stack string, config map[string]string, subscription string) []string // ARM ids that exist outside the stack
-
-	command auto.PulumiCommand // the engine, where it is at hand; nil finds or builds it
 }
 
 // ErrDrift is what Drift returns when Azure differs from the state.
 var ErrDrift = errors.New("rehearsal: Azure differs from the state")
 
-// passphrase encrypts the secrets of rehearsal states, which protect nothing: it is a constant, and no user's.
-const passphrase = "rehearsal"
-
 // session is one run on one stack.
 type session struct {
 	Options
 	ctx      context.Context
-	stack    auto.Stack
+	stack    engine.Stack
+	state    *engine.File
 	world    *standin.World
 	server   *standin.Server
 	progress io.Writer
 }
 
-// run opens a session, does the work, and reports.
+// run opens a session, does the work, and reports. When the context ends, what is under way is finished, and the next run goes on from there.
 func run(ctx context.Context, o Options, verb string, work func(*session) (Result, error)) (result Result, err error) {
-	if o.Export != "" {
-		if o.Export, err = filepath.Abs(o.Export); err != nil {
-			return Result{}, err
-		}
-	}
 	s, err := open(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, s.server.Close()) }()
+	defer func() { err = errors.Join(err, s.close()) }()
+	defer context.AfterFunc(ctx, func() {
+		say(s.progress, "stopping: what is under way is finished, and nothing else is begun; the next run goes on from there (^C again stops at once)")
+	})()
 	result, failure := work(s)
 	result.Verb, result.Stack, result.Calls = verb, o.Stack, s.server.Calls()
 	if o.Export != "" {
-		// Not by the Automation API, whose export decrypts every secret.
-		if err := s.pulumi("stack", "export", "--file", o.Export); err != nil {
+		if err := s.state.Export(o.Export); err != nil {
 			return result, errors.Join(failure, err)
 		}
 	}
@@ -82,158 +74,75 @@ func run(ctx context.Context, o Options, verb string, work func(*session) (Resul
 	return result, errors.Join(result.print(s.Options), failure)
 }
 
-// open prepares everything that a run needs: the config, the world, the engine, and the stand-in that the engine attaches to.
-func open(ctx context.Context, o Options) (*session, error) {
+// open prepares everything that a run needs: the config, the state, the world, and the stand-in that the engine attaches to.
+func open(ctx context.Context, o Options) (_ *session, err error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
 	}
-	// The engine works in a folder of its own.
-	for _, path := range []*string{&o.Root, &o.State} {
-		var err error
-		if *path, err = filepath.Abs(*path); err != nil {
-			return nil, err
-		}
-	}
-	s := &session{Options: o, ctx: ctx, progress: o.Out}
+	s := &session{Options: o, ctx: ctx, progress: &oneAtATime{to: o.Out}}
 	if o.JSON {
-		s.progress = o.Err
+		s.progress = &oneAtATime{to: o.Err}
 	}
-	config, err := prepare(o.Root, s.folder("project"), o.Stack, o.Set)
+	project, config, err := load(o.Root, filepath.Join(o.Root, "Pulumi."+o.Stack+".yaml"), o.Set)
 	if err != nil {
+		return nil, fmt.Errorf("stack %q: %w", o.Stack, err)
+	}
+	if s.state, err = engine.Open(s.file(stateFile)); err != nil {
 		return nil, err
 	}
-	if s.world, err = standin.Open(s.folder("azure.json")); err != nil {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.world, err = standin.Open(s.file(worldFile)); err != nil {
 		return nil, err
 	}
 	s.world.Give(o.Externals(o.Stack, config, standin.SubscriptionID)...)
-	if s.command == nil {
-		// Shared by all stacks, wherever their state is: only builds write to it.
-		if s.command, err = engine(ctx, o.Root, filepath.Join(o.Root, ".rehearsal"), s.progress); err != nil {
+	if s.state.Cut() {
+		say(s.progress, "the last run was stopped in the middle of its work; going on with what it left")
+		if err := s.state.Save(settled(s.state.State(), s.world)); err != nil {
 			return nil, err
 		}
-	}
-	if err := errors.Join(os.MkdirAll(s.folder("backend"), 0o755), unlock(s.folder("backend"))); err != nil {
-		return nil, err
 	}
 	if s.server, err = standin.Serve(s.world, o.Faults); err != nil {
 		return nil, err
 	}
-	if err := s.attach(o.Program(config)); err != nil {
-		return nil, errors.Join(err, s.server.Close())
-	}
+	s.stack = engine.Stack{Project: project, Name: o.Stack, Program: o.Program(config), Config: config, Plugins: s.server.Plugins()}
 	return s, nil
 }
 
-// folder is a place for what is kept of the stack.
-func (s *session) folder(name string) string { return filepath.Join(s.State, s.Stack, name) }
-
-// attach makes or selects the stack in an engine that has nothing to do with the user's own, and that reaches no provider but the
-// stand-in.
-func (s *session) attach(program pulumi.RunFunc) error {
+func (s *session) close() error {
 	var err error
-	s.stack, err = auto.UpsertStackInlineSource(s.ctx, s.Stack, "amora-sync", program,
-		auto.Pulumi(s.command), auto.WorkDir(s.folder("project")), auto.PulumiHome(s.folder("home")), auto.EnvVars(map[string]string{
-			// Without what would lie beside each file and is not written in one step: the state has to survive a kill at any moment.
-			"PULUMI_BACKEND_URL":                            "file://" + filepath.ToSlash(s.folder("backend")) + "?metadata=skip",
-			"PULUMI_CONFIG_PASSPHRASE":                      passphrase,
-			"PULUMI_SKIP_UPDATE_CHECK":                      "true",
-			"PULUMI_DEBUG_PROVIDERS":                        s.server.Providers(),
-			"PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true", // one copy of a rehearsal is enough
-			// The engine would fetch the real plugins of what the state holds, though it never starts them.
-			"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-		}))
-	if err == nil && s.world.Killed() {
-		err = s.forgetPending()
+	if s.server != nil {
+		err = s.server.Close()
 	}
-	return err
+	return errors.Join(err, s.state.Close())
 }
 
-// forgetPending takes the operations off the state that a killed run was in the middle of. An owner has to look in Azure how each of
-// them ended; here the stand-in knows, and takes the creation of what is there for an update.
-func (s *session) forgetPending() error {
-	exported, err := s.stack.Export(s.ctx)
-	if err != nil {
-		return err
-	}
-	var deployment map[string]json.RawMessage
-	if err := json.Unmarshal(exported.Deployment, &deployment); err != nil {
-		return err
-	}
-	if deployment["pending_operations"] == nil {
-		return nil
-	}
-	say(s.progress, "the last run was killed in the middle of its work; going on with what it left")
-	delete(deployment, "pending_operations")
-	if exported.Deployment, err = json.Marshal(deployment); err != nil {
-		return err
-	}
-	return s.stack.Import(s.ctx, exported)
-}
+// The files that are kept of a stack, in the folder of its name.
+const (
+	stateFile = "state.jsonl" // what the engine knows
+	worldFile = "azure.json"  // what the stand-in's Azure holds
+)
 
-// unlock removes the locks of engines that are no longer running: a killed run leaves its own behind.
-func unlock(backend string) error {
-	locks, err := filepath.Glob(filepath.Join(backend, ".pulumi", "locks", "*", "*", "*", "*.json"))
-	if err != nil {
-		return err
-	}
-	for _, file := range locks {
-		data, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // its engine has just ended
-		}
-		if err != nil {
-			return err
-		}
-		var lock struct{ Pid int }
-		if err := json.Unmarshal(data, &lock); err != nil {
-			return fmt.Errorf("read the lock %s: %w", file, err)
-		}
-		if running(lock.Pid) {
-			return fmt.Errorf("another run, process %d, is under way on this stack", lock.Pid)
-		}
-		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
+func (s *session) file(name string) string { return filepath.Join(s.State, s.Stack, name) }
 
-// pulumi runs the CLI for what the Automation API has no call for, with progress shown.
-func (s *session) pulumi(args ...string) error {
-	workspace := s.stack.Workspace()
-	env := []string{"PULUMI_HOME=" + workspace.PulumiHome()}
-	for key, value := range workspace.GetEnvVars() {
-		env = append(env, key+"="+value)
+// engine has the engine do something, shown as the CLI shows it, and keeps what it came to.
+func (s *session) engine(verb engine.Verb, o engine.Options) (engine.Outcome, error) {
+	o.Show = &engine.Show{Out: s.progress, Err: s.Err, Color: s.Color}
+	if err := s.state.Begin(); err != nil {
+		return engine.Outcome{}, err
 	}
-	args = append(args, "--stack", s.Stack, "--color", s.color())
-	_, _, _, err := workspace.PulumiCommand().Run(s.ctx, workspace.WorkDir(), nil, []io.Writer{s.progress}, []io.Writer{s.Err}, env, args...)
-	if err != nil {
-		return fmt.Errorf("rehearsal: pulumi %s failed: %w", strings.Join(args[:2], " "), err)
-	}
-	return nil
-}
-
-func (s *session) color() string {
-	if s.Color {
-		return "always"
-	}
-	return "never"
-}
-
-// deployment is the state of the stack.
-func (s *session) deployment() (apitype.DeploymentV3, error) {
-	var deployment apitype.DeploymentV3
-	exported, err := s.stack.Export(s.ctx)
-	if err != nil {
-		return deployment, err
-	}
-	return deployment, json.Unmarshal(exported.Deployment, &deployment)
+	o.Journal = s.state.Add
+	outcome, failure := engine.Run(s.ctx, verb, s.stack, s.state.State(), o)
+	return outcome, errors.Join(failure, s.state.Save(outcome.State))
 }
 
 // left lists what a state holds besides the stack and its provider, protected resources first.
-func left(deployment apitype.DeploymentV3) []string {
+func left(state engine.State) []string {
 	var protected, others []string
-	for _, r := range deployment.Resources {
+	for _, r := range state.Resources {
 		line := fmt.Sprintf("%s (%s)", r.URN.Name(), r.Type)
 		switch {
 		case r.Protect:
@@ -245,4 +154,41 @@ func left(deployment apitype.DeploymentV3) []string {
 	slices.Sort(protected)
 	slices.Sort(others)
 	return append(protected, others...)
+}
+
+// Forget takes everything away that is kept of a stack, so that the next run begins with nothing. It does not touch what was built.
+func Forget(o Options) error {
+	if o.State == "" {
+		o.State = filepath.Join(o.Root, ".rehearsal")
+	}
+	folder := filepath.Join(o.State, o.Stack)
+	if _, err := os.Stat(filepath.Join(folder, stateFile)); err != nil {
+		return fmt.Errorf("rehearsal: there is nothing of %s to forget: %w", o.Stack, err)
+	}
+	state, err := engine.Open(filepath.Join(folder, stateFile)) // nobody else's, while a run is under way
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.RemoveAll(folder), state.Close()); err != nil {
+		return err
+	}
+	say(o.Out, "forgot all of %s; the next run begins with nothing", o.Stack)
+	return nil
+}
+
+// say prints a line of the rehearsal's own: each says that it is one.
+func say(out io.Writer, format string, args ...any) {
+	fmt.Fprintf(out, "rehearsal: "+format+"\n", args...)
+}
+
+// oneAtATime keeps the lines of several writers whole.
+type oneAtATime struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (o *oneAtATime) Write(line []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.to.Write(line)
 }

@@ -1,9 +1,14 @@
 package rehearsal
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 )
 
 const (
@@ -90,18 +95,18 @@ func replaced(names []string) []string {
 	return list
 }
 
-// forget takes resources out of the state, and leaves them in Azure.
+// forget takes resources out of the state, and leaves them in Azure, as `pulumi state delete` does.
 func (s *stage) forget(names ...string) {
 	s.t.Helper()
-	for _, name := range names {
-		session, err := open(s.t.Context(), s.Options)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		failure := session.pulumi("state", "delete", string(s.urnOf(name)), "--yes")
-		if err := session.server.Close(); failure != nil || err != nil {
-			s.t.Fatal(failure, err)
-		}
+	file, err := engine.Open(filepath.Join(s.State, s.Stack, stateFile))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	state := file.State()
+	state.Resources = slices.DeleteFunc(slices.Clone(state.Resources), func(r apitype.ResourceV3) bool { return slices.Contains(names, r.URN.Name()) })
+	if err := file.Save(state); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

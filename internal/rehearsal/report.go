@@ -22,8 +22,6 @@ type Result struct {
 	Calls    int            `json:"calls"` // to Azure that changed something
 }
 
-const secretShown = "[secret]"
-
 // print writes the result for a person, or as JSON for a program.
 func (r Result) print(o Options) error {
 	if o.JSON {

@@ -212,38 +212,6 @@ func TestNoSecretIsInTheClearInTheStateOrInWhatIsPrinted(t *testing.T) {
 	}
 }
 
-// knownFalseFindings are what azcheck says that is not so, by type, each with the reason.
-var knownFalseFindings = map[string][]string{
-	// It does not take the address of a resource whose body comes in several kinds off the inputs before it looks at them.
-	"Microsoft.Resources/deploymentScripts@": {
-		"$.name  is required and missing", "$.resourceGroupName  is not a property of this type", "$.scriptName  is not a property of this type",
-	},
-	// It does not know that azure-native renames Application_Type, Flow_Type and Request_Source …
-	"Microsoft.Insights/components@": {
-		"$.properties.Application_Type  is required and missing", "$.applicationType  is not a property of this type",
-		"$.flowType  is not a property of this type", "$.requestSource  is not a property of this type",
-	},
-	// … and networkAcls.
-	"Microsoft.Storage/storageAccounts@": {"$.networkRuleSet  is not a property of this type"},
-	// It takes the kind of an extension, properties.type, for the type of the resource.
-	"Microsoft.Compute/virtualMachines/extensions@": {`$.type  wants 'Microsoft.Compute/virtualMachines/extensions', has "AzureMonitorLinuxAgent"`},
-	// It reads every number as a whole one.
-	"Microsoft.Insights/metricAlerts@": {"wants an integer, has 0.25"},
-	// A warning: the published list of streams is open, and is that of Azure Monitor Agent without those of Container Insights.
-	"Microsoft.Insights/dataCollectionRules@": {
-		"published values are Microsoft-Event, Microsoft-InsightsMetrics, Microsoft-Perf, Microsoft-Syslog, Microsoft-WindowsEvent",
-	},
-}
-
-func isKnownFalse(finding string) bool {
-	for kind, endings := range knownFalseFindings {
-		if strings.Contains(finding, kind) && slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(finding, e) }) {
-			return true
-		}
-	}
-	return false
-}
-
 // azcheck holds a state against Azure's published types, "" where it is not at hand.
 var azcheck = func() string {
 	file, err := filepath.Abs(filepath.Join(root, "..", "shared", "azcheck", "azcheck"))
@@ -299,7 +267,7 @@ func TestADeploymentWhoseRolesTakeTheirTimeGoesOnWhenItIsRunAgain(t *testing.T) 
 			refused := 0
 			for refused < 4 {
 				s.said.Reset()
-				_, err := upOnly(t.Context(), s.Options)
+				_, err := Up(t.Context(), s.Options)
 				if err == nil {
 					break
 				}

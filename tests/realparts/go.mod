@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/amora-sync/mqtt-on-azure v0.0.0
 	github.com/eclipse/paho.golang v0.23.0
-	github.com/gorilla/websocket v1.5.3
+	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674
 	github.com/jackc/pgx/v5 v5.12.0
 	golang.org/x/crypto v0.58.0
 )

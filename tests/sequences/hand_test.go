@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 )
 
@@ -20,7 +21,7 @@ func byHand(world *standin.World, work func(pulumirpc.ResourceProviderClient) er
 	if err != nil {
 		return err
 	}
-	connection, err := dial(server.Providers(), "azure-native")
+	connection, err := engine.Dial(server.Plugins()["azure-native"])
 	if err == nil {
 		err = errors.Join(work(pulumirpc.NewResourceProviderClient(connection)), connection.Close())
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"pgregory.net/rapid"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
@@ -32,7 +33,7 @@ type birth struct {
 
 type births map[string]birth
 
-func birthsOf(known *state) births {
+func birthsOf(known engine.State) births {
 	all := births{}
 	for _, r := range known.Resources {
 		if name := r.URN.Name(); r.Custom && !r.Delete && r.Created != nil && slices.Contains(stateful, strings.TrimPrefix(name, secondary)) {
@@ -143,7 +144,7 @@ func (m *machine) outputsMatch(t rapid.TB) {
 	}
 }
 
-func outputsOf(known *state) map[string]any {
+func outputsOf(known engine.State) map[string]any {
 	for _, r := range known.Resources {
 		if r.Type == "pulumi:pulumi:Stack" {
 			return r.Outputs

@@ -6,17 +6,17 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pulumi/pulumi/pkg/v3/engine"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"pgregory.net/rapid"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 )
 
 // machine is a stack in the middle of a sequence.
 type machine struct {
 	world    *standin.World
-	known    *state
+	known    engine.State
 	wanted   settings        // the config as it is now …
 	deployed settings        // … and as the last run that succeeded found it
 	planted  []string        // ids of what was put into what is stateful
@@ -29,12 +29,12 @@ type machine struct {
 }
 
 // run does one thing and holds what must hold whatever became of it.
-func (m *machine) run(t rapid.TB, what verb, preview bool, faults standin.Faults) run {
+func (m *machine) run(t rapid.TB, verb engine.Verb, faults standin.Faults) run {
 	var result run
-	m.known, result = do(what, preview, m.world, m.known, m.wanted.raw(), faults)
+	m.known, result = do(verb, m.world, m.known, m.wanted.raw(), faults)
 	if result.err != nil {
 		m.happened["runs that failed"]++
-	} else if len(result.steps) > 0 && !preview {
+	} else if len(result.steps) > 0 && verb != engine.Preview {
 		m.happened["runs that changed something"]++
 	}
 	t.Logf("%d calls, %v; %v; %s", result.calls, result.steps, result.err, strings.Join(result.said, "\n"))
@@ -45,7 +45,7 @@ func (m *machine) run(t rapid.TB, what verb, preview bool, faults standin.Faults
 func (m *machine) Up(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "preview") == 0 {
 		before := worldOf(m.world)
-		if previewed := m.run(t, engine.Update, true, standin.Faults{}); previewed.err != nil && !m.shrinks() {
+		if previewed := m.run(t, engine.Preview, standin.Faults{}); previewed.err != nil && !m.shrinks() {
 			t.Fatalf("the preview failed: %v", previewed.said)
 		}
 		m.unchanged(t, before, "a preview")
@@ -56,14 +56,14 @@ func (m *machine) Up(t *rapid.T) {
 // up brings the stack to its config, and asks all that must hold then.
 func (m *machine) up(t rapid.TB) {
 	size := m.serverProperty("storage.storageSizeGB")
-	result := m.run(t, engine.Update, false, standin.Faults{})
+	result := m.run(t, engine.Up, standin.Faults{})
 	if m.shrinks() {
 		if result.err == nil || m.serverProperty("storage.storageSizeGB") != size {
 			t.Fatalf("a smaller disk was not refused")
 		}
 		// It may have grown in a run whose answer was lost. Then the config must follow, as docs/scale.md says.
 		m.wanted = m.wanted.with(settings{"database.storageGb": int(size.(float64))})
-		result = m.run(t, engine.Update, false, standin.Faults{})
+		result = m.run(t, engine.Up, standin.Faults{})
 	}
 	if result.err != nil {
 		t.Fatalf("up failed: %v %v", result.err, result.said)
@@ -71,7 +71,7 @@ func (m *machine) up(t rapid.TB) {
 	m.deployed = m.wanted
 	m.converged(t)
 	m.off = map[string]bool{}
-	if again := m.run(t, engine.Update, false, standin.Faults{}); again.err != nil || len(again.steps) > 0 || again.calls > 0 {
+	if again := m.run(t, engine.Up, standin.Faults{}); again.err != nil || len(again.steps) > 0 || again.calls > 0 {
 		t.Fatalf("a second up changes %v with %d calls: %v %v", again.steps, again.calls, again.err, again.said)
 	}
 	m.settled = true
@@ -134,12 +134,12 @@ func (m *machine) EditThatLoses(t *rapid.T) {
 func (m *machine) refuses(t rapid.TB, config settings, word string) {
 	kept, before := m.wanted, worldOf(m.world)
 	m.wanted = config
-	for _, preview := range []bool{true, false} {
-		result := m.run(t, engine.Update, preview, standin.Faults{})
+	for _, verb := range []engine.Verb{engine.Preview, engine.Up} {
+		result := m.run(t, verb, standin.Faults{})
 		if result.err == nil || !strings.Contains(strings.Join(result.said, "\n")+result.err.Error(), word) {
-			t.Fatalf("it was not refused (preview: %v): %v %v", preview, result.err, result.said)
+			t.Fatalf("it was not refused (verb %v): %v %v", verb, result.err, result.said)
 		}
-		if preview {
+		if verb == engine.Preview {
 			m.unchanged(t, before, "the preview of a refused edit")
 		}
 	}
@@ -150,7 +150,7 @@ func (m *machine) refuses(t rapid.TB, config settings, word string) {
 // UpWithFault deploys while something goes wrong. It may fail; the next run goes on from there.
 func (m *machine) UpWithFault(t *rapid.T) {
 	faults := m.drawFaults(t)
-	result := m.run(t, engine.Update, false, faults)
+	result := m.run(t, engine.Up, faults)
 	if result.err == nil && !m.shrinks() {
 		m.deployed = m.wanted
 	}
@@ -237,7 +237,7 @@ func (m *machine) keeps(r standin.Resource) bool {
 // Refresh takes what Azure holds into the state, and changes nothing there.
 func (m *machine) Refresh(t *rapid.T) {
 	before := worldOf(m.world)
-	if result := m.run(t, engine.Refresh, false, standin.Faults{}); result.err != nil {
+	if result := m.run(t, engine.Refresh, standin.Faults{}); result.err != nil {
 		t.Fatalf("refresh failed: %v %v", result.err, result.said)
 	}
 	m.lost = false
@@ -249,13 +249,11 @@ func (m *machine) end(t *rapid.T) {
 	if !m.settled {
 		m.up(t)
 	}
-	for i := range m.known.Resources {
-		m.known.Resources[i].Protect = false // pulumi state unprotect --all
-	}
+	m.known = engine.Unprotected(m.known)
 	if rapid.IntRange(0, 2).Draw(t, "fault in destroy") == 0 {
-		m.run(t, engine.Destroy, false, m.drawFaults(t))
+		m.run(t, engine.Destroy, m.drawFaults(t))
 	}
-	if result := m.run(t, engine.Destroy, false, standin.Faults{}); result.err != nil {
+	if result := m.run(t, engine.Destroy, standin.Faults{}); result.err != nil {
 		t.Fatalf("destroy failed: %v %v", result.err, result.said)
 	}
 	if left := m.world.Resources(); len(left) > 0 || len(m.known.Resources) > 0 {

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi/pkg/v3/engine"
 	"pgregory.net/rapid"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
@@ -49,9 +49,6 @@ func TestNothingIsLostOfAProtectedVerneMQInOneZone(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
-	// One save of the state at the end of a run, as the other tests have it. PULUMI_SKIP_CHECKPOINTS is one of the experiments.
-	os.Setenv("PULUMI_EXPERIMENTAL", "true")
-	os.Setenv("PULUMI_SKIP_CHECKPOINTS", "true")
 	debug.SetGCPercent(400) // a fifth less time, as long as there is memory
 	debug.SetMemoryLimit(8 << 30)
 	flag.Parse()
@@ -105,7 +102,7 @@ func begun(t *testing.T, config settings) *start {
 		t.Fatal(err)
 	}
 	var result run
-	if s.known, result = do(engine.Update, false, s.world, nil, config.raw(), standin.Faults{}); result.err != nil {
+	if s.known, result = do(engine.Up, s.world, engine.State{}, config.raw(), standin.Faults{}); result.err != nil {
 		t.Fatalf("%v\n%s", result.err, strings.Join(result.said, "\n"))
 	}
 	if s.planted, err = plantData(s.world); err != nil {
@@ -132,8 +129,6 @@ func (s *start) copied(t rapid.TB, name string) *machine {
 	if m.world, err = standin.Open(file); err != nil {
 		t.Fatal(err)
 	}
-	known := *s.known
-	known.Resources = slices.Clone(known.Resources)
-	m.known, m.born, m.off = &known, maps.Clone(s.born), map[string]bool{}
+	m.born, m.off = maps.Clone(s.born), map[string]bool{}
 	return &m
 }

@@ -7,8 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi/pkg/v3/engine"
-
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
@@ -67,7 +66,7 @@ func TestAnEditThatIsTakenBackHalfwayEndsWhereItBegan(t *testing.T) {
 				for at := 5; ; at += 12 {
 					m := start.copied(t, "halfway")
 					m.wanted = m.wanted.with(edit)
-					if result := m.run(t, engine.Update, false, standin.Faults{FailAt: at}); result.err == nil {
+					if result := m.run(t, engine.Up, standin.Faults{FailAt: at}); result.err == nil {
 						if at < 50 {
 							t.Fatalf("the change to %s makes fewer than %d calls", to, at)
 						}
@@ -89,18 +88,18 @@ func (m *machine) change(t *testing.T, edit settings, faults standin.Faults) []s
 	m.wanted = m.wanted.with(edit)
 	for len(faults.Strike) > 0 {
 		left := fmt.Sprint(faults.Strike)
-		if result := m.run(t, engine.Update, false, faults); result.err == nil || fmt.Sprint(faults.Strike) == left {
+		if result := m.run(t, engine.Up, faults); result.err == nil || fmt.Sprint(faults.Strike) == left {
 			t.Fatalf("it never came to %v, or failed by itself: %v %v", left, result.err, result.said)
 		}
 		m.safe(t)
 	}
-	result := m.run(t, engine.Update, false, faults)
+	result := m.run(t, engine.Up, faults)
 	if result.err != nil {
 		t.Fatalf("%v %v", result.err, result.said)
 	}
 	m.deployed = m.wanted
 	m.converged(t)
-	if again := m.run(t, engine.Update, false, standin.Faults{}); again.calls > 0 || again.err != nil {
+	if again := m.run(t, engine.Up, standin.Faults{}); again.calls > 0 || again.err != nil {
 		t.Fatalf("a second up makes %d calls: %v", again.calls, again.err)
 	}
 	azure := map[string]bool{}

@@ -120,8 +120,7 @@ func TestBothPluginsAreServedToSeveralEnginesAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	for _, entry := range strings.Split(s.Providers(), ",") {
-		name, port, _ := strings.Cut(entry, ":")
+	for name, port := range s.Plugins() {
 		if name != "azure-native" && name != "random" {
 			t.Errorf("serves %q", name)
 		}
@@ -135,8 +134,8 @@ func TestBothPluginsAreServedToSeveralEnginesAtOnce(t *testing.T) {
 	}
 }
 
-func attach(t *testing.T, port string) {
-	conn, err := grpc.NewClient("127.0.0.1:"+port, grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
+func attach(t *testing.T, port int) {
+	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
 	if err != nil {
 		t.Error(err)
 		return

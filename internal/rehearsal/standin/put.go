@@ -44,7 +44,7 @@ func (w *World) putNow(k *kind, r *Resource, inputs resource.PropertyMap, create
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old := w.find(r.ID)
-	if create && old != nil && !w.adopting {
+	if create && old != nil {
 		return fmt.Errorf("cannot create already existing resource '%s'", r.ID)
 	}
 	// The rules see the values themselves; what is kept afterwards are no secrets.

@@ -56,9 +56,6 @@ type listener struct {
 func Serve(w *World, f Faults) (*Server, error) {
 	s := &Server{world: w, faults: f}
 	w.slowRoles = f.SlowRoles
-	if err := w.begin(); err != nil {
-		return nil, err
-	}
 	for _, p := range []struct {
 		name     string
 		provider plugin.Provider
@@ -91,16 +88,13 @@ func listen(name string, provider plugin.Provider) (*listener, error) {
 	return l, nil
 }
 
-// Providers is the value of PULUMI_DEBUG_PROVIDERS that makes an engine attach to this server.
-func (s *Server) Providers() string {
-	value := ""
+// Plugins are the loopback ports on which the provider plugins listen, by name.
+func (s *Server) Plugins() map[string]int {
+	ports := map[string]int{}
 	for _, l := range s.plugins {
-		if value != "" {
-			value += ","
-		}
-		value += fmt.Sprintf("%s:%d", l.name, l.handle.Port)
+		ports[l.name] = l.handle.Port
 	}
-	return value
+	return ports
 }
 
 // Calls is the number of mutating calls so far.
@@ -125,7 +119,7 @@ func (s *Server) Close() error {
 		errs = append(errs, <-l.handle.Done)
 	}
 	s.plugins = nil
-	return errors.Join(append(errs, s.world.end())...)
+	return errors.Join(errs...)
 }
 
 // mutate numbers a mutating call for a resource and runs it, unless a fault comes in between. It reports whether the answer is lost.

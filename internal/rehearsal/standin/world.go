@@ -18,11 +18,10 @@ import (
 type World struct {
 	path string
 
-	mu       sync.Mutex
-	state    worldState
-	given    map[string]bool
-	busy     map[string]bool // what is being changed, of that which takes one change at a time
-	adopting bool            // the last server was killed
+	mu    sync.Mutex
+	state worldState
+	given map[string]bool
+	busy  map[string]bool // what is being changed, of that which takes one change at a time
 
 	changeTakes time.Duration // see the constant of this name
 
@@ -34,7 +33,6 @@ type World struct {
 type worldState struct {
 	Resources   map[string]*Resource
 	SoftDeleted map[string]string // ids of what is deleted and keeps its name, to the id in the case it was made with
-	Serving     bool              // a server is at work, or was killed at it
 }
 
 // Resource is one Azure resource. Values that the program marked as secret, and those that Azure never gives back, are held as
@@ -124,32 +122,26 @@ func (w *World) Edit(id string, change func(props map[string]any)) error {
 	return w.commit(func() { w.state.Resources[fold(id)] = edited })
 }
 
-// begin notes that a server is at work. A note that is there already was left by one that was killed: what it made last, no engine was
-// told of. The real provider would refuse to create it again, and its owner would have to import it; here the next server takes such
-// a creation for an update.
-func (w *World) begin() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.adopting = w.state.Serving
-	return w.commit(func() { w.state.Serving = true })
+// Made gives the id of the resource that a creation with these inputs makes, and whether it is there.
+func (w *World) Made(token string, inputs map[string]any) (id string, there bool) {
+	k, err := kindOf(token)
+	if err != nil {
+		return "", false // of another provider, which keeps nothing
+	}
+	id = k.id(inputs)
+	return id, id != "" && w.Has(id)
 }
 
-// Killed says whether the server before the present one was killed at work.
-func (w *World) Killed() bool {
+// Has says whether a resource is there.
+func (w *World) Has(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.adopting
-}
-
-func (w *World) end() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.commit(func() { w.state.Serving = false })
+	return w.find(id) != nil
 }
 
 // commit makes a change and saves it, or undoes it when it can't be saved. The caller holds the lock.
 func (w *World) commit(change func()) error {
-	before := worldState{maps.Clone(w.state.Resources), maps.Clone(w.state.SoftDeleted), w.state.Serving}
+	before := worldState{maps.Clone(w.state.Resources), maps.Clone(w.state.SoftDeleted)}
 	change()
 	if err := w.save(); err != nil {
 		w.state = before
@@ -166,19 +158,8 @@ func (w *World) save() error {
 	if err := os.MkdirAll(filepath.Dir(w.path), 0o700); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(w.path), filepath.Base(w.path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(data)
-	err = errors.Join(err, temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), w.path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
-	}
-	return nil
+	next := w.path + ".next"
+	return errors.Join(os.WriteFile(next, data, 0o600), os.Rename(next, w.path))
 }
 
 // The queries below are for callers that hold the lock.
