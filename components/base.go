@@ -62,9 +62,11 @@ func NewBase(ctx *pulumi.Context, name string, args *BaseArgs, opts ...pulumi.Re
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"resourceGroup": b.ResourceGroup, "suffix": b.Suffix})
 }
 
-// deployedTo is the tenant and the subscription that azure-native deploys to. The SDK has the function in a package with every type of its
-// module, which takes longer to compile than many another module.
-func deployedTo(ctx *pulumi.Context, parent pulumi.ResourceOrInvokeOption) (tenantID, subscriptionID pulumi.StringOutput, err error) {
+// deployedTo is the tenant and the subscription that azure-native deploys to. The SDK has a function for it only in the
+// package with every type of its module, which is slow to compile.
+func deployedTo(
+	ctx *pulumi.Context, parent pulumi.ResourceOrInvokeOption,
+) (tenantID, subscriptionID pulumi.StringOutput, err error) {
 	var client struct {
 		TenantID       string `pulumi:"tenantId"`
 		SubscriptionID string `pulumi:"subscriptionId"`
