@@ -4,7 +4,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,5 +100,31 @@ func TestTheAssetsImportOnlyTheStandardLibrary(t *testing.T) {
 				t.Errorf("%s imports %s", file, name)
 			}
 		}
+	}
+}
+
+// whole are the packages of the SDK that hold every type of a module, and why the program needs them all the same.
+var whole = map[string]string{
+	"github.com/pulumi/pulumi-azure-native-sdk/v2":         "the provider itself",
+	"github.com/pulumi/pulumi-azure-native-sdk/storage/v2": "a Blob is azure-native's own, and so in no API version",
+}
+
+// A module's package with all its types takes longer to compile than one of a single API version, and its version is the
+// SDK's choice.
+func TestThePackagesOfTheAzureSDKAreOfOneAPIVersion(t *testing.T) {
+	ofOneVersion := regexp.MustCompile(`^github\.com/pulumi/pulumi-azure-native-sdk/[a-z]+/v2/v\d{8}(preview)?$`)
+	unused := maps.Clone(whole)
+	for file, names := range importsBelow(t, ".") {
+		for _, name := range names {
+			if !strings.HasPrefix(name, "github.com/pulumi/pulumi-azure-native-sdk/") {
+				continue
+			}
+			if delete(unused, name); whole[name] == "" && !ofOneVersion.MatchString(name) {
+				t.Errorf("%s imports %s, which holds more than one API version", file, name)
+			}
+		}
+	}
+	for name, why := range unused {
+		t.Errorf("nothing imports %s any more (%s)", name, why)
 	}
 }

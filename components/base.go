@@ -3,8 +3,7 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v2"
-	"github.com/pulumi/pulumi-azure-native-sdk/resources/v2"
+	resources "github.com/pulumi/pulumi-azure-native-sdk/resources/v2/v20220901"
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -52,12 +51,28 @@ func NewBase(ctx *pulumi.Context, name string, args *BaseArgs, opts ...pulumi.Re
 	if err != nil {
 		return nil, fmt.Errorf("suffix: %w", err)
 	}
-	client := authorization.GetClientConfigOutput(ctx, parent)
-	b.TenantID, b.SubscriptionID = client.TenantId(), client.SubscriptionId()
+	if b.TenantID, b.SubscriptionID, err = deployedTo(ctx, parent); err != nil {
+		return nil, err
+	}
 	b.Suffix = suffix.Result
 
 	located := args.Guard.kept("resourceGroup", "location", pulumi.String(args.Location), group.Location)
 	named := args.Guard.kept("resourceGroup", "name", pulumi.String(args.Name), group.Name)
 	b.ResourceGroup = pulumi.All(named, located).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"resourceGroup": b.ResourceGroup, "suffix": b.Suffix})
+}
+
+// deployedTo is the tenant and the subscription that azure-native deploys to. The SDK has a function for it only in the
+// package with every type of its module, which is slow to compile.
+func deployedTo(
+	ctx *pulumi.Context, parent pulumi.ResourceOrInvokeOption,
+) (tenantID, subscriptionID pulumi.StringOutput, err error) {
+	var client struct {
+		TenantID       string `pulumi:"tenantId"`
+		SubscriptionID string `pulumi:"subscriptionId"`
+	}
+	if err := ctx.Invoke("azure-native:authorization:getClientConfig", nil, &client, parent); err != nil {
+		return tenantID, subscriptionID, fmt.Errorf("tenant and subscription: %w", err)
+	}
+	return pulumi.String(client.TenantID).ToStringOutput(), pulumi.String(client.SubscriptionID).ToStringOutput(), nil
 }

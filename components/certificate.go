@@ -3,8 +3,8 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
-	"github.com/pulumi/pulumi-azure-native-sdk/resources/v2"
+	managedidentity "github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2/v20230131"
+	scripts "github.com/pulumi/pulumi-azure-native-sdk/resources/v2/v20201001"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -91,7 +91,7 @@ type scriptArgs struct {
 
 // newScript runs an Azure CLI script once, and again when its text or variables change, under an identity of its own with
 // one role at one resource.
-func newScript(ctx *pulumi.Context, name string, args scriptArgs, parent pulumi.ResourceOption) (*resources.AzureCliScript, error) {
+func newScript(ctx *pulumi.Context, name string, args scriptArgs, parent pulumi.ResourceOption) (*scripts.AzureCliScript, error) {
 	identity, err := managedidentity.NewUserAssignedIdentity(ctx, name+"-script-identity", &managedidentity.UserAssignedIdentityArgs{
 		ResourceGroupName: args.ResourceGroup,
 		ResourceName:      pulumi.String(args.name),
@@ -105,11 +105,11 @@ func newScript(ctx *pulumi.Context, name string, args scriptArgs, parent pulumi.
 	if err != nil {
 		return nil, err
 	}
-	environment := make(resources.EnvironmentVariableArray, 0, len(args.variables))
+	environment := make(scripts.EnvironmentVariableArray, 0, len(args.variables))
 	for _, v := range args.variables {
-		environment = append(environment, &resources.EnvironmentVariableArgs{Name: pulumi.String(v.name), Value: v.value.ToStringOutput().ToStringPtrOutput()})
+		environment = append(environment, &scripts.EnvironmentVariableArgs{Name: pulumi.String(v.name), Value: v.value.ToStringOutput().ToStringPtrOutput()})
 	}
-	return resources.NewAzureCliScript(ctx, name+"-script", &resources.AzureCliScriptArgs{
+	return scripts.NewAzureCliScript(ctx, name+"-script", &scripts.AzureCliScriptArgs{
 		ResourceGroupName: args.ResourceGroup,
 		ScriptName:        pulumi.String(args.name),
 		Location:          pulumi.String(args.Location),
@@ -119,7 +119,7 @@ func newScript(ctx *pulumi.Context, name string, args scriptArgs, parent pulumi.
 		// A deployment script with the tag it last ran with does not run again.
 		ForceUpdateTag:       forceUpdateTag(args.content, args.variables),
 		EnvironmentVariables: environment,
-		Identity: &resources.ManagedServiceIdentityArgs{
+		Identity: &scripts.ManagedServiceIdentityArgs{
 			Type: pulumi.String("UserAssigned"), UserAssignedIdentities: pulumi.StringArray{identity.ID()},
 		},
 		CleanupPreference: pulumi.String("OnSuccess"),

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	postgresql "github.com/pulumi/pulumi-azure-native-sdk/dbforpostgresql/v2/v20240801"
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	privatedns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20240601"
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -62,7 +62,7 @@ type Database struct {
 
 	placement Placement
 	name      pulumi.StringOutput
-	zone      *network.PrivateZone
+	zone      *privatedns.PrivateZone
 	contents  []pulumi.Resource // the server is busy before these are there
 	admin     pulumi.StringOutput
 	broker    pulumi.StringOutput
@@ -153,7 +153,7 @@ func keepers(rotation string) pulumi.StringMap {
 	return pulumi.StringMap{"rotation": pulumi.String(rotation)}
 }
 
-func serverArgs(args *DatabaseArgs, zone *network.PrivateZone, password pulumi.StringInput) *postgresql.ServerArgs {
+func serverArgs(args *DatabaseArgs, zone *privatedns.PrivateZone, password pulumi.StringInput) *postgresql.ServerArgs {
 	server := &postgresql.ServerArgs{
 		ResourceGroupName:          args.ResourceGroup,
 		ServerName:                 args.Name.ToStringOutput().ToStringPtrOutput(),

@@ -3,7 +3,7 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	dns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20180501"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -35,19 +35,19 @@ func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...p
 		return nil, err
 	}
 	parent, after := pulumi.Parent(e), pulumi.DependsOn(args.After)
-	address, err := newRecord(ctx, name+"-address", args.Zone, args.Record, "A", func(r *network.RecordSetArgs) {
+	address, err := newRecord(ctx, name+"-address", args.Zone, args.Record, "A", func(r *dns.RecordSetArgs) {
 		if args.TrafficManager != nil {
 			// An alias, since the name may be the zone's own, which can't be a CNAME.
-			r.TargetResource = &network.SubResourceArgs{Id: args.TrafficManager.ID.ToStringPtrOutput()}
+			r.TargetResource = &dns.SubResourceArgs{Id: args.TrafficManager.ID.ToStringPtrOutput()}
 			return
 		}
-		r.ARecords = network.ARecordArray{&network.ARecordArgs{Ipv4Address: args.Address.ToStringOutput().ToStringPtrOutput()}}
+		r.ARecords = dns.ARecordArray{&dns.ARecordArgs{Ipv4Address: args.Address.ToStringOutput().ToStringPtrOutput()}}
 	}, parent, after)
 	if err != nil {
 		return nil, err
 	}
-	webSocket, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME", func(r *network.RecordSetArgs) {
-		r.CnameRecord = &network.CnameRecordArgs{Cname: args.WebSocketHost.ToStringOutput().ToStringPtrOutput()}
+	webSocket, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME", func(r *dns.RecordSetArgs) {
+		r.CnameRecord = &dns.CnameRecordArgs{Cname: args.WebSocketHost.ToStringOutput().ToStringPtrOutput()}
 		// Its host may be the other name, which has to lead to the new broker by then.
 	}, parent, after, pulumi.DependsOn([]pulumi.Resource{address}), pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}}))
 	if err != nil {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/cdn/v2"
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	cdn "github.com/pulumi/pulumi-azure-native-sdk/cdn/v2/v20230501"
+	dns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20180501"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -86,9 +86,9 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 	if err != nil {
 		return nil, fmt.Errorf("custom domain: %w", err)
 	}
-	if f.customDomainTXT, err = newRecord(ctx, name+"-validation", args.Zone, "_dnsauth."+args.Record, "TXT", func(r *network.RecordSetArgs) {
+	if f.customDomainTXT, err = newRecord(ctx, name+"-validation", args.Zone, "_dnsauth."+args.Record, "TXT", func(r *dns.RecordSetArgs) {
 		token := domain.ValidationProperties.ValidationToken()
-		r.TxtRecords = network.TxtRecordArray{&network.TxtRecordArgs{Value: pulumi.StringArray{token}}}
+		r.TxtRecords = dns.TxtRecordArray{&dns.TxtRecordArgs{Value: pulumi.StringArray{token}}}
 	}, parent); err != nil {
 		return nil, err
 	}

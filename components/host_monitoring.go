@@ -3,7 +3,7 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/compute/v2"
+	compute "github.com/pulumi/pulumi-azure-native-sdk/compute/v2/v20230301"
 	insights "github.com/pulumi/pulumi-azure-native-sdk/insights/v2/v20220601"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 

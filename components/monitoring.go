@@ -5,7 +5,7 @@ import (
 
 	insights "github.com/pulumi/pulumi-azure-native-sdk/insights/v2/v20200202"
 	actions "github.com/pulumi/pulumi-azure-native-sdk/insights/v2/v20230101"
-	"github.com/pulumi/pulumi-azure-native-sdk/operationalinsights/v2"
+	operationalinsights "github.com/pulumi/pulumi-azure-native-sdk/operationalinsights/v2/v20221001"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 

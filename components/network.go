@@ -3,7 +3,7 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20230201"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -119,11 +119,14 @@ func (n *Network) newBrokerTier(ctx *pulumi.Context, component string, t tier, p
 
 // newTier registers a subnet and its security group.
 func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tier, guard Guard, parent pulumi.ResourceOption) (pulumi.IDOutput, error) {
-	formerly := func(suffix string) pulumi.ResourceOption {
+	// The type as it was then: an alias has the new one otherwise.
+	formerly := func(suffix, kind string) pulumi.ResourceOption {
 		if !t.formerlyShared {
 			return pulumi.Aliases(nil)
 		}
-		return pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(n.component + "-" + t.name + suffix), Parent: n}})
+		return pulumi.Aliases([]pulumi.Alias{{
+			Name: pulumi.String(n.component + "-" + t.name + suffix), Type: pulumi.String("azure-native:network:" + kind), Parent: n,
+		}})
 	}
 	nsg, err := network.NewNetworkSecurityGroup(ctx, nsgName, &network.NetworkSecurityGroupArgs{
 		ResourceGroupName:        n.args.ResourceGroup,
@@ -131,7 +134,7 @@ func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tie
 		Location:                 pulumi.String(n.args.Location),
 		SecurityRules:            securityRules(t.inbound),
 		Tags:                     n.args.tags(),
-	}, append(guard.options(parent, "resourceGroupName", "networkSecurityGroupName", "location"), formerly("-nsg"))...)
+	}, append(guard.options(parent, "resourceGroupName", "networkSecurityGroupName", "location"), formerly("-nsg", "NetworkSecurityGroup"))...)
 	if err != nil {
 		return pulumi.IDOutput{}, fmt.Errorf("security group %s: %w", t.name, err)
 	}
@@ -154,7 +157,7 @@ func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tie
 	if t.natGateway != (pulumi.IDOutput{}) {
 		args.NatGateway = &network.SubResourceArgs{Id: t.natGateway.ToStringPtrOutput()}
 	}
-	options := append(guard.options(parent, "resourceGroupName", "virtualNetworkName", "subnetName"), formerly(""))
+	options := append(guard.options(parent, "resourceGroupName", "virtualNetworkName", "subnetName"), formerly("", "Subnet"))
 	if n.last != nil {
 		// Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress).
 		options = append(options, pulumi.DependsOn([]pulumi.Resource{n.last}))

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	app "github.com/pulumi/pulumi-azure-native-sdk/app/v2/v20240301"
-	"github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2"
+	managedidentity "github.com/pulumi/pulumi-azure-native-sdk/managedidentity/v2/v20230131"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"

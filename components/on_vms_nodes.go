@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/compute/v2"
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	disks "github.com/pulumi/pulumi-azure-native-sdk/compute/v2/v20220702"
+	compute "github.com/pulumi/pulumi-azure-native-sdk/compute/v2/v20230301"
+	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20230201"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -65,15 +66,15 @@ var machineCreateOnly = []string{
 }
 
 // newDisk makes the disk with a node's sessions and messages, and gives back the zones that its machine must be in.
-func (v *vms) newDisk(i int, name string) (*compute.Disk, pulumi.StringArrayInput, error) {
+func (v *vms) newDisk(i int, name string) (*disks.Disk, pulumi.StringArrayInput, error) {
 	zone := v.args.Size.Nodes[i].Zone
-	disk, err := compute.NewDisk(v.ctx, name+"-data", &compute.DiskArgs{
+	disk, err := disks.NewDisk(v.ctx, name+"-data", &disks.DiskArgs{
 		ResourceGroupName:   v.args.ResourceGroup,
 		DiskName:            pulumi.String(v.machineName(i) + "-data"),
 		Location:            pulumi.String(v.args.Location),
 		Zones:               inZones(single(zone)),
-		Sku:                 &compute.DiskSkuArgs{Name: pulumi.String("Premium_LRS")},
-		CreationData:        &compute.CreationDataArgs{CreateOption: pulumi.String("Empty")},
+		Sku:                 &disks.DiskSkuArgs{Name: pulumi.String("Premium_LRS")},
+		CreationData:        &disks.CreationDataArgs{CreateOption: pulumi.String("Empty")},
 		DiskSizeGB:          pulumi.Int(v.args.Size.DiskGB),
 		NetworkAccessPolicy: pulumi.String("DenyAll"),
 		PublicNetworkAccess: pulumi.String("Disabled"),

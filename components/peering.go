@@ -3,7 +3,7 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20230201"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 

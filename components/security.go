@@ -3,7 +3,7 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/authorization/v2"
+	locks "github.com/pulumi/pulumi-azure-native-sdk/authorization/v2/v20200501"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	directory "github.com/amora-sync/mqtt-on-azure/internal/azurenative/azureactivedirectory"
@@ -49,7 +49,7 @@ func NewSecurity(ctx *pulumi.Context, name string, args *SecurityArgs, opts ...p
 		return nil, err
 	}
 	for _, lock := range args.Locks {
-		if _, err := authorization.NewManagementLockByScope(ctx, name+"-"+lock.Name, &authorization.ManagementLockByScopeArgs{
+		if _, err := locks.NewManagementLockByScope(ctx, name+"-"+lock.Name, &locks.ManagementLockByScopeArgs{
 			Scope:    lock.Scope,
 			LockName: pulumi.String(lock.Name),
 			Level:    pulumi.String("CanNotDelete"),

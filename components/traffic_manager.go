@@ -3,7 +3,7 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	trafficmanager "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20220401"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -49,16 +49,16 @@ func NewTrafficManager(ctx *pulumi.Context, name string, args *TrafficManagerArg
 		return nil, err
 	}
 	parent := pulumi.Parent(t)
-	profile, err := network.NewProfile(ctx, name+"-profile", &network.ProfileArgs{
+	profile, err := trafficmanager.NewProfile(ctx, name+"-profile", &trafficmanager.ProfileArgs{
 		ResourceGroupName:    args.ResourceGroup,
 		ProfileName:          args.Name.ToStringOutput().ToStringPtrOutput(),
 		Location:             pulumi.String("global"),
 		ProfileStatus:        pulumi.String("Enabled"),
 		TrafficRoutingMethod: pulumi.String("Priority"),
-		DnsConfig: &network.DnsConfigArgs{
+		DnsConfig: &trafficmanager.DnsConfigArgs{
 			RelativeName: args.Name.ToStringOutput().ToStringPtrOutput(), Ttl: pulumi.Float64(TrafficManagerTTL),
 		},
-		MonitorConfig: &network.MonitorConfigArgs{
+		MonitorConfig: &trafficmanager.MonitorConfigArgs{
 			Protocol: pulumi.String("TCP"), Port: pulumi.Float64(args.Port), IntervalInSeconds: pulumi.Float64(ProbeSeconds),
 			TimeoutInSeconds: pulumi.Float64(ProbeTimeoutSeconds), ToleratedNumberOfFailures: pulumi.Float64(ToleratedFailures),
 		},
@@ -72,7 +72,7 @@ func NewTrafficManager(ctx *pulumi.Context, name string, args *TrafficManagerArg
 	}
 	last := append([]pulumi.Resource{profile}, args.After...)
 	for _, region := range args.Regions {
-		endpoint, err := network.NewEndpoint(ctx, name+"-"+region.Name, &network.EndpointArgs{
+		endpoint, err := trafficmanager.NewEndpoint(ctx, name+"-"+region.Name, &trafficmanager.EndpointArgs{
 			ResourceGroupName: args.ResourceGroup,
 			ProfileName:       profile.Name.Elem(),
 			EndpointType:      pulumi.String("ExternalEndpoints"),

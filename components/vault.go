@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2"
+	keyvault "github.com/pulumi/pulumi-azure-native-sdk/keyvault/v2/v20230201"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative"
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
 )
 
@@ -141,10 +142,10 @@ func TestAnExistingZoneIsUsedAndNotMade(t *testing.T) {
 	})
 	records := 0
 	for _, r := range resources {
-		switch r.Type {
-		case "azure-native:network:Zone":
+		switch azurenative.Kind(r.Type) {
+		case "network:Zone":
 			t.Error("the zone was made")
-		case "azure-native:network:RecordSet":
+		case "network:RecordSet":
 			records++
 			if r.Inputs["resourceGroupName"].StringValue() != "dns" || r.Inputs["zoneName"].StringValue() != "example.com" {
 				t.Errorf("the record goes to %v", r.Inputs)
@@ -174,12 +175,12 @@ func TestAClassicCacheSpeaksTLSOnItsOwnPortAndIsPrivate(t *testing.T) {
 	})
 	found := map[string]bool{}
 	for _, r := range resources {
-		switch r.Type {
-		case "azure-native:cache:Redis":
+		switch azurenative.Kind(r.Type) {
+		case "cache:Redis":
 			sku := r.Inputs["sku"].ObjectValue()
 			found["redis"] = sku["capacity"].NumberValue() == 3 && !r.Inputs["enableNonSslPort"].BoolValue() &&
 				r.Inputs["publicNetworkAccess"].StringValue() == "Disabled" && r.Inputs["minimumTlsVersion"].StringValue() == "1.2"
-		case "azure-native:network:PrivateZone":
+		case "network:PrivateZone":
 			found["zone"] = r.Inputs["privateZoneName"].StringValue() == "privatelink.redis.cache.windows.net"
 		}
 	}
@@ -245,8 +246,8 @@ func TestWhatMovedToAnotherComponentKeepsItsFormerName(t *testing.T) {
 		return err
 	})
 	want := map[string]string{
-		"emqx-subnet":        "network-apps in urn:pulumi:dev::project::amora:foundation:Network::network",
-		"emqx-nsg":           "network-apps-nsg in urn:pulumi:dev::project::amora:foundation:Network::network",
+		"emqx-subnet":        "network-apps azure-native:network:Subnet in urn:pulumi:dev::project::amora:foundation:Network::network",
+		"emqx-nsg":           "network-apps-nsg azure-native:network:NetworkSecurityGroup in urn:pulumi:dev::project::amora:foundation:Network::network",
 		"endpoint-websocket": "urn:pulumi:dev::project::amora:edge:FrontDoor$azure-native:network:RecordSet::front-door-cname",
 	}
 	for _, r := range resources {
@@ -277,7 +278,7 @@ func TestTheGatewayTakesOnlyTLS12AndNewerAndReadsTheNewestCertificate(t *testing
 		return err
 	})
 	for _, r := range resources {
-		if r.Type != "azure-native:network:ApplicationGateway" {
+		if azurenative.Kind(r.Type) != "network:ApplicationGateway" {
 			continue
 		}
 		policy := r.Inputs["sslPolicy"].ObjectValue()["policyName"].StringValue()

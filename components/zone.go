@@ -3,7 +3,8 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-azure-native-sdk/network/v2"
+	dns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20180501"
+	privatedns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20240601"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -38,11 +39,11 @@ func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.Re
 		z.ResourceGroup = pulumi.String(args.ExistingGroup).ToStringOutput()
 		z.NameServers = pulumi.StringArray{}.ToStringArrayOutput()
 	} else {
-		zone, err := network.NewZone(ctx, name+"-zone", &network.ZoneArgs{
+		zone, err := dns.NewZone(ctx, name+"-zone", &dns.ZoneArgs{
 			ResourceGroupName: args.ResourceGroup,
 			ZoneName:          pulumi.String(args.Name),
 			Location:          pulumi.String("global"),
-			ZoneType:          network.ZoneTypePublic,
+			ZoneType:          dns.ZoneTypePublic,
 			Tags:              args.tags(),
 		}, args.Guard.options(pulumi.Parent(z), "resourceGroupName", "zoneName")...)
 		if err != nil {
@@ -65,8 +66,8 @@ func (z *Zone) host(name string) pulumi.StringOutput {
 // recordTTL is short enough that a switch of the broker reaches clients within minutes (seconds).
 const recordTTL = 60
 
-func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind string, fill func(*network.RecordSetArgs), opts ...pulumi.ResourceOption) (*network.RecordSet, error) {
-	record := &network.RecordSetArgs{
+func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind string, fill func(*dns.RecordSetArgs), opts ...pulumi.ResourceOption) (*dns.RecordSet, error) {
+	record := &dns.RecordSetArgs{
 		ResourceGroupName:     zone.ResourceGroup,
 		ZoneName:              zone.Name,
 		RelativeRecordSetName: pulumi.String(relative),
@@ -74,7 +75,7 @@ func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind stri
 		Ttl:                   pulumi.Float64(recordTTL),
 	}
 	fill(record)
-	set, err := network.NewRecordSet(ctx, name, record, opts...)
+	set, err := dns.NewRecordSet(ctx, name, record, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s record %s: %w", kind, relative, err)
 	}
@@ -88,9 +89,9 @@ type privateZone struct {
 	networkID pulumi.StringInput
 }
 
-// newPrivateZone registers the zone and its link to the network. Names in it resolve once the link is there.
-func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard, parent pulumi.ResourceOption) (*network.PrivateZone, *network.VirtualNetworkLink, error) {
-	zone, err := network.NewPrivateZone(ctx, name+"-zone", &network.PrivateZoneArgs{
+// newPrivateZone registers the zone and its link to the dns. Names in it resolve once the link is there.
+func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard, parent pulumi.ResourceOption) (*privatedns.PrivateZone, *privatedns.VirtualNetworkLink, error) {
+	zone, err := privatedns.NewPrivateZone(ctx, name+"-zone", &privatedns.PrivateZoneArgs{
 		ResourceGroupName: z.ResourceGroup,
 		PrivateZoneName:   pulumi.String(z.name),
 		Location:          pulumi.String("global"),
@@ -104,14 +105,14 @@ func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard
 }
 
 // newZoneLink lets the network resolve a private zone.
-func newZoneLink(ctx *pulumi.Context, name string, z privateZone, zone pulumi.StringInput, link string, guard Guard, parent pulumi.ResourceOption) (*network.VirtualNetworkLink, error) {
-	return network.NewVirtualNetworkLink(ctx, name+"-zone-link", &network.VirtualNetworkLinkArgs{
+func newZoneLink(ctx *pulumi.Context, name string, z privateZone, zone pulumi.StringInput, link string, guard Guard, parent pulumi.ResourceOption) (*privatedns.VirtualNetworkLink, error) {
+	return privatedns.NewVirtualNetworkLink(ctx, name+"-zone-link", &privatedns.VirtualNetworkLinkArgs{
 		ResourceGroupName:      z.ResourceGroup,
 		PrivateZoneName:        zone,
 		VirtualNetworkLinkName: pulumi.String(link),
 		Location:               pulumi.String("global"),
 		RegistrationEnabled:    pulumi.Bool(false),
-		VirtualNetwork:         &network.SubResourceArgs{Id: z.networkID.ToStringOutput().ToStringPtrOutput()},
+		VirtualNetwork:         &privatedns.SubResourceArgs{Id: z.networkID.ToStringOutput().ToStringPtrOutput()},
 		Tags:                   z.tags(),
 	}, guard.options(parent, "resourceGroupName", "privateZoneName", "virtualNetwork")...)
 }

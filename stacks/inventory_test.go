@@ -3,13 +3,12 @@ package stacks
 import (
 	"maps"
 	"math"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative"
 	"github.com/amora-sync/mqtt-on-azure/internal/costs"
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
 )
@@ -34,17 +33,6 @@ var free = map[string]string{
 	"resources:AzureCliScript": "a container for a minute, at a first deployment: less than a cent", "resources:ResourceGroup": "free",
 	"storage:Blob": "priced with its account", "storage:BlobContainer": "free", "storage:BlobServiceProperties": "free", "storage:ManagementPolicy": "free",
 	"azureactivedirectory:B2CTenant": "by users, the first 50,000 of a month are free",
-}
-
-var versionPart = regexp.MustCompile(`/v\d+[a-z0-9]*:`)
-
-// kindOf is the type of a resource as an inventory has it: network:Subnet. It is "" for what is not Azure's.
-func kindOf(r pulumitest.Resource) string {
-	kind, azures := strings.CutPrefix(r.Type, "azure-native:")
-	if !azures {
-		return ""
-	}
-	return versionPart.ReplaceAllString(kind, ":")
 }
 
 // everyStack is each shipped stack, and others that have what those don't.
@@ -106,7 +94,7 @@ func TestTheInventoryCountsEveryResourceThatHasAPrice(t *testing.T) {
 			}
 			registered := map[string]int{}
 			for _, r := range deployed(t, d.stack, d.changes) {
-				if kind := kindOf(r); kind != "" {
+				if kind := azurenative.Kind(r.Type); kind != "" {
 					registered[kind]++
 				}
 			}
@@ -157,7 +145,7 @@ func metered(resources []pulumitest.Resource, brokers int) map[string]float64 {
 	}
 	for _, r := range resources {
 		in := resource.NewObjectProperty(r.Inputs)
-		switch kindOf(r) {
+		switch azurenative.Kind(r.Type) {
 		case "compute:VirtualMachine":
 			sum["vm/"+at(in, "hardwareProfile", "vmSize").StringValue()] += hours
 			sum[diskMeter(int(number(at(in, "storageProfile", "osDisk", "diskSizeGB"))))]++

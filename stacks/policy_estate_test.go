@@ -2,12 +2,12 @@ package stacks
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative"
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
 )
 
@@ -22,13 +22,10 @@ type node struct {
 	in   map[string]any // inputs without wrappers
 }
 
-var apiVersion = regexp.MustCompile(`/v\d{8}(preview)?`)
-
 func newEstate(resources []pulumitest.Resource) estate {
 	e := make(estate, 0, len(resources))
 	for _, r := range resources {
-		kind := apiVersion.ReplaceAllString(strings.TrimPrefix(r.Type, "azure-native:"), "")
-		e = append(e, node{r, kind, "/id/" + r.Name, plainInputs(r)})
+		e = append(e, node{r, azurenative.Kind(r.Type), "/id/" + r.Name, plainInputs(r)})
 	}
 	return e
 }

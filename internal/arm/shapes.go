@@ -39,14 +39,9 @@ var shapes = map[string]shape{
 	"operationalinsights:Workspace": {inside: []string{"sku"}},
 }
 
-// defaultVersions are the API versions that azure-native takes where the program names none, by module or by type.
+// defaultVersions are the API versions that azure-native takes where the program names none, by type.
 // A test holds them against the provider's.
-var defaultVersions = map[string]string{
-	"authorization": "2022-04-01", "cdn": "2023-05-01", "containerregistry": "2022-12-01", "keyvault": "2023-02-01", "managedidentity": "2023-01-31",
-	"network": "2023-02-01", "network:PrivateZone": "2020-06-01", "network:VirtualNetworkLink": "2020-06-01", "network:Zone": "2018-05-01",
-	"network:RecordSet": "2018-05-01", "operationalinsights": "2022-10-01", "resources": "2022-09-01", "resources:AzureCliScript": "2020-10-01",
-	"cache": "2023-04-01",
-}
+var defaultVersions = map[string]string{"cache:Redis": "2023-04-01"}
 
 var token = regexp.MustCompile(`^azure-native:(\w+?)(?:/v(\d{4})(\d\d)(\d\d)(preview)?)?:(\w+)$`)
 
@@ -64,10 +59,8 @@ func typed(of string) (name, version string, err error) {
 		}
 		return name, version, nil
 	}
-	for _, key := range []string{name, m[1]} {
-		if version := defaultVersions[key]; version != "" {
-			return name, version, nil
-		}
+	if version := defaultVersions[name]; version != "" {
+		return name, version, nil
 	}
 	return "", "", fmt.Errorf("no API version is known of %s", of)
 }

@@ -89,7 +89,7 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	for _, alias := range args.RegisterRPC.GetAliases() {
 		name := alias.GetUrn()
 		if spec := alias.GetSpec(); spec != nil {
-			name = spec.GetName() + " in " + spec.GetParentUrn()
+			name = strings.TrimSpace(spec.GetName()+" "+spec.GetType()) + " in " + spec.GetParentUrn()
 		}
 		record.Aliases = append(record.Aliases, name)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative"
 	"github.com/amora-sync/mqtt-on-azure/internal/costs"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
@@ -195,7 +196,7 @@ func TestNoSecretIsInTheClearInTheStateOrInWhatIsPrinted(t *testing.T) {
 			}
 			if key == "properties" {
 				object, isObject := value.(map[string]any)
-				value, ok = object["value"], isObject && r.Type == "azure-native:keyvault:Secret"
+				value, ok = object["value"], isObject && azurenative.Kind(string(r.Type)) == "keyvault:Secret"
 			}
 			if !ok {
 				continue

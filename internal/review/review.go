@@ -4,10 +4,10 @@ package review
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal"
 )
 
@@ -154,11 +154,9 @@ func item(c rehearsal.Change) string {
 	return text
 }
 
-var version = regexp.MustCompile(`/v\d{8}\w*:`)
-
 // kindOf is a resource's type without what all of them have, and without the version of Azure's API.
 func kindOf(token string) string {
-	return version.ReplaceAllString(strings.TrimPrefix(token, "azure-native:"), ":")
+	return strings.TrimPrefix(azurenative.Unversioned(token), "azure-native:")
 }
 
 // plain keeps a text inside its backticks.

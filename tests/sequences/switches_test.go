@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
@@ -104,7 +105,7 @@ func (m *machine) change(t *testing.T, edit settings, faults standin.Faults) []s
 	}
 	azure := map[string]bool{}
 	for _, step := range result.steps {
-		kept := step.op == "delete" && step.token == "azure-native:keyvault:Secret" // by retainOnDelete, and so without a call
+		kept := step.op == "delete" && azurenative.Kind(step.token) == "keyvault:Secret" // by retainOnDelete, and so without a call
 		if strings.HasPrefix(step.token, "azure-native:") && !kept {
 			azure[step.name] = true
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/azurenative"
 )
 
 // kind is all that the stand-in knows about one resource type. A new type is one more entry in a table of kinds.
@@ -82,9 +84,7 @@ func tables(areas ...[]*kind) (byToken, byARM map[string]*kind) {
 	return byToken, byARM
 }
 
-var apiVersion = regexp.MustCompile(`/v\d{8}(preview)?:`)
-
-func unversioned(token string) string { return apiVersion.ReplaceAllString(token, ":") }
+func unversioned(token string) string { return azurenative.Unversioned(token) }
 
 func kindOf(token string) (*kind, error) {
 	if k := kinds[unversioned(token)]; k != nil {
