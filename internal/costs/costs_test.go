@@ -37,6 +37,12 @@ func TestAnEstimateIsQuantitiesTimesPricesByHand(t *testing.T) {
 	}
 }
 
+func TestAMonthHasTheHoursOfAzuresPriceCalculator(t *testing.T) {
+	if HoursInMonth != 730 || SecondsInMonth != 2_628_000 {
+		t.Errorf("%d hours, %d seconds", HoursInMonth, SecondsInMonth)
+	}
+}
+
 func TestWhatTheBookLacksIsSaidAndNotTakenForNothing(t *testing.T) {
 	recalled := price("nat/gateway", "eastus", 0.045)
 	recalled.Recalled = true
