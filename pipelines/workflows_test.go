@@ -1,10 +1,12 @@
 package pipelines
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,43 +17,77 @@ import (
 
 const root = ".."
 
-type workflow struct {
-	On          map[string]any
-	Permissions map[string]string
-	Jobs        map[string]job
+// What workflows say, in the keys that they use: another one is an error, so that nothing in them goes unread.
+type (
+	workflow struct {
+		Name        string
+		On          object
+		Permissions map[string]string
+		Concurrency *concurrency
+		Jobs        map[string]job
+	}
+	concurrency struct {
+		Group  string
+		Cancel string `yaml:"cancel-in-progress"`
+	}
+	job struct {
+		If          string
+		Needs       list
+		Uses        string
+		With        object
+		Secrets     string
+		RunsOn      string `yaml:"runs-on"`
+		Minutes     int    `yaml:"timeout-minutes"`
+		Environment string
+		Permissions map[string]string
+		Concurrency *concurrency
+		Strategy    object
+		Env         map[string]string
+		Steps       []step
+	}
+	step struct {
+		If, Uses, Run string
+		With          object
+		Env           map[string]string
+	}
+	list []string
+)
+
+// UnmarshalYAML takes one name for a list of one.
+func (l *list) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*l = list{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(l))
 }
 
-type job struct {
-	If          string
-	Uses        string
-	Needs       any
-	Permissions map[string]string
-	Env         map[string]string
-	Steps       []step
-}
-
-type step struct {
-	Uses, Run string
-	With, Env map[string]any
-}
-
+// read decodes a file, and gives back its text.
 func read(t *testing.T, path string, into any) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.Unmarshal(data, into); err != nil {
+	strictly(t, path, data, into)
+	return string(data)
+}
+
+// strictly refuses keys that the Go type does not have.
+func strictly(t *testing.T, path string, data []byte, into any) {
+	t.Helper()
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(into); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	return string(data)
 }
 
 func workflows(t *testing.T) map[string]workflow {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.yml"))
-	if err != nil || len(files) < 7 {
-		t.Fatalf("%d workflows, %v", len(files), err)
+	files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	all := map[string]workflow{}
 	for _, file := range files {
@@ -63,42 +99,127 @@ func workflows(t *testing.T) map[string]workflow {
 	return all
 }
 
-func TestEveryJobStatesItsPermissionsAndNoneHasMoreThanItsTask(t *testing.T) {
-	writes := map[string]map[string]string{ // scopes that a job may write, or "id-token", by workflow and job
-		"comment.yml/comment":  {"pull-requests": "write"},
-		"release.yml/publish":  {"contents": "write"},
-		"review.yml/azure":     {"id-token": "write"},
-		"deploy.yml/dev":       {"id-token": "write"},
-		"deploy.yml/prod":      {"id-token": "write"},
-		"deploy-stack.yml/up":  {"id-token": "write"},
-		"drift.yml/drift":      {"id-token": "write"},
-		"test.yml/test":        {},
-		"review.yml/rehearsal": {},
-		"deploy.yml/build":     {},
-		"deploy.yml/test":      {},
-		"release.yml/notes":    {},
-		"release.yml/build":    {},
+// same compares two values of a type, and says in which line of their YAML they differ.
+func same(t *testing.T, name string, got, want any) {
+	t.Helper()
+	if reflect.DeepEqual(got, want) {
+		return
 	}
-	seen := 0
+	texts := make([][]string, 2)
+	for i, value := range []any{got, want} {
+		text, err := yaml.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[i] = append(strings.Split(string(text), "\n"), "(the end)")
+	}
+	for i := range min(len(texts[0]), len(texts[1])) {
+		if texts[0][i] != texts[1][i] {
+			around := strings.Join(texts[0][max(0, i-3):i], "\n")
+			t.Errorf("%s: after\n%s\nit says\n%s\nand should say\n%s", name, around, texts[0][i], texts[1][i])
+			return
+		}
+	}
+	t.Errorf("%s is\n%#v\nand should be\n%#v", name, got, want)
+}
+
+func TestEachWorkflowSaysWhatIsExpectedOfIt(t *testing.T) {
+	all := workflows(t)
+	same(t, "workflows", slices.Sorted(maps.Keys(all)), slices.Sorted(maps.Keys(expectedWorkflows)))
+	for file, want := range expectedWorkflows {
+		want.Permissions = map[string]string{} // a job has what it states itself, and nothing else
+		got := all[file]
+		same(t, file, slices.Sorted(maps.Keys(got.Jobs)), slices.Sorted(maps.Keys(want.Jobs)))
+		for name, j := range want.Jobs {
+			same(t, file+", job "+name, got.Jobs[name], j)
+		}
+		got.Jobs, want.Jobs = nil, nil
+		same(t, file, got, want)
+	}
+}
+
+func TestEachJobStatesItsPermissionsAndHowLongItMayTake(t *testing.T) {
 	for file, w := range workflows(t) {
-		if w.Permissions == nil || len(w.Permissions) != 0 {
-			t.Errorf("%s: jobs begin with %v, and must begin with {}", file, w.Permissions)
-		}
 		for name, j := range w.Jobs {
-			want, known := writes[file+"/"+name]
-			if !known || len(j.Permissions) == 0 {
-				t.Errorf("%s: job %s: permissions %v", file, name, j.Permissions)
+			if len(j.Permissions) == 0 || j.Uses == "" && j.Minutes == 0 {
+				t.Errorf("%s: job %s: permissions %v, %d minutes", file, name, j.Permissions, j.Minutes)
 			}
-			got := maps.Clone(j.Permissions)
-			maps.DeleteFunc(got, func(_, level string) bool { return level == "read" })
-			if !maps.Equal(got, want) {
-				t.Errorf("%s: job %s may write %v, and should %v", file, name, got, want)
-			}
-			seen++
 		}
 	}
-	if seen != len(writes) {
-		t.Errorf("%d jobs, want %d", seen, len(writes))
+}
+
+func TestNoTokenIsLeftInACheckout(t *testing.T) {
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			for _, s := range j.Steps {
+				if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["persist-credentials"] != false {
+					t.Errorf("%s: job %s leaves its token to all that it runs", file, name)
+				}
+			}
+		}
+	}
+	for file, p := range pipelineFiles(t) {
+		for name, steps := range p.jobs() {
+			for _, s := range steps {
+				if s.Checkout != "" && (s.PersistCredentials == nil || *s.PersistCredentials) {
+					t.Errorf("%s: job %s leaves its token to all that it runs", file, name)
+				}
+			}
+		}
+	}
+}
+
+func TestWhatUpdatesAStackIsNeverCancelledByAnotherUpdate(t *testing.T) {
+	found := 0
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			if slices.ContainsFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Run, "pipelines/azure.sh up") }) {
+				found++
+				if w.Concurrency != nil || j.Concurrency == nil || j.Concurrency.Cancel != "false" || !strings.Contains(j.Concurrency.Group, "stack") {
+					t.Errorf("%s: job %s: %+v, %+v", file, name, w.Concurrency, j.Concurrency)
+				}
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d jobs update a stack", found)
+	}
+}
+
+// identities are whose login a verb of azure.sh has: on GitHub by the variable with its client ID, on Azure DevOps by the service connection.
+var identities = map[string]struct{ variable, connection string }{
+	"up": {deploys, "connection"}, "preview": {reviews, "reviewConnection"}, "drift": {drifts, "driftConnection"},
+}
+
+var verb = regexp.MustCompile(`pipelines/azure\.sh (\w+)`)
+
+func TestEachJobLogsInAsTheIdentityForItsTask(t *testing.T) {
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			clients := map[string]bool{}
+			if id := j.Env["ARM_CLIENT_ID"]; id != "" {
+				clients[id] = true
+			}
+			for _, s := range j.Steps {
+				if id := s.With["client-id"]; id != nil {
+					clients[fmt.Sprint(id)] = true
+				}
+			}
+			for _, s := range j.Steps {
+				if found := verb.FindStringSubmatch(s.Run); found != nil {
+					same(t, file+", job "+name, clients, map[string]bool{"${{ " + identities[found[1]].variable + " }}": true})
+				}
+			}
+		}
+	}
+	for file, p := range pipelineFiles(t) {
+		for name, steps := range p.jobs() {
+			for _, s := range steps {
+				for _, found := range verb.FindAllStringSubmatch(fmt.Sprint(s.Parameters["script"]), -1) {
+					same(t, file+", job "+name, s.Parameters["connection"], any("${{ parameters."+identities[found[1]].connection+" }}"))
+				}
+			}
+		}
 	}
 }
 
@@ -131,7 +252,7 @@ func TestNothingIsDeployedBeforeItsTestsPassed(t *testing.T) {
 	if jobs["test"].Uses != "./.github/workflows/test.yml" || jobs["test"].If != "" {
 		t.Errorf("the tests are %+v", jobs["test"])
 	}
-	if got := fmt.Sprint(jobs["dev"].Needs, jobs["prod"].Needs); got != "[test build]dev" {
+	if got := fmt.Sprint(jobs["dev"].Needs, jobs["prod"].Needs); got != "[test build] [dev]" {
 		t.Errorf("dev and prod wait for %s", got)
 	}
 }
@@ -146,19 +267,6 @@ func TestOnlyWhatProvesEndpointsHasTheUserForThat(t *testing.T) {
 				}
 			}
 		}
-	}
-	calls := 0
-	for _, file := range []string{"azure-pipelines.yml", "pipelines/azure-devops-deploy.yml"} {
-		var any map[string]any
-		calls += strings.Count(read(t, file, &any), "smoke: true")
-		if strings.Contains(read(t, file, &any), "SMOKE_PASSWORD") {
-			t.Errorf("%s names it outside of the template", file)
-		}
-	}
-	var any map[string]any
-	template := read(t, "pipelines/azure-devops-azure.yml", &any)
-	if calls != 1 || !regexp.MustCompile(`\{\{ if parameters\.smoke \}\}:\n +SMOKE_USER: .*\n +MQTT_PASSWORD: \$\(SMOKE_PASSWORD\)\n$`).MatchString(template) {
-		t.Errorf("%d calls have it, or the template gives it to others:\n%s", calls, template)
 	}
 }
 
@@ -238,93 +346,6 @@ func TestEveryScriptAndTemplateThatAPipelineNamesIsThere(t *testing.T) {
 	for _, name := range scripts {
 		if name != "lint.sh" && !used["pipelines/"+name] { // that one is for make lint
 			t.Errorf("no pipeline runs %s", name)
-		}
-	}
-}
-
-func TestEveryStageOfAzureDevOpsWaitsForOneThatIsThere(t *testing.T) {
-	var pipeline struct{ Stages []yaml.Node }
-	read(t, "azure-pipelines.yml", &pipeline)
-	names, needs := []string{}, map[string][]string{}
-	for _, node := range pipeline.Stages {
-		walkStages(t, &node, func(name string, after []string) {
-			names, needs[name] = append(names, name), after
-		})
-	}
-	if want := []string{"test", "review", "comment", "dev", "prod", "drift"}; !slices.Equal(names, want) {
-		t.Fatalf("stages %q, want %q", names, want)
-	}
-	for name, after := range needs {
-		for _, other := range after {
-			if !slices.Contains(names[:slices.Index(names, name)], other) {
-				t.Errorf("%s waits for %q, which is not before it", name, other)
-			}
-		}
-	}
-}
-
-// walkStages finds stages, those of the template for a deployment among them, behind conditions.
-func walkStages(t *testing.T, node *yaml.Node, found func(name string, after []string)) {
-	t.Helper()
-	if node.Kind == yaml.SequenceNode {
-		for _, child := range node.Content {
-			walkStages(t, child, found)
-		}
-		return
-	}
-	var is map[string]yaml.Node
-	if err := node.Decode(&is); err != nil {
-		t.Fatal(err)
-	}
-	for key, value := range is {
-		if strings.HasPrefix(key, "${{ if ") {
-			walkStages(t, &value, found)
-		}
-	}
-	if _, has := is["template"]; has {
-		var parameters struct{ Stack, After string }
-		node := is["parameters"]
-		if err := node.Decode(&parameters); err != nil {
-			t.Fatal(err)
-		}
-		found(parameters.Stack, []string{parameters.After})
-	}
-	if stage, has := is["stage"]; has {
-		var after []string
-		node := is["dependsOn"]
-		if node.Kind == yaml.ScalarNode {
-			after = []string{node.Value}
-		} else if err := node.Decode(&after); err != nil {
-			t.Fatal(err)
-		}
-		found(stage.Value, after)
-	}
-}
-
-func TestAzureDevOpsGivesAForksJobNoSecret(t *testing.T) {
-	var pipeline struct {
-		Variables map[string]string
-		Stages    []struct {
-			Stage string
-			Jobs  []yaml.Node
-		}
-	}
-	read(t, "azure-pipelines.yml", &pipeline)
-	if len(pipeline.Variables) == 0 {
-		t.Error("no variables were read")
-	}
-	for _, stage := range pipeline.Stages {
-		if stage.Stage != "test" && stage.Stage != "review" {
-			continue
-		}
-		text, err := yaml.Marshal(&stage.Jobs[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, no := range []string{"group:", "AccessToken", "azureSubscription", "connection"} {
-			if strings.Contains(string(text), no) {
-				t.Errorf("the first job of %s has %s", stage.Stage, no)
-			}
 		}
 	}
 }

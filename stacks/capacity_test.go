@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -122,5 +123,58 @@ func TestAPlanHoldsItsLoadOrIsRefused(t *testing.T) {
 	}
 	if held < 300 || refused < 300 {
 		t.Errorf("seed %d: %d held, %d refused: the test looks at little", seed, held, refused)
+	}
+}
+
+func TestWhatANodeAndWhatStandsBesideItHoldsIsThatOfItsSize(t *testing.T) {
+	// EMQX: 2 GiB for each vCPU, of which 1 GiB is for the broker; the edge is two proxies of 20,000 connections.
+	// HiveMQ: half of the node's memory less 2 GiB, and 62.5 % of its cores. VerneMQ: all of the memory less 2 GiB, a file for each 1.5 MiB of it, and
+	// 16,384 more. A password takes a core 54 ms: 18.52 a second of one.
+	const edge, gateway, trial = "edge 40000", "gateway 250000", "HiveMQ without a licence 25"
+	for _, c := range []struct{ broker, key, value, want string }{
+		{EMQXContainerApps, "emqx", `{"vcpu":1}`, "1 cores, 1 GiB, 0 GiB of disk, 1048576 files; 1 copies; 18.52 + 0 logins; " + edge},
+		{EMQXContainerApps, "emqx", `{"vcpu":2}`, "2 cores, 3 GiB, 0 GiB of disk, 1048576 files; 1 copies; 37.04 + 0 logins; " + edge},
+		{EMQXContainerApps, "emqx", `{"vcpu":3}`, "3 cores, 5 GiB, 0 GiB of disk, 1048576 files; 1 copies; 55.56 + 0 logins; " + edge},
+		{HiveMQAKS, "hivemq", `{"vmSize":"Standard_D4s_v3","licence":"aHVzaA=="}`,
+			"2.5 cores, 6 GiB, 128 GiB of disk, 1048576 files; 2 copies; 0 + 0 logins; " + gateway},
+		{HiveMQAKS, "hivemq", `{"vmSize":"Standard_E8s_v5"}`, "5 cores, 30 GiB, 128 GiB of disk, 1048576 files; 2 copies; 0 + 0 logins; " + gateway + " " + trial},
+		{HiveMQAKS, "hivemq", `{"vmSize":"Standard_F8s_v2"}`, "5 cores, 6 GiB, 128 GiB of disk, 1048576 files; 2 copies; 0 + 0 logins; " + gateway + " " + trial},
+		{VerneMQVMs, "database", `{"sku":"Standard_D4ds_v5"}`, "4 cores, 14 GiB, 128 GiB of disk, 25941 files; 1 copies; 0 + 74.07 logins;"},
+		{VerneMQVMs, "database", `{"sku":"Standard_B1ms"}`, "4 cores, 14 GiB, 128 GiB of disk, 25941 files; 1 copies; 0 + 18.52 logins;"},
+	} {
+		config, err := Parse("dev", valid(map[string]string{"broker": c.broker, "vernemq": `{"sshKey":"` + sshKey + `"}`, c.key: c.value}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := config.cluster()
+		got := fmt.Sprintf("%g cores, %g GiB, %g GiB of disk, %d files; %d copies; %.4g + %.4g logins;", k.Node.Cores, k.Node.MemoryGiB, k.Node.DiskGiB,
+			k.Node.OpenFiles, k.Copies, k.LoginsPerNode, k.DatabaseLogins)
+		for _, limit := range k.Limits {
+			got += fmt.Sprintf(" %s %d", limit.Name, limit.Connections)
+		}
+		if got != c.want {
+			t.Errorf("%s with %s has\n%s\nwant\n%s", c.broker, c.value, got, c.want)
+		}
+		if k.DatabaseGiB != float64(config.Database.StorageGB) || k.MaxNodes != 10 {
+			t.Errorf("%s: %g GiB in the database, %d nodes at the most", c.broker, k.DatabaseGiB, k.MaxNodes)
+		}
+	}
+}
+
+func TestTheCacheHoldsWhatAzureListsForItsSize(t *testing.T) {
+	// GiB. Sources: learn.microsoft.com/azure/redis/overview#choosing-the-right-tier and azure.microsoft.com/pricing/details/cache.
+	listed := map[string]float64{
+		"Balanced_B0": 0.5, "Balanced_B1": 1, "Balanced_B3": 3, "Balanced_B5": 6, "Balanced_B10": 12, "Balanced_B20": 24, "Balanced_B50": 60, "Balanced_B100": 120,
+		"C0": 0.25, "C1": 1, "C2": 2.5, "C3": 6, "C4": 13, "C5": 26, "C6": 53,
+	}
+	if !maps.Equal(redisGiB, listed) {
+		t.Errorf("the sizes are %v, want %v", redisGiB, listed)
+	}
+	for size, gib := range listed {
+		service := map[bool]string{true: "classic", false: "managed"}[strings.HasPrefix(size, "C")]
+		config, err := Parse("dev", valid(map[string]string{"redis": `{"service":"` + service + `","sku":"` + size + `"}`}))
+		if err != nil || config.cluster().CacheGiB != gib {
+			t.Errorf("%s: %v, %v", size, config.cluster().CacheGiB, err)
+		}
 	}
 }

@@ -20,7 +20,9 @@ func book(prices ...Price) Book {
 }
 
 func TestAnEstimateIsQuantitiesTimesPricesByHand(t *testing.T) {
-	b := book(price("vm/Standard_D4s_v3", "eastus", 0.192), price("nat/gateway", "eastus", 0.045), price("dns/zone", Global, 0.5))
+	older := price("nat/gateway", "eastus", 0.045) // neither the first nor the last that is asked for
+	older.Date = "2025-12"
+	b := book(price("vm/Standard_D4s_v3", "eastus", 0.192), older, price("dns/zone", Global, 0.5))
 	e := b.Estimate(Inventory{Resources: []Resource{
 		{Group: Broker, Name: "nodes", Region: "eastus", Quantities: []Quantity{{"vm/Standard_D4s_v3", 3 * 730, 5 * 730}}},
 		{Group: Broker, Name: "NAT", Region: "eastus", Quantities: []Quantity{{"nat/gateway", 730, 730}, {"dns/zone", 1, 1}}},
@@ -30,8 +32,14 @@ func TestAnEstimateIsQuantitiesTimesPricesByHand(t *testing.T) {
 	if math.Abs(e.Total.Low-453.83) > 1e-9 || math.Abs(e.Total.High-734.15) > 1e-9 || e.Groups[Broker] != e.Total || e.Groups[Security] != (Sum{}) {
 		t.Errorf("the total is %+v, groups are %+v", e.Total, e.Groups)
 	}
-	if len(e.NotPriced) != 1 || e.Oldest != "2026-08" || e.Borrowed != nil || e.Recalled != nil {
+	if len(e.NotPriced) != 1 || e.Oldest != "2025-12" || e.Borrowed != nil || e.Recalled != nil {
 		t.Errorf("the estimate says %+v", e)
+	}
+}
+
+func TestAMonthHasTheHoursOfAzuresPriceCalculator(t *testing.T) {
+	if HoursInMonth != 730 || SecondsInMonth != 2_628_000 {
+		t.Errorf("%d hours, %d seconds", HoursInMonth, SecondsInMonth)
 	}
 }
 

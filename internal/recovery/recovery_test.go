@@ -141,6 +141,40 @@ func TestFiguresFollowFromWhatIsConfigured(t *testing.T) {
 	}
 }
 
+func TestEachFigureIsTheOneThatItsSourceGives(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		steps []Step
+		takes []time.Duration
+		hand  bool
+	}{
+		{"load balancer of a cluster", ClusterLoadBalancer(), []time.Duration{15 * time.Second}, false},
+		{"proxy", Proxy(), []time.Duration{8500 * time.Millisecond}, false}, // inter 2s, fastinter 500ms, fall 2, timeout check 3s
+		{"gateway", Gateway(), []time.Duration{10 * time.Second}, false},
+		{"ingress", Ingress(), []time.Duration{time.Minute}, false},
+		{"replicas", Replicas(), []time.Duration{50 * time.Second, 5 * time.Minute, time.Minute}, false},
+		{"cache", CacheFailover(), []time.Duration{time.Minute}, false},
+		{"standby", failover(), []time.Duration{2 * time.Minute}, false},
+		{"restart", serverRestart(), []time.Duration{10 * time.Minute}, false},
+		{"a person", []Step{noticed(), restored(), redeployed(), ledAway()},
+			[]time.Duration{15 * time.Minute, 3 * time.Hour, 30 * time.Minute, 5 * time.Minute}, true},
+	} {
+		for i, takes := range c.takes {
+			if len(c.steps) != len(c.takes) || c.steps[i].Takes != takes || c.steps[i].ByHand != c.hand {
+				t.Errorf("%s: %+v, want %v", c.name, c.steps, c.takes)
+			}
+		}
+	}
+	for name, ages := range map[string][2]time.Duration{
+		"replica": {replicaLag, 5 * time.Minute}, "backup": {backupAge, 5 * time.Minute}, "backup elsewhere": {geoAge, time.Hour},
+		"backup of a disk": {diskAge, 24 * time.Hour}, "login": {LoginTakes, 54 * time.Millisecond},
+	} {
+		if ages[0] != ages[1] {
+			t.Errorf("%s: %v, want %v", name, ages[0], ages[1])
+		}
+	}
+}
+
 func TestEveryStepSaysWhereItsFigureIsFrom(t *testing.T) {
 	for _, s := range []Stack{small(), zoned(), twoRegions(), containerApps(true), containerApps(false)} {
 		for _, loss := range s.Losses() {

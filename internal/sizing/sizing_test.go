@@ -51,6 +51,51 @@ func TestTheNodesForALoadAreThoseComputedByHand(t *testing.T) {
 	}
 }
 
+func TestWhatALoadNeedsAndWhatIsThereIsThatComputedByHand(t *testing.T) {
+	c := onThreeMachines()
+	c.Copies, c.LoginsPerNode, c.DatabaseLogins, c.CacheGiB, c.Limits = 2, 5, 20, 1, []Limit{{"gateway", 50_000}}
+	want := map[string][2]float64{ // with two machines of three
+		Memory:          {1 << 18 * 1.5 / 1024, 28},
+		Cores:           {6000.0 / 3000, 8},
+		OpenFiles:       {1 << 18, 2 * (1<<20 - 16384)},
+		DatabaseStorage: {1, 128},                           // 4 KiB a user
+		Disk:            {10 * 2e9 / (1 << 30) * 2, 204.8},  // 1 KiB and as much beside it, in two copies; 80 % of a disk
+		Logins:          {float64(1<<18) / 900, 2*5.0 + 20}, // all within a quarter of an hour
+		Cache:           {0.25, 1},                          // 1 KiB a user
+		"gateway":       {1 << 18, 50_000},
+	}
+	needs := c.Needs(Load{Connections: 1 << 18, MessagesPerSecond: 6000, PayloadBytes: 1024, QoS: 1, PersistedMillion: 10}, 3)
+	for _, n := range needs {
+		if w := want[n.Name]; math.Abs(n.Needs-w[0]) > 1e-9*w[0] || math.Abs(n.Holds-w[1]) > 1e-9*w[1] || math.Abs(n.Headroom-(1-w[0]/w[1])) > 1e-9 {
+			t.Errorf("%s: needs %v, holds %v, headroom %v; want %v", n.Name, n.Needs, n.Holds, n.Headroom, w)
+		}
+	}
+	if len(needs) != len(want) {
+		t.Errorf("%d needs, want %d", len(needs), len(want))
+	}
+}
+
+func TestWhatACoreAndAMillionMessagesTakeFollowsFromTheirSize(t *testing.T) {
+	const kib = 1 << 10
+	for _, c := range []struct {
+		payload, qos       int
+		perCore, gigabytes Range
+	}{
+		{0, 0, Range{1000, 5000, 5000}, Range{1, 1, 10}},
+		{kib, 1, Range{1000, 3000, 5000}, Range{1, 2, 10}},
+		{kib, 2, Range{1000, 1500, 5000}, Range{1, 2, 10}},
+		{kib + 1, 0, Range{1000, 2500, 5000}, Range{1 + 1.0/1024, 2 + 1.0/1024, 10}},
+		{kib + 1, 2, Range{1000, 1000, 5000}, Range{1 + 1.0/1024, 2 + 1.0/1024, 10}}, // half of it would be less than the slowest
+		{16 * kib, 0, Range{1000, 2500, 5000}, Range{16, 17, 17}},
+		{16*kib + 1, 0, Range{500, 500, 2500}, Range{16 + 1.0/1024, 17 + 1.0/1024, 17 + 1.0/1024}},
+	} {
+		l := Load{PayloadBytes: c.payload, QoS: c.qos}
+		if l.MessagesPerCore() != c.perCore || l.GBPerMillion() != c.gigabytes {
+			t.Errorf("%d bytes of QoS %d: %v a core, %v GB", c.payload, c.qos, l.MessagesPerCore(), l.GBPerMillion())
+		}
+	}
+}
+
 func TestWhatDoesNotFitNamesWhatIsShort(t *testing.T) {
 	limited := onThreeMachines()
 	limited.Limits = []Limit{{"gateway", 1000}}

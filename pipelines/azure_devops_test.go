@@ -1,0 +1,184 @@
+package pipelines
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// What the pipeline of Azure DevOps and its templates say. When is the condition of the template expressions around a stage or a job.
+type (
+	pipeline struct {
+		Parameters []parameter
+		Trigger    object
+		Schedules  []object
+		Pool       map[string]string
+		Variables  map[string]string
+		Stages     []stage
+		Steps      []azureStep
+	}
+	parameter struct {
+		Name, Type string
+		Default    any
+	}
+	stage struct {
+		When, Stage  string
+		DependsOn    list `yaml:"dependsOn"`
+		Condition    string
+		LockBehavior string `yaml:"lockBehavior"`
+		Variables    []map[string]string
+		Jobs         []azureJob
+		Template     string
+		Parameters   object
+	}
+	azureJob struct {
+		When, Job, Deployment  string
+		Environment, Condition string
+		Minutes                int `yaml:"timeoutInMinutes"`
+		Variables              []map[string]string
+		Strategy               strategy
+		Steps                  []azureStep
+	}
+	strategy struct {
+		Matrix  map[string]map[string]string
+		RunOnce runOnce `yaml:"runOnce"`
+	}
+	runOnce     struct{ Deploy deploySteps }
+	deploySteps struct{ Steps []azureStep }
+	azureStep   struct {
+		Task, Template, Script, Checkout, Download, Publish, Artifact, Condition string
+
+		DisplayName             string `yaml:"displayName"`
+		FetchDepth              int    `yaml:"fetchDepth"`
+		PersistCredentials      *bool  `yaml:"persistCredentials"`
+		Inputs, Env, Parameters object
+	}
+)
+
+// jobs are the steps of each job, or of a template for one.
+func (p pipeline) jobs() map[string][]azureStep {
+	all := map[string][]azureStep{"": p.Steps}
+	for _, s := range p.Stages {
+		for _, j := range s.Jobs {
+			all[s.Stage+"/"+j.Job+j.Deployment] = append(j.Steps, j.Strategy.RunOnce.Deploy.Steps...)
+		}
+	}
+	return all
+}
+
+// pipelineFiles are the files of Azure DevOps.
+func pipelineFiles(t *testing.T) map[string]pipeline {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "pipelines", "*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]pipeline{}
+	for _, file := range append(files, filepath.Join(root, "azure-pipelines.yml")) {
+		name, err := filepath.Rel(root, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tree any
+		read(t, name, &tree)
+		plain, err := yaml.Marshal(unfolded(tree))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p pipeline
+		strictly(t, name, plain, &p)
+		all[name] = p
+	}
+	return all
+}
+
+// unfolded takes the elements of lists out of the template expressions around them, and notes these as "when".
+func unfolded(value any) any {
+	switch value := value.(type) {
+	case object:
+		for key, inner := range value {
+			value[key] = unfolded(inner)
+		}
+	case []any:
+		all := []any{}
+		for _, element := range value {
+			all = append(all, elements(element)...)
+		}
+		return all
+	}
+	return value
+}
+
+// elements are an element of a list, or those that a template expression has in its place.
+func elements(element any) []any {
+	guard, _ := element.(object)
+	for key, guarded := range guard {
+		condition, is := strings.CutPrefix(key, "${{ if ")
+		if !is || len(guard) != 1 {
+			break
+		}
+		inner, _ := unfolded(guarded).([]any)
+		for _, e := range inner {
+			one := e.(object)
+			conditions := []string{strings.TrimSuffix(condition, " }}")}
+			if more, has := one["when"].(string); has {
+				conditions = append(conditions, more)
+			}
+			one["when"] = strings.Join(conditions, " && ")
+		}
+		return inner
+	}
+	return []any{unfolded(element)}
+}
+
+func TestThePipelineOfAzureDevOpsSaysWhatIsExpectedOfIt(t *testing.T) {
+	all := pipelineFiles(t)
+	same(t, "files", slices.Sorted(maps.Keys(all)), slices.Sorted(maps.Keys(expectedPipelines)))
+	for file, want := range expectedPipelines {
+		same(t, file, all[file], want)
+	}
+}
+
+func TestEveryStageOfAzureDevOpsWaitsForOneThatIsThere(t *testing.T) {
+	seen := []string{}
+	for _, s := range pipelineFiles(t)["azure-pipelines.yml"].Stages {
+		name, after := s.Stage, s.DependsOn
+		if s.Template != "" {
+			name, after = s.Parameters["stack"].(string), list{s.Parameters["after"].(string)}
+		}
+		for _, other := range after {
+			if !slices.Contains(seen, other) {
+				t.Errorf("%s waits for %q, which is not before it", name, other)
+			}
+		}
+		seen = append(seen, name)
+	}
+}
+
+func TestAzureDevOpsGivesAForksJobNoSecret(t *testing.T) {
+	guarded := 0
+	for _, s := range pipelineFiles(t)["azure-pipelines.yml"].Stages {
+		for _, j := range s.Jobs {
+			text, err := yaml.Marshal(j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(s.Condition+j.Condition, notForForks) || s.Condition == onSchedule {
+				guarded++
+				continue
+			}
+			for _, no := range []string{"group:", "AccessToken", "azureSubscription", "connection"} {
+				if strings.Contains(string(text), no) {
+					t.Errorf("the job %s of %s has %s", j.Job, s.Stage, no)
+				}
+			}
+		}
+	}
+	if guarded != 3 {
+		t.Errorf("%d jobs are kept from forks", guarded)
+	}
+}
