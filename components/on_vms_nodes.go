@@ -61,7 +61,8 @@ func (v *vms) newMachine(i int, name string, after []pulumi.Resource) (*compute.
 // machineCreateOnly is what Azure can't change of a machine. azure-native does not know, and would try.
 var machineCreateOnly = []string{
 	"zones", "osProfile.adminUsername", "osProfile.computerName", "osProfile.customData", "osProfile.linuxConfiguration.disablePasswordAuthentication",
-	"osProfile.linuxConfiguration.ssh", "storageProfile.imageReference", "storageProfile.osDisk.name", "storageProfile.osDisk.createOption", "storageProfile.osDisk.managedDisk",
+	"osProfile.linuxConfiguration.ssh", "storageProfile.imageReference", "storageProfile.osDisk.name",
+	"storageProfile.osDisk.createOption", "storageProfile.osDisk.managedDisk",
 	"securityProfile.securityType", "networkProfile",
 }
 

@@ -28,8 +28,8 @@ const (
 	inPlaceGroup = "resourceGroupName location"
 	inPlaceNSG   = "resourceGroupName networkSecurityGroupName location"
 	inPlaceSub   = "resourceGroupName virtualNetworkName subnetName"
-	inPlaceDB    = "resourceGroupName serverName location createMode sourceServerResourceId network.delegatedSubnetResourceId " +
-		"network.privateDnsZoneArmResourceId availabilityZone"
+	inPlaceDB    = "resourceGroupName serverName location createMode sourceServerResourceId " +
+		"network.delegatedSubnetResourceId network.privateDnsZoneArmResourceId availabilityZone"
 )
 
 // optionsOf are those of each kind of resource that has any. The rest have none.
@@ -50,15 +50,21 @@ var optionsOf = map[string]options{
 	"containerservice:ManagedCluster":          {ignored: "agentPoolProfiles"},
 	"dbforpostgresql:VirtualEndpoint":          {ignored: "members"},
 	"dbforpostgresql:Server of another region": {ignored: inPlaceDB},
-	"dbforpostgresql:Server":                   {ignored: inPlaceDB + " administratorLogin pointInTimeUTC backup.geoRedundantBackup highAvailability.standbyAvailabilityZone"},
-	"dbforpostgresql:Configuration":            {ignored: "resourceGroupName serverName configurationName"},
-	"dbforpostgresql:Database":                 {ignored: "resourceGroupName serverName databaseName charset collation"},
+	"dbforpostgresql:Server": {ignored: inPlaceDB + " administratorLogin pointInTimeUTC " +
+		"backup.geoRedundantBackup highAvailability.standbyAvailabilityZone"},
+	"dbforpostgresql:Configuration": {ignored: "resourceGroupName serverName configurationName"},
+	"dbforpostgresql:Database":      {ignored: "resourceGroupName serverName databaseName charset collation"},
 	// Azure Resource Manager deletes no secrets, and who deploys has no role at the vault.
 	"keyvault:Secret":                   {leftInPlace: true},
 	"keyvault:Secret with a random end": {leftInPlace: true, ignored: "secretName"},
-	"compute:Disk":                      {ignored: "resourceGroupName diskName location zones creationData", replacing: "zones", deletedFirst: true},
-	"compute:VirtualMachine": {deletedFirst: true, replacing: "zones networkProfile osProfile.adminUsername osProfile.computerName osProfile.customData " +
-		"osProfile.linuxConfiguration.disablePasswordAuthentication osProfile.linuxConfiguration.ssh securityProfile.securityType storageProfile.imageReference " +
+	"compute:Disk": {
+		ignored: "resourceGroupName diskName location zones creationData", replacing: "zones", deletedFirst: true,
+	},
+	"compute:VirtualMachine": {deletedFirst: true, replacing: "zones networkProfile " +
+		"osProfile.adminUsername osProfile.computerName " +
+		"osProfile.customData " +
+		"osProfile.linuxConfiguration.disablePasswordAuthentication osProfile.linuxConfiguration.ssh " +
+		"securityProfile.securityType storageProfile.imageReference " +
 		"storageProfile.osDisk.name storageProfile.osDisk.createOption storageProfile.osDisk.managedDisk"},
 	// A vault must not have the machine before the old one has let it go.
 	"recoveryservices:Vault":            {deletedFirst: true},
@@ -90,7 +96,8 @@ func TestWhatPulumiIsToldAboutAResourceIsWhatAzureCanDoWithIt(t *testing.T) {
 		for _, n := range newEstate(resources) {
 			want := wantedOptions(n)
 			want.ignored, want.replacing = sorted(strings.Fields(want.ignored)), sorted(strings.Fields(want.replacing))
-			if have := (options{sorted(n.IgnoreChanges), sorted(n.ReplaceOnChanges), n.DeleteBeforeReplace, n.RetainOnDelete}); have != want {
+			have := options{sorted(n.IgnoreChanges), sorted(n.ReplaceOnChanges), n.DeleteBeforeReplace, n.RetainOnDelete}
+			if have != want {
 				t.Errorf("%s: %s (%s) has the options\n%+v, want\n%+v", name, n.Name, n.kind, have, want)
 			}
 		}
@@ -118,9 +125,11 @@ func TestAChangeThatAzureRefusesIsAReplacementOrIgnored(t *testing.T) {
 }
 
 // protectedInProd is all that a production stack protects, by name.
-var protectedInProd = strings.Fields(`base-group base-suffix vault-vault zone-zone monitoring-workspace monitoring-clients-workspace
+var protectedInProd = strings.Fields(`base-group base-suffix vault-vault zone-zone
+	monitoring-workspace monitoring-clients-workspace
 	network-vnet network-database network-database-nsg network-endpoints network-endpoints-nsg
-	database-server database-database database-extensions database-zone database-zone-link database-admin-secret database-broker-secret`)
+	database-server database-database database-extensions database-zone database-zone-link
+	database-admin-secret database-broker-secret`)
 
 func TestWhatIsProtectedIsWhatAnEditMustNotDelete(t *testing.T) {
 	for name, resources := range shippedResources(t) {

@@ -6,35 +6,51 @@ import (
 	"testing"
 )
 
-// waiting is a resource that must not be begun before others are there. "#" stands for any number, and "%" for the number before its own.
+// waiting is a resource that must not be begun before others are there. "#" stands for any number, and "%" for the
+// number before its own.
 type waiting struct{ resource, needs, otherwise string }
 
 var order = []waiting{
-	{"network-endpoints", "network-database", busy}, {"emqx-subnet", "network-endpoints", busy}, {"hivemq-subnet", "network-endpoints", busy},
-	{"vernemq-subnet", "network-endpoints", busy}, {"gateway-subnet", "hivemq-subnet", busy}, {"bastion-subnet", "vernemq-subnet", busy},
+	{"network-endpoints", "network-database", busy},
+	{"emqx-subnet", "network-endpoints", busy},
+	{"hivemq-subnet", "network-endpoints", busy},
+	{"vernemq-subnet", "network-endpoints", busy},
+	{"gateway-subnet", "hivemq-subnet", busy},
+	{"bastion-subnet", "vernemq-subnet", busy},
 	{"peering-back", "peering-there", busy},
 	{"database-database", "database-extensions", busy},
-	{"hivemq-pool2", "hivemq-pool1", busy}, {"hivemq-pool3", "hivemq-pool2", busy}, {"hivemq-pool1", "hivemq-kubernetes", busy},
-	{"hivemq-admin-account", "hivemq-broker-account", busy}, {"hivemq-collector-account", "hivemq-admin-account", busy},
+	{"hivemq-pool2", "hivemq-pool1", busy},
+	{"hivemq-pool3", "hivemq-pool2", busy},
+	{"hivemq-pool1", "hivemq-kubernetes", busy},
+	{"hivemq-admin-account", "hivemq-broker-account", busy},
+	{"hivemq-collector-account", "hivemq-admin-account", busy},
 	{"traffic-manager-secondary", "traffic-manager-primary", busy},
-	{"rules-endpoint", "rules-database", busy}, {"storage-lifecycle", "storage-blobs", "Azure refuses a rule on versions"},
+	{"rules-endpoint", "rules-database", busy},
+	{"storage-lifecycle", "storage-blobs", "Azure refuses a rule on versions"},
 
-	{"vault-endpoint-dns", "vault-zone-link", unresolved}, {"storage-endpoint-dns", "storage-zone-link", unresolved}, {"rules-endpoint-dns", "rules-zone-link", unresolved},
+	{"vault-endpoint-dns", "vault-zone-link", unresolved}, {"storage-endpoint-dns", "storage-zone-link", unresolved},
+	{"rules-endpoint-dns", "rules-zone-link", unresolved},
 	{"database-server", "database-zone-link", unresolved},
 
 	{"hivemq-kubernetes", "hivemq-network-role hivemq-nodes-role", forbidden},
 	{"gateway-gateway", "gateway-certificate-role", forbidden},
-	{"hivemq-configuration", "hivemq-manifests-role hivemq-secrets-role hivemq-broker-account hivemq-admin-account hivemq-collector-account", forbidden},
+	{"hivemq-configuration", "hivemq-manifests-role hivemq-secrets-role", forbidden},
+	{"hivemq-configuration", "hivemq-broker-account hivemq-admin-account hivemq-collector-account", forbidden},
 	{"hivemq-backup-configuration", "hivemq-backup-role", forbidden},
 	{"vernemq-node-0", "vernemq-secrets-role vernemq-files-role vernemq-shared-role", forbidden},
-	{"emqx-emqx-#", "emqx-pull-role emqx-secrets-role", forbidden}, {"emqx-edge", "emqx-pull-role emqx-secrets-role", forbidden},
-	{"emqx-rules", "emqx-pull-role emqx-secrets-role", forbidden}, {"emqx-admin", "emqx-pull-role emqx-secrets-role", forbidden},
+	{"emqx-emqx-#", "emqx-pull-role emqx-secrets-role", forbidden},
+	{"emqx-edge", "emqx-pull-role emqx-secrets-role", forbidden},
+	{"emqx-rules", "emqx-pull-role emqx-secrets-role", forbidden},
+	{"emqx-admin", "emqx-pull-role emqx-secrets-role", forbidden},
 	{"emqx-collector", "emqx-pull-role emqx-secrets-role", forbidden},
-	{"registry-script", "registry-script-role", forbidden}, {"certificate-script", "certificate-script-role", forbidden},
+	{"registry-script", "registry-script-role", forbidden},
+	{"certificate-script", "certificate-script-role", forbidden},
 
-	{"hivemq-configuration", "hivemq-flux hivemq-manifests-base hivemq-manifests-broker hivemq-manifests-operator hivemq-manifests-collector", missing},
+	{"hivemq-configuration", "hivemq-flux hivemq-manifests-base hivemq-manifests-broker", missing},
+	{"hivemq-configuration", "hivemq-manifests-operator hivemq-manifests-collector", missing},
 	{"hivemq-backup-configuration", "hivemq-configuration hivemq-backup-snapshots", missing},
-	{"vernemq-settings", "vernemq-files-node.sh vernemq-files-vernemq.env vernemq-files-schema.sql database-database", missing},
+	{"vernemq-settings", "vernemq-files-node.sh vernemq-files-vernemq.env vernemq-files-schema.sql", missing},
+	{"vernemq-settings", "database-database", missing},
 	{"vernemq-node-#", "vernemq-settings vernemq-node-#-data vernemq-node-#-interface", missing},
 	{"emqx-emqx-#", "database-database emqx-environment registry-script", missing},
 	{"front-door-route-route", "front-door-route-origin front-door-validation", missing},
@@ -44,11 +60,13 @@ var order = []waiting{
 	{"emqx-emqx-#", "emqx-emqx-%", atOnce}, {"vernemq-node-#", "vernemq-node-%-deployment", atOnce},
 
 	{"endpoint-websocket", "endpoint-address", early},
-	{"endpoint-address", "front-door-route-route emqx-emqx-0 emqx-emqx-1 emqx-edge", early}, {"endpoint-address", "hivemq-configuration gateway-gateway", early},
+	{"endpoint-address", "front-door-route-route emqx-emqx-0 emqx-emqx-1 emqx-edge", early},
+	{"endpoint-address", "hivemq-configuration gateway-gateway", early},
 	{"endpoint-address", "vernemq-node-0-deployment vernemq-node-1-deployment", early},
 }
 
-// orderedOtherwise are those that wait for the peering of two regions, and for what chooses between them, where there are two.
+// orderedOtherwise are those that, where there are two regions, wait for their peering, and for what chooses between
+// them.
 var orderedOtherwise = []string{"emqx-subnet", "hivemq-subnet", "vernemq-subnet", "endpoint-address"}
 
 const (
@@ -107,16 +125,17 @@ func numbered(need, resource string) string {
 
 func TestWhatIsPrivateIsReachedOnlyOnceItsNameLeadsThere(t *testing.T) {
 	for resource, needs := range map[string][2]string{
-		"emqx-emqx-0":               {"prod", "vault-endpoint-dns rules-endpoint-dns"},
-		"emqx-edge":                 {"prod", "vault-endpoint-dns"},
-		"emqx-rules":                {"prod", "vault-endpoint-dns"},
-		"vernemq-node-0":            {"prod-vernemq", "vault-endpoint-dns storage-endpoint-dns"},
-		"vernemq-files-node.sh":     {"prod-vernemq", "storage-endpoint-dns"},
-		"emqx-subnet":               {"prod-regions", "peering-back"},
-		"secondary-vernemq-subnet":  {"prod-vernemq-regions", "peering-back"},
-		"endpoint-address":          {"prod-regions", "traffic-manager-profile traffic-manager-secondary"},
-		"hivemq-configuration":      {"prod-hivemq", "vault-endpoint-dns storage-endpoint-dns"},
-		"secondary-database-server": {"prod-regions", "database-database database-extensions peering-there peering-back secondary-database-zone-link"},
+		"emqx-emqx-0":              {"prod", "vault-endpoint-dns rules-endpoint-dns"},
+		"emqx-edge":                {"prod", "vault-endpoint-dns"},
+		"emqx-rules":               {"prod", "vault-endpoint-dns"},
+		"vernemq-node-0":           {"prod-vernemq", "vault-endpoint-dns storage-endpoint-dns"},
+		"vernemq-files-node.sh":    {"prod-vernemq", "storage-endpoint-dns"},
+		"emqx-subnet":              {"prod-regions", "peering-back"},
+		"secondary-vernemq-subnet": {"prod-vernemq-regions", "peering-back"},
+		"endpoint-address":         {"prod-regions", "traffic-manager-profile traffic-manager-secondary"},
+		"hivemq-configuration":     {"prod-hivemq", "vault-endpoint-dns storage-endpoint-dns"},
+		"secondary-database-server": {"prod-regions",
+			"database-database database-extensions peering-there peering-back secondary-database-zone-link"},
 	} {
 		found := false
 		for _, n := range newEstate(shippedResources(t)[needs[0]]) {

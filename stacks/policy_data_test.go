@@ -80,7 +80,8 @@ var dataPolicies = []rule{
 		accepted: []exception{{"replica", "what it holds, the server that it follows holds too, and that one is locked"}},
 	},
 	{
-		id: "disks-outlive-machines", title: "A machine that is deleted leaves its disk with data and its address behind, and the disk has no write cache",
+		id:      "disks-outlive-machines",
+		title:   "A deleted machine leaves its disk with data and its address behind, and the disk has no write cache",
 		sources: []string{"BR-2", "RE:09"},
 		check:   each("compute:VirtualMachine", leavesItsData),
 	},
@@ -102,18 +103,19 @@ var statefulKinds = []string{
 	"dbforpostgresql:Database", "dbforpostgresql:Server", "keyvault:Vault", "network:VirtualNetwork", "network:Zone", "operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
 }
 
-// leavesItsData looks at what Azure deletes with a machine (Microsoft's "Delete a VM and attached resources"), and at what a host that fails would
-// hold of writes (Microsoft's "Disk caching").
+// leavesItsData looks at what Azure deletes with a machine (Microsoft's "Delete a VM and attached resources"), and at
+// what a host that fails would hold of writes (Microsoft's "Disk caching").
 func leavesItsData(_ estate, n node) []violation {
 	var found []violation
-	for _, part := range slices.Concat(n.list("storageProfile", "dataDisks"), n.list("networkProfile", "networkInterfaces")) {
+	disks := n.list("storageProfile", "dataDisks")
+	for _, part := range slices.Concat(disks, n.list("networkProfile", "networkInterfaces")) {
 		found = append(found, demand(part["deleteOption"] == "Detach", n, "deletes what is attached to it: %v", part)...)
 	}
-	for _, disk := range n.list("storageProfile", "dataDisks") {
+	for _, disk := range disks {
 		cached := disk["caching"] != "None" && disk["caching"] != "ReadOnly"
 		found = append(found, demand(!cached, n, "caches writes to its data: %v", disk["caching"])...)
 	}
-	return append(found, demand(len(n.list("storageProfile", "dataDisks")) > 0, n, "has no disk for its data")...)
+	return append(found, demand(len(disks) > 0, n, "has no disk for its data")...)
 }
 
 func backupsKept(days float64) func(estate) []violation {

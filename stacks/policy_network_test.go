@@ -51,7 +51,8 @@ var networkPolicies = []rule{
 		},
 	},
 	{
-		id: "reviewed-flows", title: "Each flow that a security group permits is one of a reviewed list: from whom, to where, on which ports",
+		id:      "reviewed-flows",
+		title:   "Each flow that a security group permits is one of a reviewed list: from whom, to where, on which ports",
 		sources: []string{"NS-1", "NS-7", "SE:04", "SE:06"},
 		check:   each("network:NetworkSecurityGroup", reviewedFlow),
 	},

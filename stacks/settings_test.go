@@ -10,8 +10,8 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
 )
 
-// setting is an input that every resource of a kind, or of one purpose, has to have. In its path, "[]" is each element of a list and "{}" each value of
-// a map; where several are wanted, they are those of the elements, in order.
+// setting is an input that every resource of a kind, or of one purpose, has to have. In its path, "[]" is each element
+// of a list and "{}" each value of a map; where several are wanted, they are those of the elements, in order.
 type setting struct {
 	of, path string
 	want     []any
@@ -19,7 +19,8 @@ type setting struct {
 
 func is(want ...any) []any { return want }
 
-// settings are those on which something rests that no other test would see, each with what happens otherwise. What a stack's config decides is not here.
+// settings are those on which something rests that no other test would see, each with what happens otherwise. What a
+// stack's config decides is in asked.
 var settings = map[string][]setting{
 	"what is kept is lost": {
 		{"compute:VirtualMachine", "storageProfile.dataDisks[].createOption", is("Attach")},
@@ -35,13 +36,17 @@ var settings = map[string][]setting{
 		{"storage:ManagementPolicy", "policy.rules[].definition.actions.baseBlob", is(nil)},
 		{"storage:ManagementPolicy", "policy.rules[].enabled", is(true)},
 		{"recoveryservices:Vault", "properties.securitySettings.softDeleteSettings.softDeleteState", is("Enabled")},
-		{"recoveryservices:Vault", "properties.securitySettings.softDeleteSettings.softDeleteRetentionPeriodInDays", is(14.0)},
+		{"recoveryservices:Vault", "properties.securitySettings.softDeleteSettings.softDeleteRetentionPeriodInDays",
+			is(14.0)},
 		{"recoveryservices:Vault", "properties.redundancySettings.standardTierStorageRedundancy", is("ZoneRedundant")},
-		{"recoveryservices:Vault", "properties.monitoringSettings.azureMonitorAlertSettings.alertsForAllJobFailures", is("Enabled")},
+		{"recoveryservices:Vault", "properties.monitoringSettings.azureMonitorAlertSettings.alertsForAllJobFailures",
+			is("Enabled")},
 		{"recoveryservices:ProtectionPolicy", "properties.policyType", is("V2")},
 		{"recoveryservices:ProtectionPolicy", "properties.schedulePolicy.scheduleRunFrequency", is("Daily")},
-		{"recoveryservices:ProtectionPolicy", "properties.retentionPolicy.dailySchedule.retentionDuration.durationType", is("Days")},
-		{"recoveryservices:ProtectionPolicy", "properties.retentionPolicy.dailySchedule.retentionDuration.count", is(14.0)},
+		{"recoveryservices:ProtectionPolicy", "properties.retentionPolicy.dailySchedule.retentionDuration.durationType",
+			is("Days")},
+		{"recoveryservices:ProtectionPolicy", "properties.retentionPolicy.dailySchedule.retentionDuration.count",
+			is(14.0)},
 		{"recoveryservices:ProtectionPolicy", "properties.instantRpRetentionRangeInDays", is(2.0)},
 		{"recoveryservices:ProtectionPolicy", "properties.timeZone", is("UTC")},
 		{"recoveryservices:ProtectedItem", "properties.protectedItemType", is("Microsoft.Compute/virtualMachines")},
@@ -127,7 +132,8 @@ var settings = map[string][]setting{
 		{"emqx-emqx-#", "template.containers[].probes[].tcpSocket.port", is(4370.0)},
 		{"emqx-emqx-#", "template.containers[].probes[].periodSeconds", is(5.0, 10.0, 5.0)},
 		{"emqx-emqx-#", "template.containers[].probes[].failureThreshold", is(60.0, 6.0, 3.0)},
-		{"emqx-emqx-#", "configuration.ingress.additionalPortMappings[].exposedPort", is(5369.0, 1883.0, 8083.0, 18083.0)},
+		{"emqx-emqx-#", "configuration.ingress.additionalPortMappings[].exposedPort",
+			is(5369.0, 1883.0, 8083.0, 18083.0)},
 		{"emqx-emqx-#", "configuration.ingress.additionalPortMappings[].targetPort", is(5369.0, 1883.0, 8083.0, 18083.0)},
 		{"emqx-emqx-#", "configuration.ingress.targetPort", is(4370.0)},
 		{"emqx-emqx-#", "configuration.ingress.exposedPort", is(4370.0)},
@@ -178,8 +184,10 @@ var settings = map[string][]setting{
 		{"containerservice:ManagedCluster", "autoUpgradeProfile.nodeOSUpgradeChannel", is("NodeImage")},
 		{"containerservice:ManagedCluster", "addonProfiles.{}.enabled", is(true)},
 		{"containerservice:ManagedCluster", "addonProfiles.azurepolicy.enabled", is(true)},
-		{"containerservice:ManagedCluster", "addonProfiles.azureKeyvaultSecretsProvider.config.enableSecretRotation", is("true")},
-		{"containerservice:ManagedCluster", "addonProfiles.azureKeyvaultSecretsProvider.config.rotationPollInterval", is("2m")},
+		{"containerservice:ManagedCluster", "addonProfiles.azureKeyvaultSecretsProvider.config.enableSecretRotation",
+			is("true")},
+		{"containerservice:ManagedCluster", "addonProfiles.azureKeyvaultSecretsProvider.config.rotationPollInterval",
+			is("2m")},
 		{"containerservice:ManagedCluster", "addonProfiles.omsagent.config.useAADAuth", is("true")},
 		{"containerservice:ManagedCluster", "agentPoolProfiles[].mode", is("System")},
 		{"containerservice:ManagedCluster", "agentPoolProfiles[].type", is("VirtualMachineScaleSets")},
@@ -230,10 +238,13 @@ var settings = map[string][]setting{
 		{"compute:VirtualMachineRunCommandByVirtualMachine", "asyncExecution", is(false)},
 	},
 	"a machine is not patched, starts otherwise, or tells nothing when it does not start": {
-		{"compute:VirtualMachine", "osProfile.linuxConfiguration.patchSettings.assessmentMode", is("AutomaticByPlatform")},
-		{"compute:VirtualMachine", "osProfile.linuxConfiguration.patchSettings.automaticByPlatformSettings.rebootSetting", is("IfRequired")},
+		{"compute:VirtualMachine", "osProfile.linuxConfiguration.patchSettings.assessmentMode",
+			is("AutomaticByPlatform")},
+		{"compute:VirtualMachine", "osProfile.linuxConfiguration.patchSettings.automaticByPlatformSettings.rebootSetting",
+			is("IfRequired")},
 		{"compute:VirtualMachine", "osProfile.linuxConfiguration.provisionVMAgent", is(true)},
-		{"compute:VirtualMachine", "osProfile.linuxConfiguration.ssh.publicKeys[].path", is("/home/amora/.ssh/authorized_keys")},
+		{"compute:VirtualMachine", "osProfile.linuxConfiguration.ssh.publicKeys[].path",
+			is("/home/amora/.ssh/authorized_keys")},
 		{"compute:VirtualMachine", "diagnosticsProfile.bootDiagnostics.enabled", is(true)},
 		{"compute:VirtualMachine", "storageProfile.imageReference.offer", is("ubuntu-24_04-lts")},
 		{"compute:VirtualMachine", "storageProfile.osDisk.managedDisk.storageAccountType", is("Premium_LRS")},
@@ -277,17 +288,21 @@ var settings = map[string][]setting{
 	"what happened is not in the logs, or nobody is told when it is over": {
 		{"insights:DiagnosticSetting", "logAnalyticsDestinationType", is("Dedicated")},
 		{"insights:DiagnosticSetting", "logs[].enabled", is(true)},
-		{"hivemq-logs", "logs[].category", is("kube-audit-admin", "kube-apiserver", "kube-controller-manager", "cluster-autoscaler", "guard")},
+		{"hivemq-logs", "logs[].category",
+			is("kube-audit-admin", "kube-apiserver", "kube-controller-manager", "cluster-autoscaler", "guard")},
 		{"app:ManagedEnvironment", "appLogsConfiguration.destination", is("azure-monitor")},
 		{"insights:Component", "ingestionMode", is("LogAnalytics")},
 		{"insights:DataCollectionRule", "dataFlows[].destinations[]", is("workspace")},
 		{"hivemq-collection-association", "associationName", is("ContainerInsightsExtension")},
-		{"hivemq-collection", "dataSources.extensions[].extensionSettings.dataCollectionSettings.namespaceFilteringMode", is("Include")},
+		{"hivemq-collection", "dataSources.extensions[].extensionSettings.dataCollectionSettings.namespaceFilteringMode",
+			is("Include")},
 		{"hivemq-collection", "dataSources.extensions[].extensionSettings.dataCollectionSettings.interval", is("5m")},
-		{"hivemq-collection", "dataSources.extensions[].extensionSettings.dataCollectionSettings.enableContainerLogV2", is(true)},
+		{"hivemq-collection", "dataSources.extensions[].extensionSettings.dataCollectionSettings.enableContainerLogV2",
+			is(true)},
 		{"vernemq-collection", "dataSources.performanceCounters[].samplingFrequencyInSeconds", is(300.0)},
 		{"vernemq-collection", "dataSources.syslog[].logLevels[]",
-			is("Warning", "Error", "Critical", "Alert", "Emergency", "Info", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency")},
+			is("Warning", "Error", "Critical", "Alert", "Emergency",
+				"Info", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency")},
 		{"insights:ScheduledQueryRule", "autoMitigate", is(true)},
 		{"insights:ScheduledQueryRule", "skipQueryValidation", is(true)},
 		{"insights:ScheduledQueryRule", "criteria.allOf[].operator", is("GreaterThan")},
@@ -466,12 +481,15 @@ type held struct{ role, holder, scope string }
 const teamsVault = "the team's vault"
 
 var rolesHeld = map[string][]held{
-	"certificate-script-role":  {{"Key Vault Certificates Officer", "certificate-script-identity", "vault-vault"}},
-	"registry-script-role":     {{"Container Registry Data Importer and Data Reader", "registry-script-identity", "registry-registry"}},
-	"emqx-pull-role":           {{"AcrPull", "emqx-identity", "registry-registry"}},
-	"emqx-secrets-role":        {{"Key Vault Secrets User", "emqx-identity", "vault-vault"}},
-	"emqx-certificate-role":    {{"Key Vault Secrets User", "emqx-identity", teamsVault}},
-	"gateway-certificate-role": {{"Key Vault Secrets User", "gateway-identity", "vault-vault"}, {"Key Vault Secrets User", "gateway-identity", teamsVault}},
+	"certificate-script-role": {{"Key Vault Certificates Officer", "certificate-script-identity", "vault-vault"}},
+	"registry-script-role":    {{"Container Registry Data Importer and Data Reader", "registry-script-identity", "registry-registry"}},
+	"emqx-pull-role":          {{"AcrPull", "emqx-identity", "registry-registry"}},
+	"emqx-secrets-role":       {{"Key Vault Secrets User", "emqx-identity", "vault-vault"}},
+	"emqx-certificate-role":   {{"Key Vault Secrets User", "emqx-identity", teamsVault}},
+	"gateway-certificate-role": {
+		{"Key Vault Secrets User", "gateway-identity", "vault-vault"},
+		{"Key Vault Secrets User", "gateway-identity", teamsVault},
+	},
 	"hivemq-backup-role":       {{"Disk Snapshot Contributor", "hivemq-control-plane", "hivemq-backup-group"}},
 	"hivemq-manifests-role":    {{"Storage Blob Data Reader", "hivemq-nodes", "storage-account"}},
 	"hivemq-network-role":      {{"Network Contributor", "hivemq-control-plane", "hivemq-subnet"}},
@@ -499,7 +517,8 @@ func TestEachRoleIsHeldByWhoNeedsItAtWhatItIsFor(t *testing.T) {
 			if strings.HasPrefix(scope, "/subscriptions/") && strings.Contains(scope, "/Microsoft.KeyVault/vaults/") {
 				scope = teamsVault
 			}
-			have := held{reviewedRoles[definition[strings.LastIndex(definition, "/")+1:]].name, inRegion(n.text("principalId"), "principal-"), scope}
+			role := reviewedRoles[definition[strings.LastIndex(definition, "/")+1:]].name
+			have := held{role, inRegion(n.text("principalId"), "principal-"), scope}
 			if seen[have] = true; !slices.Contains(rolesHeld[n.plainName()], have) {
 				t.Errorf("%s: %s is %+v, not one of %+v", name, n.Name, have, rolesHeld[n.plainName()])
 			}

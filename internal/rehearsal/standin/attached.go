@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// What happens to disks and network interfaces when their machine is deleted is said at the machine, by the delete option of each: Delete, or
-// Detach, which is the default. See Microsoft's "Delete a VM and attached resources" (learn.microsoft.com/azure/virtual-machines/delete) and the
-// reference of deleteOption in the API of virtual machines.
+// What happens to disks and network interfaces when their machine is deleted is said at the machine, by the delete
+// option of each: Delete, or Detach, which is the default. See Microsoft's "Delete a VM and attached resources"
+// (learn.microsoft.com/azure/virtual-machines/delete) and deleteOption in the API of virtual machines.
 
 const deleted = "Delete"
 
@@ -15,7 +15,8 @@ var deleteOptions = []string{deleted, "Detach"}
 
 // attachments are the parts of a machine that may go with it.
 func attachments(in props) []props {
-	return slices.Concat(in.objects("storageProfile.dataDisks"), in.objects("networkProfile.networkInterfaces"), []props{in.object("storageProfile.osDisk")})
+	return append(slices.Concat(in.objects("storageProfile.dataDisks"), in.objects("networkProfile.networkInterfaces")),
+		in.object("storageProfile.osDisk"))
 }
 
 func checkDeleteOptions(in props) []fault {
@@ -50,7 +51,8 @@ func leftByMachine(w *World, machine *Resource) []*Resource {
 		return nil
 	}
 	disk := &Resource{Type: "azure-native:compute:Disk", ID: systemDisk(machine), Inputs: map[string]any{
-		"resourceGroupName": lastSegment(groupOf(machine.ID)), "diskName": system.str("name"), "location": locationOf(w, machine),
+		"resourceGroupName": lastSegment(groupOf(machine.ID)), "diskName": system.str("name"),
+		"location":     locationOf(w, machine),
 		"creationData": map[string]any{"createOption": "FromImage"}, "diskSizeGB": system.num("diskSizeGB"),
 	}}
 	disk.Outputs = kinds[disk.Type].outputs(w, disk)
@@ -64,7 +66,8 @@ func systemDisk(machine *Resource) string {
 // systemDiskIsNew refuses to make a system's disk where one of that name is left of an earlier machine.
 func systemDiskIsNew(w *World, r *Resource) error {
 	if disk := w.find(systemDisk(r)); fromImage(r) && disk != nil {
-		return refusal("ConflictingUserInput", "Disk %s already exists in resource group %s. Only CreateOption.Attach is supported.", disk.name(), lastSegment(groupOf(r.ID)))
+		return refusal("ConflictingUserInput", "Disk %s already exists in resource group %s. "+
+			"Only CreateOption.Attach is supported.", disk.name(), lastSegment(groupOf(r.ID)))
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ func withOption(t *testing.T, attachment, option string) part {
 		value = option
 	}
 	machine := planned(t, "machine")
-	storage, interfaces := machine.inputs["storageProfile"].(m), machine.inputs["networkProfile"].(m)["networkInterfaces"].(l)
+	storage := machine.inputs["storageProfile"].(m)
+	interfaces := machine.inputs["networkProfile"].(m)["networkInterfaces"].(l)
 	switch attachment {
 	case "system":
 		return machine.with("storageProfile.osDisk", with(storage["osDisk"].(m), "deleteOption", value))
@@ -64,7 +65,8 @@ func TestTheSystemOfAMachineStaysBehindUnlessItGoesWithIt(t *testing.T) {
 
 func TestADeleteOptionIsOneOfTwo(t *testing.T) {
 	for _, attachment := range []string{"system", "disk", "interface"} {
-		if _, reasons := rehearse(t, Faults{}).check(withOption(t, attachment, "Keep")); !strings.Contains(reasons, "'Keep' is not one of Delete, Detach") {
+		_, reasons := rehearse(t, Faults{}).check(withOption(t, attachment, "Keep"))
+		if !strings.Contains(reasons, "'Keep' is not one of Delete, Detach") {
 			t.Errorf("%s: %q", attachment, reasons)
 		}
 	}
@@ -80,7 +82,8 @@ func TestASecretIsDeletedAtItsVaultByThoseOnlyWhoHaveARoleThere(t *testing.T) {
 		if definition != "" {
 			r.mustCreate(planned(t, "deployer").with("roleDefinitionId", definition))
 		}
-		if err := r.delete(made["password"].ID); (err == nil) != may || err != nil && !strings.Contains(err.Error(), "secrets/delete") {
+		err := r.delete(made["password"].ID)
+		if (err == nil) != may || err != nil && !strings.Contains(err.Error(), "secrets/delete") {
 			t.Errorf("with the role %q: %v", definition, err)
 		}
 	}
@@ -92,7 +95,8 @@ func (r *rehearsed) seen(p part, id resource.ID, ignore ...string) (inputs props
 	program, _ := r.check(p)
 	read := r.read(id, p, program)
 	diff, err := r.azure.Diff(r.t.Context(), plugin.DiffRequest{
-		URN: urn(p.token, p.name), Type: tokens.Type(p.token), ID: id, OldInputs: read.Inputs, NewInputs: program, IgnoreChanges: ignore,
+		URN: urn(p.token, p.name), Type: tokens.Type(p.token), ID: id,
+		OldInputs: read.Inputs, NewInputs: program, IgnoreChanges: ignore,
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -116,7 +116,9 @@ func admitDisk(w *World, r, old *Resource) error {
 }
 
 func admitMachine(w *World, r, old *Resource) error {
-	for _, rule := range []func(*World, *Resource) error{machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks, systemDiskIsNew, machineReads} {
+	for _, rule := range []func(*World, *Resource) error{
+		machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks, systemDiskIsNew, machineReads,
+	} {
 		if err := rule(w, r); err != nil {
 			return err
 		}

@@ -7,11 +7,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// echo is an input in which Azure lists what is inside of a resource, though each of these may be a resource of its own.
+// echo is an input in which Azure lists what is inside of a resource, though each may be a resource of its own.
 type echo struct{ property, token string }
 
-// echoing are values of a resource, with all that Azure lists in them by now. A refresh takes those lists into the inputs that the program gave
-// itself, and leaves out the others: azure-native knows that these are resources of their own.
+// echoing are values of a resource, with all that Azure lists in them by now. A refresh takes a list into the inputs
+// where the program gave one itself. Of the others, azure-native knows that they hold resources of their own.
 func (k *kind) echoing(w *World, r *Resource, values map[string]any) map[string]any {
 	values = clone(values)
 	for _, e := range k.echoes {
@@ -52,7 +52,8 @@ func ignored(path string, ignore []string) bool {
 	})
 }
 
-// withoutIgnored takes out of a comparison what the program leaves to Azure. The engine does so for an update, and not for a refresh.
+// withoutIgnored takes out of a comparison what the program leaves to Azure. The engine does so for an update by itself,
+// and hands the paths to the provider.
 func withoutIgnored(changes map[string]plugin.DiffKind, ignore []string) {
 	for path := range changes {
 		if ignored(path, ignore) {

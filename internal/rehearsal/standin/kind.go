@@ -96,8 +96,8 @@ func kindOf(token string) (*kind, error) {
 	return nil, fmt.Errorf("the rehearsal does not know the resource type %s: add it to a table of kinds in the package standin", token)
 }
 
-// RefusedChanges are the inputs of a Pulumi type that Azure does not change, though azure-native would try: a program has to say that such a change
-// is a replacement.
+// RefusedChanges are the inputs of a Pulumi type that Azure does not change, though azure-native would try: a program
+// has to say that such a change is a replacement.
 func RefusedChanges(token string) []string {
 	if k := kinds[unversioned(token)]; k != nil {
 		return slices.Clone(k.refused)

@@ -191,7 +191,8 @@ func platform() []part {
 		{"vault", "azure-native:keyvault:Vault", at(m{"vaultName": "kv-amora", "properties": m{
 			"tenantId": tenantID, "sku": m{"family": "A", "name": "standard"}, "softDeleteRetentionInDays": 90, "enablePurgeProtection": true,
 		}})},
-		{"deployer", "azure-native:authorization:RoleAssignment", m{"roleAssignmentName": guid("deployer"), "principalId": objectID, "principalType": "User",
+		{"deployer", "azure-native:authorization:RoleAssignment", m{
+			"roleAssignmentName": guid("deployer"), "principalId": objectID, "principalType": "User",
 			"roleDefinitionId": secretsOfficer, "scope": vaultID}},
 		{"password", "azure-native:keyvault:Secret", at(m{"vaultName": "kv-amora", "secretName": "password", "properties": m{"value": "hunter2"}})},
 		identity("reader"), identity("script"),

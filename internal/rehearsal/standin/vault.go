@@ -36,7 +36,8 @@ var vaultKinds = []*kind{
 					return refusal("Forbidden", "%v", err)
 				}
 				if !w.principalMay(objectID, rolesToDeleteSecrets, r.ID) {
-					return refusal("Forbidden", "Caller is not authorized to perform action on resource. Caller: oid=%s Action: 'Microsoft.KeyVault/vaults/secrets/delete' Resource: '%s'", objectID, r.ID)
+					return refusal("Forbidden", "Caller is not authorized to perform action on resource. Caller: oid=%s "+
+						"Action: 'Microsoft.KeyVault/vaults/secrets/delete' Resource: '%s'", objectID, r.ID)
 				}
 			}
 			return nil
