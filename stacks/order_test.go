@@ -130,7 +130,7 @@ func TestWhatIsPrivateIsReachedOnlyOnceItsNameLeadsThere(t *testing.T) {
 		"emqx-rules":               {"prod", "vault-endpoint-dns"},
 		"vernemq-node-0":           {"prod-vernemq", "vault-endpoint-dns storage-endpoint-dns"},
 		"vernemq-files-node.sh":    {"prod-vernemq", "storage-endpoint-dns"},
-		"emqx-subnet":              {"prod-regions", "peering-back"},
+		"emqx-subnet":              {"prod-regions", "peering-there"},
 		"secondary-vernemq-subnet": {"prod-vernemq-regions", "peering-back"},
 		"endpoint-address":         {"prod-regions", "traffic-manager-profile traffic-manager-secondary"},
 		"hivemq-configuration":     {"prod-hivemq", "vault-endpoint-dns storage-endpoint-dns"},
