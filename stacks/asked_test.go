@@ -24,6 +24,8 @@ var asked = []struct {
 		"database-server highAvailability.mode":                    is("ZoneRedundant"),
 		"database-server highAvailability.standbyAvailabilityZone": is("2"),
 		"database-server createMode":                               is("Create"),
+		"database-server authConfig.passwordAuth":                  is("Enabled"),
+		"database-server authConfig.activeDirectoryAuth":           is("Disabled"),
 		"database-server sourceServerResourceId":                   is(nil),
 	}},
 	{edits{"availability": `{"zones":[1]}`}, inputs{
