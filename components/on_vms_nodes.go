@@ -62,7 +62,9 @@ func (v *vms) newMachine(i int, name string, after []pulumi.Resource) (*compute.
 // machineCreateOnly is what Azure can't change of a machine. azure-native does not know, and would try.
 var machineCreateOnly = []string{
 	"zones", "osProfile.adminUsername", "osProfile.computerName", "osProfile.customData", "osProfile.linuxConfiguration.disablePasswordAuthentication",
-	"osProfile.linuxConfiguration.ssh", "storageProfile.imageReference", "storageProfile.osDisk.name", "securityProfile.securityType", "networkProfile",
+	"osProfile.linuxConfiguration.ssh", "storageProfile.imageReference", "storageProfile.osDisk.name",
+	"storageProfile.osDisk.createOption", "storageProfile.osDisk.managedDisk",
+	"securityProfile.securityType", "networkProfile",
 }
 
 // newDisk makes the disk with a node's sessions and messages, and gives back the zones that its machine must be in.

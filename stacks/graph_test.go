@@ -3,9 +3,11 @@ package stacks
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,28 +152,31 @@ var untagged = []string{
 }
 
 func TestEverythingThatTakesTagsCarriesThem(t *testing.T) {
-	tagged := map[string]string{"tags": `{"owner":"iot"}`}
-	cluster := map[string]string{"tags": tagged["tags"], "broker": HiveMQAKS, "hivemq": `{"trial":true}`}
-	for _, r := range append(deployed(t, "prod", tagged), deployed(t, "prod", cluster)...) {
-		if !strings.HasPrefix(r.Type, "azure-native:") {
-			continue
-		}
-		kind := r.Type[strings.LastIndex(r.Type, ":")+1:]
-		without := false
-		for _, u := range untagged {
-			without = without || u == kind
-		}
-		tags := r.Inputs["tags"]
-		if without {
-			if !tags.IsNull() {
-				t.Errorf("%s carries tags, and %s takes none", r.Name, kind)
-			}
-			continue
-		}
-		if !tags.IsObject() || tags.ObjectValue()["owner"].StringValue() != "iot" || tags.ObjectValue()["stack"].StringValue() != "prod" {
-			t.Errorf("%s (%s) carries the tags %v", r.Name, r.Type, tags)
+	all := maps.Clone(inTwoRegions)
+	for name, d := range deployments {
+		if d.stack == "prod" {
+			all[name] = d.changes
 		}
 	}
+	for name, changes := range all {
+		tagged := map[string]string{"tags": `{"owner":"iot"}`}
+		maps.Copy(tagged, changes)
+		for _, n := range newEstate(deployed(t, "prod", tagged)).azure() {
+			if takesNoTags(n.kind) {
+				if n.at("tags") != nil {
+					t.Errorf("%s: %s carries tags, and %s takes none", name, n.Name, n.kind)
+				}
+				continue
+			}
+			if n.text("tags", "owner") != "iot" || n.text("tags", "stack") != "prod" {
+				t.Errorf("%s: %s (%s) carries the tags %v", name, n.Name, n.kind, n.at("tags"))
+			}
+		}
+	}
+}
+
+func takesNoTags(kind string) bool {
+	return slices.Contains(untagged, kind[strings.LastIndex(kind, ":")+1:]) || slices.Contains(untaggedBetweenRegions, kind)
 }
 
 func TestEveryPasswordIsASecretInput(t *testing.T) {

@@ -80,6 +80,12 @@ var dataPolicies = []rule{
 		accepted: []exception{{"replica", "what it holds, the server that it follows holds too, and that one is locked"}},
 	},
 	{
+		id:      "disks-outlive-machines",
+		title:   "A deleted machine leaves its disk with data and its address behind, and the disk has no write cache",
+		sources: []string{"BR-2", "RE:09"},
+		check:   each("compute:VirtualMachine", leavesItsData),
+	},
+	{
 		id: "backups-kept", title: "The database's backups are kept for 7 days at least", sources: []string{"BR-1", "RE:09"},
 		check:    backupsKept(7),
 		accepted: []exception{{"replica", "Azure backs up the server that it follows, and no replica"}},
@@ -95,6 +101,21 @@ var dataPolicies = []rule{
 var statefulKinds = []string{
 	"azureactivedirectory:B2CTenant", "cache:Redis", "cache:RedisEnterprise", "compute:Disk", "containerregistry:Registry",
 	"dbforpostgresql:Database", "dbforpostgresql:Server", "keyvault:Vault", "network:VirtualNetwork", "network:Zone", "operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
+}
+
+// leavesItsData looks at what Azure deletes with a machine (Microsoft's "Delete a VM and attached resources"), and at
+// what a host that fails would hold of writes (Microsoft's "Disk caching").
+func leavesItsData(_ estate, n node) []violation {
+	var found []violation
+	disks := n.list("storageProfile", "dataDisks")
+	for _, part := range slices.Concat(disks, n.list("networkProfile", "networkInterfaces")) {
+		found = append(found, demand(part["deleteOption"] == "Detach", n, "deletes what is attached to it: %v", part)...)
+	}
+	for _, disk := range disks {
+		cached := disk["caching"] != "None" && disk["caching"] != "ReadOnly"
+		found = append(found, demand(!cached, n, "caches writes to its data: %v", disk["caching"])...)
+	}
+	return append(found, demand(len(disks) > 0, n, "has no disk for its data")...)
 }
 
 func backupsKept(days float64) func(estate) []violation {

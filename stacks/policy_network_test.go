@@ -39,12 +39,22 @@ var networkPolicies = []rule{
 		),
 	},
 	{
-		id: "no-ssh", title: "SSH and RDP are closed to everything outside of the network",
+		id: "no-ssh", title: "SSH and RDP are closed to everything but Bastion's subnet",
 		sources: []string{"NS-1", "NS-8", "PA-6", "SE:06", "SE:08"},
-		check: eachInbound(func(e estate, r securityRule) []violation {
-			open := slices.ContainsFunc(r.sources, outside) && slices.ContainsFunc(r.ports, func(p string) bool { return covers(p, 22) || covers(p, 3389) })
-			return demand(!open, r.group, "%s lets %v in to %v", r.name, r.sources, r.ports)
-		}),
+		check:   eachInbound(sshThroughBastion),
+		accepted: []exception{
+			{"cluster/nodes", "nodes of one cluster and its API server, within their subnet; nobody has a key to them"},
+			{"cluster/nodes-to-pods", "pods run no SSH"},
+			{"cluster/pods", "pods run no SSH"},
+			{"cluster/load-balancer", "the address that Azure's health probes come from, and nobody else"},
+			{"gateway/load-balancer", "the address that Azure's health probes come from, and nobody else"},
+		},
+	},
+	{
+		id:      "reviewed-flows",
+		title:   "Each flow that a security group permits is one of a reviewed list: from whom, to where, on which ports",
+		sources: []string{"NS-1", "NS-7", "SE:04", "SE:06"},
+		check:   each("network:NetworkSecurityGroup", reviewedFlow),
 	},
 	{
 		id: "narrow-flows", title: "No security rule lets in all sources, or all ports", sources: []string{"NS-1", "NS-7", "SE:06"},
@@ -185,6 +195,20 @@ func addressAtTheEdge(e estate, n node) []violation {
 		}
 	}
 	return []violation{breaks(n, "belongs to nothing at the edge")}
+}
+
+// sshThroughBastion wants no source but the subnet of the region's Bastion host.
+func sshThroughBastion(e estate, r securityRule) []violation {
+	bastions := e.beside(r.group).where("network:Subnet", "AzureBastionSubnet", "subnetName")
+	elsewhere := slices.ContainsFunc(r.sources, func(source string) bool {
+		return !slices.ContainsFunc(bastions, func(subnet node) bool { return subnet.text("addressPrefix") == source })
+	})
+	open := elsewhere && slices.ContainsFunc(r.ports, func(p string) bool { return covers(p, 22) || covers(p, 3389) })
+	found := demand(!open, r.group, "%s lets %v in to %v", r.name, r.sources, r.ports)
+	for i := range found {
+		found[i] = found[i].on(e.tier(r.group) + "/" + r.name)
+	}
+	return found
 }
 
 // eachInbound checks every flow that a security group lets in.

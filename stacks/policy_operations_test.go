@@ -62,10 +62,8 @@ var operationsPolicies = []rule{
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.azure() {
-				kind := n.kind[strings.LastIndex(n.kind, ":")+1:]
-				takesNone := slices.Contains(untagged, kind) || slices.Contains(untaggedBetweenRegions, n.kind)
 				found = append(found,
-					demand(takesNone || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n, "has the tags %v", n.at("tags"))...)
+					demand(takesNoTags(n.kind) || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n, "has the tags %v", n.at("tags"))...)
 			}
 			return found
 		},

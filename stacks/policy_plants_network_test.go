@@ -39,6 +39,23 @@ var plantsInTheNetwork = []plant{
 	{"no-ssh", "dev-hivemq", "hivemq-nsg", set("hivemq-nsg", "securityRules.new", letIn("AzureCloud", "3389"))},
 	{"no-ssh", "dev-hivemq", "hivemq-nsg", set("hivemq-nsg", "securityRules.new", letIn("198.51.100.7", "*"))},
 
+	{"no-ssh", "prod-vernemq", "vernemq-nsg", set("vernemq-nsg", "securityRules.new", letIn("10.20.0.0/16", "22"))},
+	{"no-ssh", "prod-vernemq", "vernemq-nsg", set("vernemq-nsg", "securityRules.new", letIn("VirtualNetwork", "22"))},
+	{"no-ssh", "prod-vernemq-regions", "secondary-vernemq-nsg",
+		set("secondary-vernemq-nsg", "securityRules.new", letIn("10.20.1.192/26", "22"))},
+
+	{"reviewed-flows", "prod", "network-endpoints-nsg",
+		set("network-endpoints-nsg", "securityRules.0.destinationPortRanges.new", "6379")},
+	{"reviewed-flows", "prod", "network-database-nsg",
+		set("network-database-nsg", "securityRules.0.sourceAddressPrefixes.new", "10.20.1.128/26")},
+	{"reviewed-flows", "prod-hivemq", "hivemq-nsg",
+		set("hivemq-nsg", "securityRules.0.sourceAddressPrefix", "VirtualNetwork")},
+	{"reviewed-flows", "prod-vernemq", "vernemq-nsg", set("vernemq-nsg", "securityRules.0.protocol", "*")},
+	{"reviewed-flows", "prod-vernemq", "bastion-nsg",
+		set("bastion-nsg", "securityRules.4.destinationAddressPrefix", "*")},
+	{"reviewed-flows", "prod-regions", "secondary-network-database-nsg",
+		set("secondary-network-database-nsg", "securityRules.1.sourceAddressPrefixes.new", "10.20.1.16/28")},
+
 	{"narrow-flows", "prod", "emqx-nsg", set("emqx-nsg", "securityRules.new", letIn("*", "8883"))},
 	{"narrow-flows", "prod", "emqx-nsg", set("emqx-nsg", "securityRules.new", letIn("0.0.0.0/0", "8883"))},
 	{"narrow-flows", "prod-hivemq", "hivemq-nsg", set("hivemq-nsg", "securityRules.new", letIn("10.20.0.0/24", "*"))},

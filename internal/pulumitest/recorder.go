@@ -22,6 +22,9 @@ type Resource struct {
 	Custom       bool // not a component
 	Inputs       resource.PropertyMap
 	Aliases      []string // what it was called before: a URN, or a name and the URN of its parent
+
+	IgnoreChanges, ReplaceOnChanges     []string // paths of inputs
+	DeleteBeforeReplace, RetainOnDelete bool
 }
 
 // URN is the resource's name in the state.
@@ -85,6 +88,8 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	record := Resource{
 		Type: args.TypeToken, Name: args.Name, Custom: args.Custom, Inputs: args.Inputs,
 		Parent: args.RegisterRPC.GetParent(), Dependencies: args.RegisterRPC.GetDependencies(), Protect: args.RegisterRPC.GetProtect(),
+		IgnoreChanges: args.RegisterRPC.GetIgnoreChanges(), ReplaceOnChanges: args.RegisterRPC.GetReplaceOnChanges(),
+		DeleteBeforeReplace: args.RegisterRPC.GetDeleteBeforeReplace(), RetainOnDelete: args.RegisterRPC.GetRetainOnDelete(),
 	}
 	for _, alias := range args.RegisterRPC.GetAliases() {
 		name := alias.GetUrn()
@@ -104,7 +109,7 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 			outputs["name"] = value
 		}
 	}
-	for key, value := range computed(args.TypeToken) {
+	for key, value := range computed(args.TypeToken, args.Name) {
 		outputs[resource.PropertyKey(key)] = resource.NewPropertyValue(value)
 	}
 	return "/id/" + args.Name, outputs, nil
@@ -125,14 +130,14 @@ func azureNameKey(token string) string {
 	return kind + "Name"
 }
 
-func computed(token string) map[string]any {
+func computed(token, name string) map[string]any {
 	switch token[strings.LastIndex(token, ":")+1:] {
 	case "RandomString":
 		return map[string]any{"result": "abc123"}
 	case "RandomPassword":
 		return map[string]any{"result": "random-password"}
 	case "UserAssignedIdentity":
-		return map[string]any{"principalId": "principal", "clientId": "client"}
+		return map[string]any{"principalId": "principal-" + name, "clientId": "client-" + name}
 	case "Registry":
 		return map[string]any{"loginServer": "registry.azurecr.io"}
 	case "Server":

@@ -142,12 +142,16 @@ func (p *azureNative) Read(_ context.Context, req plugin.ReadRequest) (plugin.Re
 	if r == nil {
 		return plugin.ReadResponse{}, nil
 	}
+	k, err := kindOf(r.Type)
+	if err != nil {
+		return plugin.ReadResponse{}, err
+	}
 	engine := resource.NewObjectProperty(req.Inputs)
 	return plugin.ReadResponse{
 		ReadResult: plugin.ReadResult{
 			ID:      resource.ID(r.ID),
-			Inputs:  restoredMap(r.Inputs, engine),
-			Outputs: restoredMap(r.Outputs, engine),
+			Inputs:  restoredMap(k.echoing(w, r, r.Inputs), engine),
+			Outputs: restoredMap(k.echoing(w, r, r.Outputs), engine),
 		},
 		Status: resource.StatusOK,
 	}, nil

@@ -49,7 +49,8 @@ var computeKinds = []*kind{
 			"storageProfile.osDisk.caching": {"None", "ReadOnly", "ReadWrite"},
 		},
 		writeOnly: []string{"osProfile.customData", "osProfile.adminPassword", "userData"},
-		admit:     admitMachine,
+		check:     checkDeleteOptions,
+		admit:     admitMachine, takes: deletedWithMachine, leaves: leftByMachine,
 		compute: func(_ *World, r *Resource) map[string]any {
 			out := map[string]any{"provisioningState": "Succeeded", "vmId": guid(r.ID, "vm")}
 			merge(out, systemIdentity(r))
@@ -115,7 +116,9 @@ func admitDisk(w *World, r, old *Resource) error {
 }
 
 func admitMachine(w *World, r, old *Resource) error {
-	for _, rule := range []func(*World, *Resource) error{machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks, machineReads} {
+	for _, rule := range []func(*World, *Resource) error{
+		machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks, systemDiskIsNew, machineReads,
+	} {
 		if err := rule(w, r); err != nil {
 			return err
 		}

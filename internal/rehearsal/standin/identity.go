@@ -39,6 +39,7 @@ var (
 	rolesToPull             = []string{"AcrPull", "AcrPush", "Reader", "Contributor", "Owner", "Container Registry Data Importer and Data Reader"}
 	rolesToImport           = []string{"Contributor", "Owner", "Container Registry Data Importer and Data Reader"}
 	rolesToReadSecrets      = []string{"Key Vault Secrets User", "Key Vault Secrets Officer", "Key Vault Certificate User", "Key Vault Administrator"}
+	rolesToDeleteSecrets    = []string{"Key Vault Secrets Officer", "Key Vault Administrator"}
 	rolesToMakeCertificates = []string{"Key Vault Certificates Officer", "Key Vault Administrator"}
 )
 

@@ -45,6 +45,9 @@ type kind struct {
 	brings   func(w *World, r *Resource) []*Resource    // what Azure makes along with a new one
 	volatile []string                                   // outputs that an update changes
 	release  func(w *World, r *Resource) error          // Azure's refusals of a deletion
+	takes    func(w *World, r *Resource) []*Resource    // what is elsewhere and goes along with a deleted one
+	leaves   func(w *World, r *Resource) []*Resource    // what a deleted one was the only sign of, and stays
+	echoes   []echo                                     // inputs in which Azure lists resources of their own as well
 	keepName bool                                       // a deleted one is soft-deleted and keeps its name
 	taken    func(id string, softDeleted bool) error    // refusal of a name that is taken, when global or keepName
 }
@@ -91,6 +94,15 @@ func kindOf(token string) (*kind, error) {
 		return k, nil
 	}
 	return nil, fmt.Errorf("the rehearsal does not know the resource type %s: add it to a table of kinds in the package standin", token)
+}
+
+// RefusedChanges are the inputs of a Pulumi type that Azure does not change, though azure-native would try: a program
+// has to say that such a change is a replacement.
+func RefusedChanges(token string) []string {
+	if k := kinds[unversioned(token)]; k != nil {
+		return slices.Clone(k.refused)
+	}
+	return nil
 }
 
 // Latency is how long Azure typically takes to create a resource of a Pulumi type. It is zero for types that Azure has no part in.

@@ -31,8 +31,9 @@ var kubernetesKinds = []*kind{
 			"autoUpgradeProfile.nodeOSUpgradeChannel": {"None", "Unmanaged", "NodeImage", "SecurityPatch"},
 			"networkProfile.outboundType":             {"loadBalancer", "userDefinedRouting", "managedNATGateway", "userAssignedNATGateway", "none"},
 		},
-		alone: func(id string) string { return id },
-		admit: admitCluster, compute: computeCluster,
+		alone:  func(id string) string { return id },
+		echoes: []echo{{"agentPoolProfiles", "containerservice:AgentPool"}},
+		admit:  admitCluster, compute: computeCluster,
 	},
 	{
 		token: "containerservice:AgentPool", arm: "Microsoft.ContainerService/managedClusters/agentPools",

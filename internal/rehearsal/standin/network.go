@@ -17,7 +17,8 @@ var networkKinds = []*kind{
 	{
 		token: "network:VirtualNetwork", arm: "Microsoft.Network/virtualNetworks",
 		path: []string{"virtualNetworkName"}, naming: networkNaming, located: true, latency: 15 * time.Second,
-		admit: admitNetwork, compute: provisioned, release: releaseNetwork,
+		echoes: []echo{{"subnets", "network:Subnet"}, {"virtualNetworkPeerings", "network:VirtualNetworkPeering"}},
+		admit:  admitNetwork, compute: provisioned, release: releaseNetwork,
 	},
 	{
 		token: "network:Subnet", arm: "Microsoft.Network/virtualNetworks/subnets",

@@ -115,20 +115,21 @@ func (p part) with(path string, value any) part {
 }
 
 const (
-	inGroup     = subscriptionScope + "/resourceGroups/rg-amora/providers/"
-	networkID   = inGroup + "Microsoft.Network/virtualNetworks/vnet"
-	vaultID     = inGroup + "Microsoft.KeyVault/vaults/kv-amora"
-	registryID  = inGroup + "Microsoft.ContainerRegistry/registries/acramora"
-	identityID  = inGroup + "Microsoft.ManagedIdentity/userAssignedIdentities/"
-	envID       = inGroup + "Microsoft.App/managedEnvironments/env"
-	profileID   = inGroup + "Microsoft.Cdn/profiles/fd"
-	image       = "acramora.azurecr.io/emqx/emqx:5.8.9"
-	secretURI   = "https://kv-amora.vault.azure.net/secrets/"
-	roleDefs    = subscriptionScope + "/providers/Microsoft.Authorization/roleDefinitions/"
-	acrPull     = roleDefs + "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-	acrImport   = roleDefs + "577a9874-89fd-4f24-9dbd-b5034d0ad23a"
-	secretsUser = roleDefs + "4633458b-17de-408a-b874-0445c86b69e6"
-	certOfficer = roleDefs + "a4417e6f-fecd-4de8-b567-7b0420556985"
+	inGroup        = subscriptionScope + "/resourceGroups/rg-amora/providers/"
+	networkID      = inGroup + "Microsoft.Network/virtualNetworks/vnet"
+	vaultID        = inGroup + "Microsoft.KeyVault/vaults/kv-amora"
+	registryID     = inGroup + "Microsoft.ContainerRegistry/registries/acramora"
+	identityID     = inGroup + "Microsoft.ManagedIdentity/userAssignedIdentities/"
+	envID          = inGroup + "Microsoft.App/managedEnvironments/env"
+	profileID      = inGroup + "Microsoft.Cdn/profiles/fd"
+	image          = "acramora.azurecr.io/emqx/emqx:5.8.9"
+	secretURI      = "https://kv-amora.vault.azure.net/secrets/"
+	roleDefs       = subscriptionScope + "/providers/Microsoft.Authorization/roleDefinitions/"
+	acrPull        = roleDefs + "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+	acrImport      = roleDefs + "577a9874-89fd-4f24-9dbd-b5034d0ad23a"
+	secretsUser    = roleDefs + "4633458b-17de-408a-b874-0445c86b69e6"
+	secretsOfficer = roleDefs + "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+	certOfficer    = roleDefs + "a4417e6f-fecd-4de8-b567-7b0420556985"
 )
 
 func at(inputs m) m {
@@ -190,6 +191,9 @@ func platform() []part {
 		{"vault", "azure-native:keyvault:Vault", at(m{"vaultName": "kv-amora", "properties": m{
 			"tenantId": tenantID, "sku": m{"family": "A", "name": "standard"}, "softDeleteRetentionInDays": 90, "enablePurgeProtection": true,
 		}})},
+		{"deployer", "azure-native:authorization:RoleAssignment", m{
+			"roleAssignmentName": guid("deployer"), "principalId": objectID, "principalType": "User",
+			"roleDefinitionId": secretsOfficer, "scope": vaultID}},
 		{"password", "azure-native:keyvault:Secret", at(m{"vaultName": "kv-amora", "secretName": "password", "properties": m{"value": "hunter2"}})},
 		identity("reader"), identity("script"),
 		role("script certificates", "script", certOfficer, vaultID),

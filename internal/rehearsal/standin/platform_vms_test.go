@@ -58,8 +58,9 @@ func machineParts() []part {
 				"disablePasswordAuthentication": true, "ssh": m{"publicKeys": l{m{"keyData": "ssh-ed25519 AAAA", "path": "/home/amora/.ssh/authorized_keys"}}}}},
 			"storageProfile": m{
 				"imageReference": m{"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"},
-				"osDisk":         m{"name": "system", "createOption": "FromImage", "diskSizeGB": 32, "caching": "ReadWrite", "managedDisk": m{"storageAccountType": "Premium_LRS"}},
-				"dataDisks":      l{attached0(diskID)},
+				"osDisk": m{"name": "system", "createOption": "FromImage", "diskSizeGB": 32, "caching": "ReadWrite",
+					"deleteOption": "Delete", "managedDisk": m{"storageAccountType": "Premium_LRS"}},
+				"dataDisks": l{attached0(diskID)},
 			},
 			"networkProfile": m{"networkInterfaces": l{m{"id": interfaceID, "primary": true}}},
 		})},

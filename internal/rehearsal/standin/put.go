@@ -3,6 +3,7 @@ package standin
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -180,11 +181,21 @@ func (w *World) removeNow(k *kind, r *Resource) error {
 			return err
 		}
 	}
+	roots, left := []*Resource{r}, []*Resource(nil)
+	if k.takes != nil {
+		roots = append(roots, k.takes(w, r)...)
+	}
+	if k.leaves != nil {
+		left = k.leaves(w, r)
+	}
 	return w.commit(func() {
 		for _, gone := range w.all() {
-			if within(gone.ID, r.ID) {
+			if slices.ContainsFunc(roots, func(root *Resource) bool { return within(gone.ID, root.ID) }) {
 				w.drop(gone)
 			}
+		}
+		for _, stays := range left {
+			w.state.Resources[fold(stays.ID)] = stays
 		}
 		for key := range w.state.SoftDeleted {
 			// What was deleted inside a vault goes where the vault goes.

@@ -17,7 +17,8 @@ var trafficManagerKinds = []*kind{
 			"profileStatus":          {"Enabled", "Disabled"},
 			"monitorConfig.protocol": {"HTTP", "HTTPS", "TCP"},
 		},
-		check: checkProfile,
+		echoes: []echo{{"endpoints", "network:Endpoint"}},
+		check:  checkProfile,
 		compute: func(_ *World, r *Resource) map[string]any {
 			return map[string]any{"dnsConfig": map[string]any{
 				"relativeName": r.in().str("dnsConfig.relativeName"), "ttl": r.in().num("dnsConfig.ttl"), "fqdn": r.in().str("dnsConfig.relativeName") + ".trafficmanager.net",

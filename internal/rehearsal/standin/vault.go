@@ -35,6 +35,10 @@ var vaultKinds = []*kind{
 				if err := w.reachFromHere(vault); err != nil {
 					return refusal("Forbidden", "%v", err)
 				}
+				if !w.principalMay(objectID, rolesToDeleteSecrets, r.ID) {
+					return refusal("Forbidden", "Caller is not authorized to perform action on resource. Caller: oid=%s "+
+						"Action: 'Microsoft.KeyVault/vaults/secrets/delete' Resource: '%s'", objectID, r.ID)
+				}
 			}
 			return nil
 		},
