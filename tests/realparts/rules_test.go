@@ -194,17 +194,27 @@ func TestRulesThatRedisDoesNotTakeAwayFailTheJob(t *testing.T) {
 
 func TestWhatIsMadeFromTheDatabaseFailsWithAQueryThatDoes(t *testing.T) {
 	t.Parallel()
-	empty, full := newDatabase(t), populated(t)
+	empty, full, narrow := newDatabase(t), populated(t), populated(t)
+	for _, step := range []string{"REVOKE SELECT ON mqtt_acl FROM mqtt_broker", "GRANT SELECT (username) ON mqtt_acl TO mqtt_broker"} {
+		if _, err := narrow.connect(t, "mqttadmin", adminPassword).Exec(t.Context(), step); err != nil {
+			t.Fatal(err)
+		}
+	}
 	config := "CONFIG=" + write(t, filepath.Join(t.TempDir(), "config.xml"), "<config/>")
 	for _, c := range []struct {
 		name, script, config string
 		d                    *database
 	}{
 		{"the rules without a schema", assets.RulesExportScript, config, empty},
+		{"the rules without a right to read the topics", assets.RulesExportScript, config, narrow},
 		{"the file for HiveMQ without a schema", assets.CredentialsScript, config, empty},
 		{"the file for HiveMQ without its configuration", assets.CredentialsScript, "CONFIG=/missing", full},
 	} {
-		if said, err := sh(t, []string{"sh"}, c.script, c.d.environment("WORK="+t.TempDir(), c.config)...); err == nil {
+		environment := append(c.d.environment("WORK="+t.TempDir(), c.config), "PGUSER="+brokerRole, "PGPASSWORD="+brokerPassword)
+		if c.d == empty {
+			environment = c.d.environment("WORK="+t.TempDir(), c.config)
+		}
+		if said, err := sh(t, []string{"sh"}, c.script, environment...); err == nil {
 			t.Errorf("%s: %s", c.name, said)
 		}
 	}
