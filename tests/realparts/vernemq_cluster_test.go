@@ -188,6 +188,20 @@ func TestAReplacedMachineWithANewDiskIsForgottenBeforeItIsInVerneMQsClusterAgain
 	}
 }
 
+func TestAFounderWithANewDiskWaitsForVerneMQNodesThatAreAboutToAnswer(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 2)
+	all := s.settled(2)
+	all[1].reboot()
+	all[0] = s.installed(0)
+	all[0].asleep(all[1].mustTick) // comes up, and lets it in
+	all[0].mustTick()
+	if !slices.Equal(all[0].joins(), []string{all[1].address}) {
+		t.Errorf("it joined %v", all[0].joins())
+	}
+	s.together(all...)
+}
+
 func TestANewVerneMQNodeJoinsThroughAnotherWhenOneCanNotBeReached(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 3)
