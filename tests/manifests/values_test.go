@@ -183,7 +183,8 @@ func TestBrokersAreSpreadKeepTheirDataAndLandOnTheirOwnNodes(t *testing.T) {
 		if *claim.Spec.StorageClassName != "managed-csi-premium" || claim.Spec.Resources.Requests.Storage().String() != "128Gi" || claim.Name != "data" {
 			t.Errorf("the data is on %+v", claim)
 		}
-		if kept := v.Nodes.PersistentVolumeClaimRetentionPolicy; kept.WhenDeleted != apps.RetainPersistentVolumeClaimRetentionPolicyType || kept.WhenScaled != kept.WhenDeleted {
+		const retained = apps.RetainPersistentVolumeClaimRetentionPolicyType
+		if kept := v.Nodes.PersistentVolumeClaimRetentionPolicy; kept.WhenDeleted != retained || kept.WhenScaled != retained {
 			t.Errorf("the data goes with the brokers: %+v", kept)
 		}
 		mounted := slices.ContainsFunc(brokerPod(t, all).Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.Name == "data" && m.MountPath == "/opt/hivemq/data" })
@@ -248,7 +249,8 @@ func TestABrokerDoesNotStartWithAnotherDriverThanTheOneThatWasReviewed(t *testin
 		t.Errorf("the right one: %v\n%s", err, said)
 	}
 	for fault, c := range map[string][]string{
-		"another file": {"the driver, changed", sum}, "no file": {"", sum}, "a file without the sum that the program names": {right},
+		"another file": {"the driver, changed", sum}, "no file": {"", sum},
+		"a file without the sum that the program names": {right},
 	} {
 		if said, err := fetches(t, drivers[0], c[0], c[1:]...); err == nil {
 			t.Errorf("%s: %s", fault, said)

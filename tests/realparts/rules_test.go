@@ -173,7 +173,8 @@ func TestAnExportThatBreaksOffLeavesTheRulesInRedisAlone(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bin, "psql"), []byte(lost), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	said, err := sh(t, []string{"sh"}, assets.RulesExportScript, d.environment("WORK="+t.TempDir(), "PATH="+bin+":"+os.Getenv("PATH"))...)
+	said, err := sh(t, []string{"sh"}, assets.RulesExportScript, d.environment("WORK="+t.TempDir(),
+		"PATH="+bin+":"+os.Getenv("PATH"))...)
 	if err == nil || strings.Contains(said, "exported") {
 		t.Errorf("without the second query's answer: %v\n%s", err, said)
 	}
@@ -181,8 +182,9 @@ func TestAnExportThatBreaksOffLeavesTheRulesInRedisAlone(t *testing.T) {
 
 func TestRulesThatRedisDoesNotTakeAwayFailTheJob(t *testing.T) {
 	t.Parallel()
-	d, r := deployedDatabase(t), newRedis(t)                                                                  // no rules
-	for _, step := range [][]string{{"HSET", "mqtt_acl:gone", "t", "all"}, {"REPLICAOF", "127.0.0.1", "1"}} { // which makes it read-only
+	d, r := deployedDatabase(t), newRedis(t) // no rules
+	// A replica is read-only.
+	for _, step := range [][]string{{"HSET", "mqtt_acl:gone", "t", "all"}, {"REPLICAOF", "127.0.0.1", "1"}} {
 		if said, err := r.cli(t, redisPassword, step...); err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
@@ -195,7 +197,9 @@ func TestRulesThatRedisDoesNotTakeAwayFailTheJob(t *testing.T) {
 func TestWhatIsMadeFromTheDatabaseFailsWithAQueryThatDoes(t *testing.T) {
 	t.Parallel()
 	empty, full, narrow := newDatabase(t), populated(t), populated(t)
-	for _, step := range []string{"REVOKE SELECT ON mqtt_acl FROM mqtt_broker", "GRANT SELECT (username) ON mqtt_acl TO mqtt_broker"} {
+	for _, step := range []string{
+		"REVOKE SELECT ON mqtt_acl FROM mqtt_broker", "GRANT SELECT (username) ON mqtt_acl TO mqtt_broker",
+	} {
 		if _, err := narrow.connect(t, "mqttadmin", adminPassword).Exec(t.Context(), step); err != nil {
 			t.Fatal(err)
 		}

@@ -156,7 +156,8 @@ var dumpKey = regexp.MustCompile(`(?m)^\\(un)?restrict .*$`)
 var brokersMayNot = []string{
 	"INSERT INTO mqtt_user (username, password_hash) VALUES ('x', 'y')", "UPDATE mqtt_user SET is_superuser = true",
 	"DELETE FROM mqtt_user", "TRUNCATE mqtt_user CASCADE",
-	"INSERT INTO mqtt_acl VALUES ('sensor', 'x', 'all')", "UPDATE mqtt_acl SET topic = topic || 'x'", "DELETE FROM mqtt_acl", "TRUNCATE mqtt_acl",
+	"INSERT INTO mqtt_acl VALUES ('sensor', 'x', 'all')", "UPDATE mqtt_acl SET topic = topic || 'x'",
+	"DELETE FROM mqtt_acl", "TRUNCATE mqtt_acl",
 	"INSERT INTO mqtt_schema (version) VALUES ('x')", "DELETE FROM mqtt_schema",
 	"SELECT mqtt_put_user('x', '$2a$10$' || repeat('x', 53))", "SELECT mqtt_remove_user('sensor')",
 	"SELECT mqtt_allow('sensor', 'x', 'all')", "SELECT mqtt_forbid('sensor', 'commands')",
@@ -203,7 +204,8 @@ func TestASchemaThatFailsIsNotSaidToBeAppliedAndLeavesNothingHalfDone(t *testing
 	d := newDatabase(t)
 	before := d.dump(t)
 	for _, broken := range []string{
-		strings.Replace(assets.Schema, "COMMIT;", "SELECT 1 / 0;\nCOMMIT;", 1), strings.Replace(assets.Schema, "CREATE TABLE", "CREATE TABEL", 1),
+		strings.Replace(assets.Schema, "COMMIT;", "SELECT 1 / 0;\nCOMMIT;", 1),
+		strings.Replace(assets.Schema, "CREATE TABLE", "CREATE TABEL", 1),
 	} {
 		said, err := d.applyVersion(t, broken)
 		if err == nil || strings.Contains(said, "applied") {

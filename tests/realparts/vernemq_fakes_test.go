@@ -18,7 +18,8 @@ import (
 
 // fakePrograms are played by the test: they would change the machine that it runs on.
 var fakePrograms = []string{
-	"vmq-admin", "systemctl", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id", "dpkg-query", "apt-get", "git", "make", "install", "psql", "sleep",
+	"vmq-admin", "systemctl", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id",
+	"dpkg-query", "apt-get", "git", "make", "install", "psql", "sleep",
 }
 
 // fakeProgram asks the test what to do, and does it: PROGRAM ARGUMENT….

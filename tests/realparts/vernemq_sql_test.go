@@ -317,7 +317,8 @@ func TestTheBrokersRoleNeedsNothingForVerneMQButTheViewAndOneFunctionOfPgcrypto(
 	broker := d.connect(t, brokerRole, brokerPassword)
 	mustAskVerneMQ(t, broker, "sensor")
 	d.denies(t, broker,
-		"INSERT INTO vmq_auth_acl (username, password) VALUES ('x', 'y')", "UPDATE vmq_auth_acl SET username = 'x' WHERE username = 'idle'",
+		"INSERT INTO vmq_auth_acl (username, password) VALUES ('x', 'y')",
+		"UPDATE vmq_auth_acl SET username = 'x' WHERE username = 'idle'",
 		"UPDATE vmq_auth_acl SET password = 'x'", "DELETE FROM vmq_auth_acl", "CREATE TABLE vernemq.mine (x int)",
 		"CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS SELECT * FROM vernemq.vmq_auth_acl", "DROP VIEW vernemq.vmq_auth_acl",
 	)
