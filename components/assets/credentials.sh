@@ -27,6 +27,7 @@ SELECT replace(encode(convert_to('<?xml version="1.0" encoding="UTF-8" standalon
     xmlelement(name roles, (SELECT xmlagg(xmlelement(name role, xmlelement(name id, id), xmlelement(name permissions, permissions)) ORDER BY id) FROM roles))
 )::text, 'UTF8'), 'base64'), E'\n', '');
 SQL
+encoded=$(base64 <"$config") # by itself: a failure inside of printf would not count
 printf '{"apiVersion":"v1","kind":"Secret","type":"Opaque","metadata":{"name":"credentials","namespace":"%s"},"data":{"config.xml":"%s","credentials.xml":"%s"}}\n' \
-    "${NAMESPACE:-hivemq}" "$(base64 <"$config" | tr -d '\n')" "$(tr -d '\n' <"$work/credentials")" >"$work/secret.json"
+    "${NAMESPACE:-hivemq}" "$(printf '%s' "$encoded" | tr -d '\n')" "$(tr -d '\n' <"$work/credentials")" >"$work/secret.json"
 echo "credentials: written"

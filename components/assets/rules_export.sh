@@ -18,5 +18,5 @@ SELECT line FROM (
 ) AS commands ORDER BY username, part;
 SQL
 psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 \
-    --command "SELECT DISTINCT encode(convert_to('mqtt_acl:' || username, 'UTF8'), 'hex') FROM mqtt_acl" | sort >"$out/keys"
+    --command "SELECT DISTINCT encode(convert_to('mqtt_acl:' || username, 'UTF8'), 'hex') AS key FROM mqtt_acl ORDER BY key" >"$out/keys"
 echo "rules: $(grep -c '^HSET' "$out/commands" || true) exported"

@@ -16,7 +16,7 @@ redis --scan --pattern 'mqtt_acl:*' >"$work/present"
 while IFS= read -r key; do
     hex=$(printf '%s' "$key" | od -An -v -tx1 | tr -d ' \n')
     if ! grep -q -x "$hex" "$work/keys"; then
-        printf '%s' "$key" | redis -x DEL >/dev/null
+        printf '%s' "$key" | redis -e -x DEL >/dev/null # -e: an error is no success
     fi
 done <"$work/present"
 echo "rules: loaded for $(wc -l <"$work/keys") user(s)"

@@ -1,14 +1,19 @@
 package manifests
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	helm "github.com/fluxcd/helm-controller/api/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -22,6 +27,8 @@ type values struct {
 		Labels       map[string]string
 		Env          []core.EnvVar
 		Resources    struct{ CPU, Memory string }
+
+		PersistentVolumeClaimRetentionPolicy apps.StatefulSetPersistentVolumeClaimRetentionPolicy
 	}
 	Services []struct {
 		Type                string
@@ -176,6 +183,10 @@ func TestBrokersAreSpreadKeepTheirDataAndLandOnTheirOwnNodes(t *testing.T) {
 		if *claim.Spec.StorageClassName != "managed-csi-premium" || claim.Spec.Resources.Requests.Storage().String() != "128Gi" || claim.Name != "data" {
 			t.Errorf("the data is on %+v", claim)
 		}
+		const retained = apps.RetainPersistentVolumeClaimRetentionPolicyType
+		if kept := v.Nodes.PersistentVolumeClaimRetentionPolicy; kept.WhenDeleted != retained || kept.WhenScaled != retained {
+			t.Errorf("the data goes with the brokers: %+v", kept)
+		}
 		mounted := slices.ContainsFunc(brokerPod(t, all).Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.Name == "data" && m.MountPath == "/opt/hivemq/data" })
 		if !mounted {
 			t.Error("nobody mounts the data")
@@ -204,6 +215,45 @@ func TestBrokersAreSpreadOverZonesWhereThereAreSome(t *testing.T) {
 		spread := patch[0].Value[0]
 		if spread.TopologyKey != "topology.kubernetes.io/zone" || spread.WhenUnsatisfiable != core.DoNotSchedule || spread.LabelSelector.MatchLabels[assets.HiveMQPoolLabel] != assets.HiveMQPoolValue {
 			t.Errorf("the spread is %+v", spread)
+		}
+	}
+}
+
+// fetches runs the script of an init container, whose wget gives it the file of that content, or fails without one.
+func fetches(t *testing.T, c core.Container, content string, environment ...string) (string, error) {
+	t.Helper()
+	folder := t.TempDir()
+	wget := "#!/bin/sh\n[ \"$1 $2\" = '-q -O' ] && [ -n \"$CONTENT\" ] && printf '%s' \"$CONTENT\" >\"$3\"\n"
+	if err := os.WriteFile(filepath.Join(folder, "wget"), []byte(wget), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := strings.ReplaceAll(c.Args[0], c.VolumeMounts[0].MountPath+"/", folder+"/")
+	command := exec.Command(c.Command[0], append(slices.Clone(c.Command[1:]), script)...)
+	command.Env = []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "CONTENT=" + content}
+	for _, v := range c.Env {
+		command.Env = append(command.Env, v.Name+"="+v.Value)
+	}
+	command.Env = append(command.Env, environment...)
+	said, err := command.CombinedOutput()
+	return string(said), err
+}
+
+func TestABrokerDoesNotStartWithAnotherDriverThanTheOneThatWasReviewed(t *testing.T) {
+	drivers := brokerValues(t, applied(t, deployment(true))).AdditionalInitContainers
+	if len(drivers) != 1 || drivers[0].Name != "jdbc-driver" {
+		t.Fatalf("the init containers are %+v", drivers)
+	}
+	const right = "the driver"
+	sum := fmt.Sprintf("SHA256=%x", sha256.Sum256([]byte(right)))
+	if said, err := fetches(t, drivers[0], right, sum); err != nil {
+		t.Errorf("the right one: %v\n%s", err, said)
+	}
+	for fault, c := range map[string][]string{
+		"another file": {"the driver, changed", sum}, "no file": {"", sum},
+		"a file without the sum that the program names": {right},
+	} {
+		if said, err := fetches(t, drivers[0], c[0], c[1:]...); err == nil {
+			t.Errorf("%s: %s", fault, said)
 		}
 	}
 }

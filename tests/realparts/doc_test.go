@@ -16,6 +16,21 @@ import (
 	"time"
 )
 
+// shared is a folder for what several tests start from.
+var shared string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if shared, err = os.MkdirTemp("", "realparts"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(shared)
+	return m.Run()
+}
+
 // need skips a test whose program is missing; in CI that is a failure.
 func need(t *testing.T, programs ...string) {
 	t.Helper()

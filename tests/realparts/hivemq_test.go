@@ -29,31 +29,6 @@ func secondHash(t *testing.T, password string) string {
 	return base64.StdEncoding.EncodeToString(salt) + ":100:" + base64.StdEncoding.EncodeToString(key)
 }
 
-// populated is a database with an ordinary user, a hostile one, one without rules, a superuser, and one whom HiveMQ does not know.
-func populated(t *testing.T) *database {
-	t.Helper()
-	d := deployedDatabase(t)
-	for _, step := range [][]string{
-		{"add", "sensor", "MQTT_PASSWORD_HASH=" + hash(t, "secret12"), "MQTT_PASSWORD_PBKDF2=" + secondHash(t, "secret12")},
-		{"allow", "sensor", "MQTT_TOPIC=devices/${username}/${clientid}/#", "MQTT_ACTION=all"},
-		{"allow", "sensor", "MQTT_TOPIC=commands", "MQTT_ACTION=subscribe"},
-		{"allow", "sensor", "MQTT_TOPIC=alarms", "MQTT_ACTION=publish"},
-		{"add", hostileName, "MQTT_PASSWORD_HASH=" + hash(t, "secret12"), "MQTT_PASSWORD_PBKDF2=" + secondHash(t, "secret12")},
-		{"allow", hostileName, "MQTT_TOPIC=" + hostileTopic + "<&>", "MQTT_ACTION=all"},
-		{"add", "idle", "MQTT_PASSWORD_HASH=" + hash(t, "secret12"), "MQTT_PASSWORD_PBKDF2=" + secondHash(t, "secret12")},
-		{"add", "root", "MQTT_PASSWORD_HASH=" + hash(t, "secret12"), "MQTT_PASSWORD_PBKDF2=" + secondHash(t, "secret12")},
-		{"add", "elder", "MQTT_PASSWORD_HASH=" + hash(t, "secret12")},
-	} {
-		if said, err := d.admin(t, step[0], step[1], step[2:]...); err != nil {
-			t.Fatalf("%v: %v\n%s", step, err, said)
-		}
-	}
-	if _, err := d.connect(t, "mqttadmin", adminPassword).Exec(t.Context(), "UPDATE mqtt_user SET is_superuser = true WHERE username = 'root'"); err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 // fits checks a password against the hash of a PKCS5S2 user, or of a file, which has the same three parts.
 func fits(t *testing.T, password, salt string, iterations int, want string) bool {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ const (
 // brokerRole is the role of brokerPassword.
 var brokerRole = assets.BrokerRole("mqtt_broker", brokerPassword)
 
-// database is a running PostgreSQL with an empty database "mqtt".
+// database is a running PostgreSQL with a database "mqtt".
 type database struct {
 	port   int
 	folder string
@@ -33,18 +34,105 @@ type database struct {
 	as     func(name string, args ...string) *exec.Cmd // a program of PostgreSQL, as the user that the server runs as
 }
 
-// newDatabase starts a server of its own. PostgreSQL refuses to run as root, so root runs it as its package's user.
+// prepared is a data folder that tests start their servers with copies of: to make one takes longer than most of them.
+type prepared struct {
+	make   func(t *testing.T) *database
+	once   sync.Once
+	folder string // "" when it could not be made
+}
+
+var (
+	emptyData     = prepared{make: initialised}
+	deployedData  = prepared{make: withSchema}
+	populatedData = prepared{make: withUsers}
+)
+
+// newDatabase starts a server of its own, whose database is empty.
 func newDatabase(t *testing.T) *database {
+	t.Helper()
+	return emptyData.copy(t)
+}
+
+// deployedDatabase has the schema.
+func deployedDatabase(t *testing.T) *database {
+	t.Helper()
+	return deployedData.copy(t)
+}
+
+// populated has an ordinary user, a hostile one, one without rules, a superuser, and one whom HiveMQ does not know.
+func populated(t *testing.T) *database {
+	t.Helper()
+	return populatedData.copy(t)
+}
+
+func (p *prepared) copy(t *testing.T) *database {
+	t.Helper()
+	d := newServer(t)
+	p.once.Do(func() {
+		original := p.make(t)
+		if said, err := original.as("pg_ctl", "stop", "-D", original.data(), "-m", "fast").CombinedOutput(); err != nil {
+			t.Fatalf("pg_ctl: %v\n%s", err, said)
+		}
+		folder, err := os.MkdirTemp(shared, "data")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustSh(t, `cp -a "$FROM/." "$TO"`, "FROM="+original.data(), "TO="+folder)
+		p.folder = folder
+	})
+	if p.folder == "" {
+		t.Fatal("the data could not be made in another test")
+	}
+	mustSh(t, `cp -a "$FROM" "$TO"`, "FROM="+p.folder, "TO="+d.data())
+	unprivileged(t, d.data())
+	d.start(t)
+	return d
+}
+
+// initialised is a server with an empty database. PostgreSQL refuses to run as root, so root runs it as its package's user.
+func initialised(t *testing.T) *database {
 	t.Helper()
 	d := newServer(t)
 	password := write(t, filepath.Join(d.folder, "password"), adminPassword+"\n")
 	unprivileged(t, password)
-	said, err := d.as("initdb", "-D", d.data(), "-U", "mqttadmin", "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale", "C.UTF-8", "-N").CombinedOutput()
+	said, err := d.as("initdb", "-D", d.data(), "-U", "mqttadmin", "-A", "scram-sha-256", "--pwfile", password,
+		"-E", "UTF8", "--locale", "C.UTF-8", "-N", "--wal-segsize", "1").CombinedOutput()
 	if err != nil {
 		t.Fatalf("initdb: %v\n%s", err, said)
 	}
 	d.start(t)
 	mustSh(t, `psql -d postgres -c 'CREATE DATABASE mqtt'`, d.environment()...)
+	return d
+}
+
+func withSchema(t *testing.T) *database {
+	t.Helper()
+	d := newDatabase(t)
+	if said, err := d.applySchema(t); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return d
+}
+
+func withUsers(t *testing.T) *database {
+	t.Helper()
+	d := deployedDatabase(t)
+	both := func(password string) []string {
+		return []string{"MQTT_PASSWORD_HASH=" + hash(t, password), "MQTT_PASSWORD_PBKDF2=" + secondHash(t, password)}
+	}
+	d.must(t, "add", "sensor", both("secret12")...)
+	d.must(t, "allow", "sensor", "MQTT_TOPIC=devices/${username}/${clientid}/#", "MQTT_ACTION=all")
+	d.must(t, "allow", "sensor", "MQTT_TOPIC=commands", "MQTT_ACTION=subscribe")
+	d.must(t, "allow", "sensor", "MQTT_TOPIC=alarms", "MQTT_ACTION=publish")
+	d.must(t, "add", hostileName, both("secret12")...)
+	d.must(t, "allow", hostileName, "MQTT_TOPIC="+hostileTopic+"<&>", "MQTT_ACTION=all")
+	d.must(t, "add", "idle", both("secret12")...)
+	d.must(t, "add", "root", both("secret12")...)
+	d.must(t, "add", "elder", "MQTT_PASSWORD_HASH="+hash(t, "secret12"))
+	owner := d.connect(t, "mqttadmin", adminPassword)
+	if _, err := owner.Exec(t.Context(), "UPDATE mqtt_user SET is_superuser = true WHERE username = 'root'"); err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
@@ -77,8 +165,11 @@ func (d *database) start(t *testing.T) {
 	t.Helper()
 	d.server = start(t, d.as("postgres", "-D", d.data(), "-p", strconv.Itoa(d.port), "-k", d.folder, "-h", "127.0.0.1", "-c", "fsync=off"))
 	within(t, time.Minute, "PostgreSQL answers", func() bool {
-		_, err := sh(t, []string{"sh"}, "psql -d postgres -c 'SELECT 1'", d.environment()...)
-		return err == nil
+		conn, err := d.dial(t, "postgres", "mqttadmin", adminPassword)
+		if err != nil {
+			return false
+		}
+		return conn.Close(t.Context()) == nil
 	})
 }
 
@@ -128,12 +219,7 @@ func (d *database) applyVersion(t *testing.T, version string, more ...string) (s
 
 func (d *database) connect(t *testing.T, role, password string) *pgx.Conn {
 	t.Helper()
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d dbname=mqtt user=%s sslmode=disable", d.port, role))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Password = password
-	conn, err := pgx.ConnectConfig(t.Context(), config)
+	conn, err := d.dial(t, "mqtt", role, password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +227,27 @@ func (d *database) connect(t *testing.T, role, password string) *pgx.Conn {
 	return conn
 }
 
+// dial tries to log in to one of the server's databases.
+func (d *database) dial(t *testing.T, name, role, password string) (*pgx.Conn, error) {
+	t.Helper()
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", d.port, name, role))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Password = password
+	return pgx.ConnectConfig(t.Context(), config)
+}
+
 // admin runs one operation as the admin job does.
 func (d *database) admin(t *testing.T, operation, username string, more ...string) (string, error) {
 	t.Helper()
 	return sh(t, []string{"sh"}, assets.AdminScript, d.environment(append(more, "OPERATION="+operation, "MQTT_USERNAME="+username)...)...)
+}
+
+// must is admin for an operation that has to succeed.
+func (d *database) must(t *testing.T, operation, username string, more ...string) {
+	t.Helper()
+	if said, err := d.admin(t, operation, username, more...); err != nil {
+		t.Fatalf("%s %s: %v\n%s", operation, username, err, said)
+	}
 }

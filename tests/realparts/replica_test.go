@@ -64,13 +64,6 @@ func (d *database) visited(t *testing.T, times int) {
 	within(t, time.Minute, fmt.Sprintf("%d visits", times), func() bool { return sessions() >= before+times })
 }
 
-func (d *database) must(t *testing.T, operation, username string, more ...string) {
-	t.Helper()
-	if said, err := d.admin(t, operation, username, more...); err != nil {
-		t.Fatalf("%s %s: %v\n%s", operation, username, err, said)
-	}
-}
-
 // written is what the rules job and HiveMQ's credentials are made from.
 func written(t *testing.T, d *database) string {
 	t.Helper()

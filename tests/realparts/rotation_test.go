@@ -6,20 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
 // login says why a broker with this password does not get in.
 func (d *database) login(t *testing.T, password string) error {
 	t.Helper()
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d dbname=mqtt user=%s sslmode=disable", d.port, assets.BrokerRole("mqtt_broker", password)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Password = password
-	conn, err := pgx.ConnectConfig(t.Context(), config)
+	conn, err := d.dial(t, "mqtt", assets.BrokerRole("mqtt_broker", password), password)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package realparts
 import (
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -157,5 +158,68 @@ func TestTheRulesJobFailsWhenRedisOrTheDatabaseDoes(t *testing.T) {
 	d.server.kill()
 	if said, err := project(t, []string{"sh"}, d, r, redisPassword); err == nil {
 		t.Errorf("without the database it said %s", said)
+	}
+}
+
+func TestAnExportThatBreaksOffLeavesTheRulesInRedisAlone(t *testing.T) {
+	t.Parallel()
+	d, r := populated(t), newRedis(t)
+	if said, err := project(t, []string{"sh"}, d, r, redisPassword); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	// The database is lost between the two queries of the export.
+	bin := t.TempDir()
+	lost := "#!/bin/sh\ncase \"$*\" in *--command*) exit 2 ;; esac\nPATH=${PATH#*:} exec psql \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "psql"), []byte(lost), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	said, err := sh(t, []string{"sh"}, assets.RulesExportScript, d.environment("WORK="+t.TempDir(),
+		"PATH="+bin+":"+os.Getenv("PATH"))...)
+	if err == nil || strings.Contains(said, "exported") {
+		t.Errorf("without the second query's answer: %v\n%s", err, said)
+	}
+}
+
+func TestRulesThatRedisDoesNotTakeAwayFailTheJob(t *testing.T) {
+	t.Parallel()
+	d, r := deployedDatabase(t), newRedis(t) // no rules
+	// A replica is read-only.
+	for _, step := range [][]string{{"HSET", "mqtt_acl:gone", "t", "all"}, {"REPLICAOF", "127.0.0.1", "1"}} {
+		if said, err := r.cli(t, redisPassword, step...); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+	}
+	if said, err := project(t, []string{"sh"}, d, r, redisPassword); err == nil || strings.Contains(said, "loaded") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+func TestWhatIsMadeFromTheDatabaseFailsWithAQueryThatDoes(t *testing.T) {
+	t.Parallel()
+	empty, full, narrow := newDatabase(t), populated(t), populated(t)
+	for _, step := range []string{
+		"REVOKE SELECT ON mqtt_acl FROM mqtt_broker", "GRANT SELECT (username) ON mqtt_acl TO mqtt_broker",
+	} {
+		if _, err := narrow.connect(t, "mqttadmin", adminPassword).Exec(t.Context(), step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := "CONFIG=" + write(t, filepath.Join(t.TempDir(), "config.xml"), "<config/>")
+	for _, c := range []struct {
+		name, script, config string
+		d                    *database
+	}{
+		{"the rules without a schema", assets.RulesExportScript, config, empty},
+		{"the rules without a right to read the topics", assets.RulesExportScript, config, narrow},
+		{"the file for HiveMQ without a schema", assets.CredentialsScript, config, empty},
+		{"the file for HiveMQ without its configuration", assets.CredentialsScript, "CONFIG=/missing", full},
+	} {
+		environment := append(c.d.environment("WORK="+t.TempDir(), c.config), "PGUSER="+brokerRole, "PGPASSWORD="+brokerPassword)
+		if c.d == empty {
+			environment = c.d.environment("WORK="+t.TempDir(), c.config)
+		}
+		if said, err := sh(t, []string{"sh"}, c.script, environment...); err == nil {
+			t.Errorf("%s: %s", c.name, said)
+		}
 	}
 }

@@ -3,11 +3,13 @@ package realparts
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -26,15 +28,6 @@ func hash(t *testing.T, password string) string {
 		t.Fatal(err)
 	}
 	return string(h)
-}
-
-func deployedDatabase(t *testing.T) *database {
-	t.Helper()
-	d := newDatabase(t)
-	if said, err := d.applySchema(t); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
-	return d
 }
 
 // deployedQuery is the query that the deployed broker configuration runs, with the placeholder as PostgreSQL takes it.
@@ -129,9 +122,50 @@ func TestPgcryptoChecksTheSameHashAsTheBroker(t *testing.T) {
 	}
 }
 
+// noPrivilege is the SQLSTATE of PostgreSQL's insufficient_privilege.
+const noPrivilege = "42501"
+
+// denies tries statements that would succeed with one more privilege. Each must fail for want of it, and for no other reason, and
+// nothing may be another than before.
+func (d *database) denies(t *testing.T, role *pgx.Conn, statements ...string) {
+	t.Helper()
+	before := d.dump(t)
+	for _, statement := range statements {
+		_, err := role.Exec(t.Context(), statement)
+		var refusal *pgconn.PgError
+		if !errors.As(err, &refusal) || refusal.Code != noPrivilege {
+			t.Errorf("%s does not fail for want of a privilege: %v", statement, err)
+		}
+	}
+	if d.dump(t) != before {
+		t.Errorf("one of these changed the database: %q", statements)
+	}
+}
+
+// dump is all that is in the database, with the privileges on it.
+func (d *database) dump(t *testing.T) string {
+	t.Helper()
+	all := mustSh(t, "pg_dump", d.environment()...)
+	return dumpKey.ReplaceAllString(all, "")
+}
+
+// dumpKey is a line that is another one in each dump.
+var dumpKey = regexp.MustCompile(`(?m)^\\(un)?restrict .*$`)
+
+// brokersMayNot is what would change who may connect and do what, or more, with the users of populated.
+var brokersMayNot = []string{
+	"INSERT INTO mqtt_user (username, password_hash) VALUES ('x', 'y')", "UPDATE mqtt_user SET is_superuser = true",
+	"DELETE FROM mqtt_user", "TRUNCATE mqtt_user CASCADE",
+	"INSERT INTO mqtt_acl VALUES ('sensor', 'x', 'all')", "UPDATE mqtt_acl SET topic = topic || 'x'",
+	"DELETE FROM mqtt_acl", "TRUNCATE mqtt_acl",
+	"INSERT INTO mqtt_schema (version) VALUES ('x')", "DELETE FROM mqtt_schema",
+	"SELECT mqtt_put_user('x', '$2a$10$' || repeat('x', 53))", "SELECT mqtt_remove_user('sensor')",
+	"SELECT mqtt_allow('sensor', 'x', 'all')", "SELECT mqtt_forbid('sensor', 'commands')",
+}
+
 func TestTheBrokersRoleMayReadUsersAndRulesAndNothingElse(t *testing.T) {
 	t.Parallel()
-	d := deployedDatabase(t)
+	d := populated(t)
 	owner := d.connect(t, "mqttadmin", adminPassword)
 	if _, err := owner.Exec(t.Context(), "CREATE TABLE other (x int)"); err != nil {
 		t.Fatal(err)
@@ -142,12 +176,43 @@ func TestTheBrokersRoleMayReadUsersAndRulesAndNothingElse(t *testing.T) {
 			t.Errorf("%s: %v", allowed, err)
 		}
 	}
-	for _, denied := range []string{
-		"INSERT INTO mqtt_user (username, password_hash) VALUES ('x', 'y')", "UPDATE mqtt_user SET is_superuser = true", "DELETE FROM mqtt_user",
-		"INSERT INTO mqtt_acl VALUES ('x', 'y', 'all')", "SELECT * FROM other", "CREATE TABLE mine (x int)", "SELECT mqtt_remove_user('x')",
+	d.denies(t, broker, append([]string{
+		"SELECT * FROM other", "SELECT * FROM pg_authid", "CREATE ROLE mine",
+		"CREATE TABLE public.mine (x int)", "CREATE TABLE hivemq.mine (x int)", "DROP TABLE mqtt_acl",
+	}, brokersMayNot...)...)
+}
+
+func TestWhatTheBrokersRoleWasGrantedBeforeIsTakenFromItByTheSchema(t *testing.T) {
+	t.Parallel()
+	d := populated(t)
+	owner := d.connect(t, "mqttadmin", adminPassword)
+	if _, err := owner.Exec(t.Context(), "GRANT ALL ON ALL TABLES IN SCHEMA public TO mqtt_broker"); err != nil {
+		t.Fatal(err)
+	}
+	broker := d.connect(t, brokerRole, brokerPassword)
+	if _, err := broker.Exec(t.Context(), "SELECT mqtt_allow('sensor', 'while it may', 'all')"); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := d.applySchema(t); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	d.denies(t, broker, brokersMayNot...)
+}
+
+func TestASchemaThatFailsIsNotSaidToBeAppliedAndLeavesNothingHalfDone(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	before := d.dump(t)
+	for _, broken := range []string{
+		strings.Replace(assets.Schema, "COMMIT;", "SELECT 1 / 0;\nCOMMIT;", 1),
+		strings.Replace(assets.Schema, "CREATE TABLE", "CREATE TABEL", 1),
 	} {
-		if _, err := broker.Exec(t.Context(), denied); err == nil {
-			t.Errorf("%s was allowed", denied)
+		said, err := d.applyVersion(t, broken)
+		if err == nil || strings.Contains(said, "applied") {
+			t.Errorf("%v\n%s", err, said)
+		}
+		if d.dump(t) != before {
+			t.Error("something of it stays")
 		}
 	}
 }

@@ -174,3 +174,11 @@ func TestACertificateForTheSameDomainsIsLeftAloneAndOneForOthersIsNot(t *testing
 		}
 	}
 }
+
+func TestACertificateThatCanNotBeMadeFailsTheDeployment(t *testing.T) {
+	t.Parallel()
+	if calls, said, err := withAzure(t, assets.SelfSignedScript, "99", "", "VAULT_NAME=kv", "CERTIFICATE_NAME=mqtt-tls",
+		"DOMAINS=mqtt.example.com"); err == nil || len(calls) != 1+2*8 {
+		t.Errorf("%d calls: %v\n%s", len(calls), err, said)
+	}
+}

@@ -157,7 +157,10 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 			t.Parallel()
 			g := newGuarded(t, time.Now().Add(c.until), c.allowed, c.more)
 			target := g.target(g.urls()[0])
-			target.Timeout, target.MaxLatency = 2*time.Second, 100*time.Millisecond
+			target.Timeout = 2 * time.Second
+			if c.name == "messages are slow" { // elsewhere a busy machine must not look like this fault
+				target.MaxLatency = 100 * time.Millisecond
+			}
 			if c.between != nil {
 				target.URL = fmt.Sprintf("mqtts://localhost:%d", g.behind(t, c.between))
 			}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
-	"time"
 )
 
 // admin says in shell what vmq-admin does.
@@ -74,9 +73,7 @@ func (c *vmqCluster) join(n *vmqNode, through string) string {
 		return fails("not_reachable")
 	}
 	n.joined = append(n.joined, through)
-	time.AfterFunc(heard, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
+	c.after(heard, func() {
 		if !n.reaches(other) {
 			return
 		}
@@ -113,9 +110,7 @@ func (c *vmqCluster) leave(n *vmqNode, whom string, kill bool) string {
 		return "echo 'error, still online queues, check the logs, and retry!'"
 	case other.leaveTakes > 0:
 		run := other.starts
-		time.AfterFunc(other.leaveTakes, func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
+		c.after(other.leaveTakes, func() {
 			if other.active == "active" && other.starts == run {
 				c.left(other)
 			}

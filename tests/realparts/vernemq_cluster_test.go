@@ -1,7 +1,6 @@
 package realparts
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -12,21 +11,33 @@ import (
 // boots runs a machine's first tick, after which it serves. The first of those that are there ticks when it waits for them.
 func (m *machine) boots(others ...*machine) {
 	m.site.Helper()
-	over := make(chan error)
-	go func() { over <- m.tick() }()
-	for {
-		select {
-		case err := <-over:
-			if err != nil || !m.serves() {
-				m.site.Fatalf("%s does not serve: %v", m.address, err)
-			}
-			return
-		case <-time.After(20 * time.Millisecond):
-			if len(others) > 0 && m.site.cloud.notes() > 0 {
-				others[0].mustTick() // it acts for all
-			}
+	m.asleep(func() {
+		if len(others) > 0 && m.site.cloud.notes() > 0 {
+			others[0].mustTick() // it acts for all
 		}
+	})
+	defer m.asleep(nil)
+	if err := m.tick(); err != nil || !m.serves() {
+		m.site.Fatalf("%s does not serve: %v", m.address, err)
 	}
+}
+
+// asks ticks, and has something happen once the new node waits to be let in.
+func (m *machine) asks(meanwhile func()) error {
+	m.site.Helper()
+	asked := false
+	m.asleep(func() {
+		if !asked && m.site.cloud.notes() == 1 {
+			asked = true
+			meanwhile()
+		}
+	})
+	err := m.tick()
+	m.asleep(nil)
+	if !asked {
+		m.site.Errorf("%s does not ask to be let in: %v", m.address, err)
+	}
+	return err
 }
 
 // notes is how many new nodes wait to be let in.
@@ -50,9 +61,14 @@ func (s *vmSite) together(all ...*machine) {
 		want = append(want, m.address)
 	}
 	slices.Sort(want)
-	within(s.T, time.Minute, fmt.Sprintf("%v are one cluster", want), func() bool {
-		return !slices.ContainsFunc(all, func(m *machine) bool { return !m.serves() || !slices.Equal(s.cluster.seenBy(m), want) })
-	})
+	apart := func(m *machine) bool { return !m.serves() || !slices.Equal(s.cluster.seenBy(m), want) }
+	for range 10 {
+		if !slices.ContainsFunc(all, apart) {
+			return
+		}
+		s.cluster.passes(heard)
+	}
+	s.Fatalf("%v are not one cluster", want)
 }
 
 // starts is how often VerneMQ started, and joins through whom it joined.
@@ -114,6 +130,7 @@ func TestThreeVerneMQNodesThatBootAtOnceEndInOneCluster(t *testing.T) {
 	}
 	var beside sync.WaitGroup
 	for _, m := range all {
+		m.asleep(func() { time.Sleep(50 * time.Millisecond) }) // the others go on
 		beside.Go(func() {
 			for range 20 {
 				_ = m.tick() // the next one gets over it
@@ -171,6 +188,20 @@ func TestAReplacedMachineWithANewDiskIsForgottenBeforeItIsInVerneMQsClusterAgain
 	}
 }
 
+func TestAFounderWithANewDiskWaitsForVerneMQNodesThatAreAboutToAnswer(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 2)
+	all := s.settled(2)
+	all[1].reboot()
+	all[0] = s.installed(0)
+	all[0].asleep(all[1].mustTick) // comes up, and lets it in
+	all[0].mustTick()
+	if !slices.Equal(all[0].joins(), []string{all[1].address}) {
+		t.Errorf("it joined %v", all[0].joins())
+	}
+	s.together(all...)
+}
+
 func TestANewVerneMQNodeJoinsThroughAnotherWhenOneCanNotBeReached(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 3)
@@ -193,12 +224,11 @@ func TestANewVerneMQNodeIsNotLetInWhileItsForerunnerMayStillBeKnown(t *testing.T
 	all := s.settled(2)
 	all[1] = s.installed(1)
 	all[1].more = []string{"NOTE_TRIES=3"}
-	done := make(chan error)
-	go func() { done <- all[1].tick() }()
-	within(t, time.Minute, "the new node asks", func() bool { return s.cloud.notes() == 1 })
-	s.cluster.with(all[0], func(n *vmqNode) { n.answers = 1 }) // to whether it runs
-	all[0].mustTick()
-	if err := <-done; err == nil || s.cloud.notes() != 1 || all[1].serves() {
+	err := all[1].asks(func() {
+		s.cluster.with(all[0], func(n *vmqNode) { n.answers = 1 }) // to whether it runs
+		all[0].mustTick()
+	})
+	if err == nil || s.cloud.notes() != 1 || all[1].serves() {
 		t.Errorf("let in by a node that does not know: %v", err)
 	}
 	s.cluster.with(all[0], func(n *vmqNode) { n.deaf = false })
@@ -213,18 +243,15 @@ func TestANewVerneMQNodeIsLetInWhenAllHaveHeardThatItsForerunnerIsGone(t *testin
 	all := s.settled(3)
 	all[1] = s.installed(1)
 	s.cluster.with(all[2], func(n *vmqNode) { n.uninformed = true })
-	all[0].more = []string{"GOSSIP=4"}
-	newcomer, actor := make(chan error), make(chan error)
-	go func() { newcomer <- all[1].tick() }()
-	within(t, time.Minute, "the new node asks", func() bool { return s.cloud.notes() == 1 })
-	go func() { actor <- all[0].tick() }()
-	within(t, time.Minute, "its forerunner is forgotten", func() bool { return len(all[0].forgot()) == 1 })
-	time.Sleep(1500 * time.Millisecond)
-	if s.cloud.notes() != 1 {
+	waits := false
+	all[0].asleep(func() {
+		waits = len(all[0].forgot()) == 1 && s.cloud.notes() == 1
+		s.cluster.with(all[2], func(n *vmqNode) { n.uninformed = false })
+	})
+	s.must(all[1].asks(all[0].mustTick))
+	if !waits {
 		t.Error("it is let in at once")
 	}
-	s.cluster.with(all[2], func(n *vmqNode) { n.uninformed = false })
-	s.must(<-actor, <-newcomer)
 	s.together(all...)
 }
 
@@ -234,12 +261,11 @@ func TestAVerneMQNodeThatCouldNotJoinStartsOver(t *testing.T) {
 	first := s.settled(1)[0]
 	second := s.installed(1)
 	second.more = []string{"TRIES=2"}
-	done := make(chan error)
-	go func() { done <- second.tick() }()
-	within(t, time.Minute, "the new node asks", func() bool { return s.cloud.notes() == 1 })
-	s.cluster.with(first, func(n *vmqNode) { n.unreachable = true })
-	first.mustTick()
-	if err := <-done; err == nil || second.serves() || has(second.data("settled")) {
+	err := second.asks(func() {
+		s.cluster.with(first, func(n *vmqNode) { n.unreachable = true })
+		first.mustTick()
+	})
+	if err == nil || second.serves() || has(second.data("settled")) {
 		t.Fatalf("the first node can't be reached, and the second one is content: %v", err)
 	}
 	s.must(os.WriteFile(second.data("left-over"), nil, 0o600))

@@ -118,14 +118,9 @@ func TestADeploymentWaitsUntilTheOthersHaveLeftVerneMQsCluster(t *testing.T) {
 		t.Errorf("both may be there: %v\n%s", err, said)
 	}
 	all[0].more = nil
-	over := make(chan error)
-	go func() {
-		_, err := all[0].run("deploy", firstVersion, s.addresses[0])
-		over <- err
-	}()
-	all[1].mustTick()
-	if err := <-over; err != nil {
-		t.Error(err)
+	all[0].asleep(all[1].mustTick)
+	if said, err := all[0].run("deploy", firstVersion, s.addresses[0]); err != nil {
+		t.Errorf("%v\n%s", err, said)
 	}
 	s.together(all[0])
 }

@@ -18,7 +18,8 @@ import (
 
 // fakePrograms are played by the test: they would change the machine that it runs on.
 var fakePrograms = []string{
-	"vmq-admin", "systemctl", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id", "dpkg-query", "apt-get", "git", "make", "install", "psql",
+	"vmq-admin", "systemctl", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id",
+	"dpkg-query", "apt-get", "git", "make", "install", "psql", "sleep",
 }
 
 // fakeProgram asks the test what to do, and does it: PROGRAM ARGUMENT….
@@ -95,6 +96,8 @@ func (s *vmSite) program(address, program, noEpmd string, args []string) string 
 		return s.cluster.admin(m.node, args)
 	case "systemctl":
 		return s.cluster.systemctl(m.node, args)
+	case "sleep":
+		return m.sleeps(args[0])
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,6 +119,27 @@ func (s *vmSite) program(address, program, noEpmd string, args []string) string 
 		return `{ env | grep -e ^PG -e ^BROKER_; cat; } >>"$ROOT/psql"`
 	}
 	return "return 98"
+}
+
+// sleeps has the time go by for which a script sleeps, also for the script.
+func (m *machine) sleeps(seconds string) string {
+	m.site.mu.Lock()
+	meanwhile := m.meanwhile
+	m.site.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile()
+	}
+	d, err := time.ParseDuration(seconds + "s")
+	m.site.must(err)
+	m.site.cluster.passes(d)
+	return "SECONDS=$((SECONDS + " + seconds + "))"
+}
+
+// asleep has something happen whenever the machine's scripts sleep; nil is nothing.
+func (m *machine) asleep(meanwhile func()) {
+	m.site.mu.Lock()
+	defer m.site.mu.Unlock()
+	m.meanwhile = meanwhile
 }
 
 // calls lists a program's calls with their arguments.

@@ -127,7 +127,7 @@ func TestAVerneMQNodeMayTakeLongerToLeaveThanAnyCommandWaits(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 2)
 	all := s.settled(2)
-	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 400 * time.Millisecond })
+	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 10 * time.Second })
 	s.want(s.addresses[0])
 	all[1].mustTick() // vmq-admin gives up before
 	all[1].hasLeft()

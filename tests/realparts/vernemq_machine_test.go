@@ -52,6 +52,8 @@ type machine struct {
 	node    *vmqNode
 	more    []string // environment
 
+	meanwhile func() // see asleep
+
 	mounted  bool
 	users    map[string]bool
 	packages map[string]bool
@@ -263,14 +265,13 @@ func (m *machine) reboot() {
 	m.newBoot()
 }
 
-// environment is the machine's, with patience for tests.
+// environment is the machine's.
 func (m *machine) environment() []string {
 	return slices.Concat(fakeFunctions(), []string{
 		"PATH=" + m.bin + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH"), "HOME=" + m.root, "LC_ALL=C", "TMPDIR=" + m.root,
 		"ROOT=" + m.root, "STATE=" + m.state(""), "NODE_ENV=" + m.path("etc/amora-sync/node.env"),
 		"METADATA=" + m.site.cloud.URL, "VMQ_ADMIN=vmq-admin",
 		"FAKES=" + m.site.fakes, "MACHINE=" + m.address,
-		"TRIES=100", "WAIT=0.2", "PATIENCE=0.1", "PAUSE=0.1", "GOSSIP=0.8", "NOTE_TRIES=400", "NOTE_WAIT=0.5", "LIMIT=300",
 	}, m.more)
 }
 

@@ -20,16 +20,23 @@ import (
 
 // vmqCluster models the VerneMQ nodes of one test, as far as their membership goes: a set into which each node puts itself under a new
 // mark, from which others take it, and which nodes that list each other put together. What it says was read in the source of 2.1.2.
+// Its time passes while a script sleeps, which then takes none.
 type vmqCluster struct {
 	*testing.T
 	mu    sync.Mutex
 	nodes map[string]*vmqNode // by address
 	born  int
-	over  chan struct{}
-	once  sync.Once
+	now   time.Duration
+	later []vmqEvent
 
 	faultsMu sync.Mutex
 	faults   []string
+}
+
+// vmqEvent is what happens at a time to come.
+type vmqEvent struct {
+	at     time.Duration
+	happen func()
 }
 
 // vmqNode is VerneMQ at an address, with systemd's view of it.
@@ -63,26 +70,39 @@ type vmqNode struct {
 type vmqView struct{ Members, Gone map[string]bool }
 
 // heard is how long others may take to hear of a change.
-const heard = 80 * time.Millisecond
+const heard = 2 * time.Second
 
 func newVMQCluster(t *testing.T) *vmqCluster {
 	t.Helper()
-	c := &vmqCluster{T: t, nodes: map[string]*vmqNode{}, over: make(chan struct{})}
-	go func() {
-		for tick := time.Tick(heard); ; {
-			select {
-			case <-c.over:
-				return
-			case <-tick:
-				c.gossip()
+	return &vmqCluster{T: t, nodes: map[string]*vmqNode{}}
+}
+
+// passes lets some time go by.
+func (c *vmqCluster) passes(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for end := c.now + by; c.now < end; {
+		c.now += time.Second
+		due := func(e vmqEvent) bool { return e.at <= c.now }
+		all := c.later
+		c.later = slices.DeleteFunc(slices.Clone(all), due)
+		for _, e := range all {
+			if due(e) {
+				e.happen()
 			}
 		}
-	}()
-	return c
+		if c.now%heard == 0 {
+			c.gossip()
+		}
+	}
+}
+
+// after has something happen after some time.
+func (c *vmqCluster) after(d time.Duration, happen func()) {
+	c.later = append(c.later, vmqEvent{c.now + d, happen})
 }
 
 func (c *vmqCluster) stop() {
-	c.once.Do(func() { close(c.over) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.nodes {
@@ -159,8 +179,6 @@ func (n *vmqNode) reaches(other *vmqNode) bool {
 }
 
 func (c *vmqCluster) gossip() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, n := range c.nodes {
 		for _, address := range n.view.addresses() {
 			if other := c.nodes[address]; other != n && n.reaches(other) {

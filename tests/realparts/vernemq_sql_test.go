@@ -316,14 +316,12 @@ func TestTheBrokersRoleNeedsNothingForVerneMQButTheViewAndOneFunctionOfPgcrypto(
 	}
 	broker := d.connect(t, brokerRole, brokerPassword)
 	mustAskVerneMQ(t, broker, "sensor")
-	for _, denied := range []string{
-		"INSERT INTO vmq_auth_acl (username, password) VALUES ('x', 'y')", "UPDATE vmq_auth_acl SET username = 'x'", "UPDATE vmq_auth_acl SET password = 'x'",
-		"DELETE FROM vmq_auth_acl", "CREATE TABLE vernemq.mine (x int)", "CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS SELECT 1 AS x", "DROP VIEW vernemq.vmq_auth_acl",
-	} {
-		if _, err := broker.Exec(t.Context(), denied); err == nil {
-			t.Errorf("%s was allowed", denied)
-		}
-	}
+	d.denies(t, broker,
+		"INSERT INTO vmq_auth_acl (username, password) VALUES ('x', 'y')",
+		"UPDATE vmq_auth_acl SET username = 'x' WHERE username = 'idle'",
+		"UPDATE vmq_auth_acl SET password = 'x'", "DELETE FROM vmq_auth_acl", "CREATE TABLE vernemq.mine (x int)",
+		"CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS SELECT * FROM vernemq.vmq_auth_acl", "DROP VIEW vernemq.vmq_auth_acl",
+	)
 }
 
 // firstSchema is how the tables were when EMQX was the only broker.
