@@ -53,7 +53,7 @@ func changeOf(m pulumi.StepEventMetadata) (Change, bool) {
 	return change, custom
 }
 
-func sorted[T ~string](all []T) []string {
+func inOrder[T ~string](all []T) []string {
 	var list []string
 	for _, one := range all {
 		list = append(list, string(one))

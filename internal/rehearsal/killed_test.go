@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -31,6 +32,8 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	debug.SetGCPercent(400) // a third less time, as long as there is memory
+	debug.SetMemoryLimit(3 << 30)
 	code := m.Run()
 	for _, folder := range folders {
 		os.RemoveAll(folder)

@@ -75,9 +75,13 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 	// A program whose run failed waits for answers that never come. In a process of its own it would end with that.
 	programContext, endProgram := context.WithCancel(context.WithoutCancel(ctx))
 	defer endProgram()
-	host := newHost(stack.Plugins, func(info plugin.RunInfo, engineAddress string) error {
-		return stack.run(programContext, info, engineAddress)
-	})
+	var plugins *host
+	attach := func(_ context.Context, said, status diag.Sink, _ plugin.DebugContext) (plugin.Host, error) {
+		plugins = newHost(stack.Plugins, said, status, func(info plugin.RunInfo, engineAddress string) error {
+			return stack.run(programContext, info, engineAddress)
+		})
+		return plugins, nil
+	}
 	name, err := tokens.ParseStackName(stack.Name)
 	if err != nil {
 		return Outcome{State: before}, err
@@ -99,23 +103,19 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 	defer context.AfterFunc(ctx, source.Cancel)()
 	events, told := o.follow(verb, stack)
 	record := newRecorder(before, snapshot, o.Journal)
-	run := &engine.Context{Cancel: cancelling, Events: events, BackendClient: outputsBefore(snapshot)}
-	if !verb.previews() {
-		run.SnapshotManager = record
-	}
+	run := &engine.Context{Cancel: cancelling, Events: events, SnapshotManager: record, BackendClient: outputsBefore(snapshot)}
 	changes, err := verb.do(engine.UpdateInfo{
 		Root:    "/",
 		Project: &workspace.Project{Name: tokens.PackageName(stack.Project), Runtime: workspace.NewProjectRuntimeInfo("go", nil)},
 		Target:  &deploy.Target{Name: name, Config: values, Decrypter: config.NopDecrypter, Snapshot: snapshot},
 	}, run, engine.UpdateOptions{
-		Parallel: parallel, SkipPluginPreInstall: true, Excludes: deploy.NewUrnTargetsFromUrns(kept),
-		HostFactory: func(context.Context, diag.Sink, diag.Sink, plugin.DebugContext) (plugin.Host, error) {
-			return host, nil
-		},
+		Parallel: parallel, SkipPluginPreInstall: true, Excludes: deploy.NewUrnTargetsFromUrns(kept), HostFactory: attach,
 	})
 	close(events)
 	<-told
-	err = errors.Join(err, host.Close())
+	if plugins != nil {
+		err = errors.Join(err, plugins.Close())
+	}
 	outcome := Outcome{State: before, Changes: map[string]int{}}
 	for op, count := range changes {
 		outcome.Changes[string(op)] = count
@@ -125,6 +125,8 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 		outcome.State, unsound = record.state()
 		err = errors.Join(err, unsound)
 	}
+	record.release()
+	*run, *snapshot = engine.Context{}, deploy.Snapshot{}
 	return outcome, err
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/pulumi/pulumi/pkg/v3/resource/deploy/deploytest"
 	"github.com/pulumi/pulumi/pkg/v3/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/env"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
@@ -30,9 +29,9 @@ type host struct {
 	closed      error
 }
 
-func newHost(plugins map[string]int, program func(info plugin.RunInfo, engineAddress string) error) *host {
-	silent := diag.DefaultSink(discard{}, discard{}, diag.FormatOptions{Color: colors.Never}) // the engine tells by its events
-	h := &host{Host: deploytest.NewPluginHost(silent, silent, nil), plugins: plugins}
+// newHost passes what the program and the plugins say to the engine's own sinks.
+func newHost(plugins map[string]int, said, status diag.Sink, program func(info plugin.RunInfo, engineAddress string) error) *host {
+	h := &host{Host: deploytest.NewPluginHost(said, status, nil), plugins: plugins}
 	h.program = deploytest.NewLanguageRuntime(func(info plugin.RunInfo, _ *deploytest.ResourceMonitor) error {
 		return program(info, h.ServerAddr())
 	})
@@ -79,8 +78,3 @@ func (h *host) Close() error {
 func Dial(port int) (*grpc.ClientConn, error) {
 	return grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-func (discard) Close() error                { return nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/pulumi/pulumi/pkg/v3/engine"
 	"github.com/pulumi/pulumi/pkg/v3/resource/deploy"
@@ -101,9 +102,8 @@ func normalized(s State, refreshed bool) (State, error) {
 
 func deserialized(ctx context.Context, s State) (*deploy.Snapshot, error) {
 	if s.Manifest.Magic == "" { // of a stack that was never deployed
-		manifest := deploy.Manifest{}
-		manifest.Magic = manifest.NewMagic()
-		return deploy.NewSnapshot(manifest, sealed, nil, nil, deploy.SnapshotMetadata{}, nil, nil), nil
+		manifest := deploy.Manifest{Time: time.Now(), Magic: deploy.Manifest{}.NewMagic()}
+		s.Manifest, s.SecretsProviders = manifest.Serialize(), &apitype.SecretsProvidersV1{Type: sealed.Type(), State: sealed.State()}
 	}
 	return stack.DeserializeDeploymentV3(ctx, s, sealed)
 }
@@ -115,6 +115,7 @@ type recorder struct {
 	ids     map[*resource.State]int
 	entries []Entry
 	write   func(Entry) error
+	run     *deploy.Deployment // as soon as a step tells
 }
 
 func newRecorder(base State, snapshot *deploy.Snapshot, write func(Entry) error) *recorder {
@@ -135,6 +136,17 @@ func (r *recorder) state() (State, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return Replay(r.base, r.entries)
+}
+
+// release lets go of all that a run has in memory. The engine's step executor leaves a goroutine behind that waits for ever and holds the run: some
+// megabytes each, which a process that ends after one run never notices.
+func (r *recorder) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.run != nil {
+		*r.run = deploy.Deployment{}
+	}
+	r.base, r.ids, r.entries, r.run = State{}, nil, nil, nil
 }
 
 func (r *recorder) id(s *resource.State) int {
@@ -165,6 +177,7 @@ func (r *recorder) add(e Entry, about ...*resource.State) error {
 func (r *recorder) BeginMutation(step deploy.Step) (engine.SnapshotMutation, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.run = step.Deployment()
 	about, kind := operation(step)
 	if kind == "" {
 		return r, nil

@@ -65,7 +65,7 @@ func (s *Show) open(verb Verb, stack Stack) (chan<- engine.Event, <-chan bool) {
 	fmt.Fprint(s.Out, color.Colorize(fmt.Sprintf("%s%s (%s):%s\n", colors.SpecHeadline, h.headline, stack.Name, colors.Reset)))
 	events, done := make(chan engine.Event), make(chan bool)
 	go display.ShowEvents(h.op, h.kind, tokens.MustParseStackName(stack.Name), tokens.PackageName(stack.Project), "", events, done, display.Options{
-		Color: color, Type: h.style, Stdout: s.Out, Stderr: s.Err, SuppressOutputs: verb == Up, SuppressPermalink: true,
+		Color: color, Type: h.style, Stdout: s.Out, Stderr: s.Err, SuppressOutputs: verb == Up, SuppressPermalink: true, SuppressProgress: true,
 	}, verb.previews())
 	return events, done
 }

@@ -21,7 +21,7 @@ func (p *azureNative) Diff(_ context.Context, req plugin.DiffRequest) (plugin.Di
 	news := plainMap(req.NewInputs)
 	changes := map[string]plugin.DiffKind{}
 	compare("", plainMap(req.OldInputs), news, changes)
-	withoutIgnored(changes, req.IgnoreChanges)
+	withoutIgnored(changes, news, req.IgnoreChanges)
 
 	result := plugin.DiffResult{Changes: plugin.DiffNone, DetailedDiff: map[string]plugin.PropertyDiff{}}
 	replaced := false
