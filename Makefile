@@ -1,61 +1,91 @@
 # make rehearse [STACK=prod] [SET="capacity.minNodes=5 emqx.vcpu=2"]   deploy against a stand-in for Azure
-# make test                                                             every test; installs the real parts where it can
-# make test-sequences [SEED=$RANDOM]                                    the 504 sequences of edits and faults alone, with another seed
+# make check                                                            for every save: formatting, vet and the quick tests
+# make test                                                             every test that needs nothing but this machine; installs the real parts
+# make test-deep [SEED=$RANDOM]                                         the long tests, as every night: other sequences, races, the real CLI
+# make test-cli                                                         the program under the Pulumi CLI and its Go language host
 # make review [BASE=main]                                               what this working tree changes on each stack: a pull request's comment
-# make bench [COLD=1]                                                   the figures of docs/figures.md
+# make bench                                                            the figures of docs/figures.md
 
 # As Pulumi builds the program: otherwise the Azure SDK is compiled twice.
 export GOFLAGS = -trimpath -buildvcs=false
 STACK ?= dev
 BASE ?= main
-AMORA = .rehearsal/bin/amora
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+BIN = .rehearsal/bin
+AMORA = $(BIN)/amora
 
-.PHONY: rehearse review test test-program test-realparts test-manifests test-collector test-sequences lint install bench clean
+# Each has its own module file, so that its libraries stay out of the program's.
+MODULES = tests/realparts tests/manifests tests/collector tests/sequences tests/cli
 
-# -v names each package as it compiles: the first build takes minutes.
-rehearse:
-	go build -v -o $(AMORA) ./cmd/amora
+# The packages with concurrency of ours, which don't need the Azure SDK: under the race detector it would be compiled once more.
+RACY = ./internal/rehearsal/engine ./internal/rehearsal/standin ./internal/smoke ./internal/costs
+
+.PHONY: amora rehearse review check test test-deep test-program test-rehearsal test-races test-realparts test-manifests test-collector \
+        test-sequences test-terminal test-cli lint install generate bench clean
+
+amora:
+	@pipelines/build.sh $(AMORA) ./cmd/amora
+
+rehearse: amora
 	$(AMORA) rehearse up --stack $(STACK) $(addprefix --set ,$(SET))
 
 review:
 	@pipelines/review.sh $(BASE); status=$$?; cat .rehearsal/review/review.md; exit $$status
 
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	go vet ./...
+	go test -short ./...
+
 test: install lint
-	$(MAKE) --jobs 2 --output-sync=target test-program test-realparts test-manifests test-collector test-sequences
+	$(MAKE) --jobs 2 --output-sync=target test-program test-rehearsal test-realparts test-manifests test-collector test-sequences test-terminal test-races
 
-test-program: # the rehearsal's own tests without the race detector: most of their time is the engine's, and under it they take four times as long
-	go test -race -timeout 20m -run 'TestAStackComesUp|TestAThrottled|TestARunThatWasKilled' ./internal/rehearsal
-	go test -race -timeout 40m $$(go list ./... | grep -v /internal/rehearsal$$)
-	go test -timeout 75m ./internal/rehearsal
+# Vet has been run by lint.
+test-program:
+	go test -vet=off -timeout 20m $$(go list ./... | grep -v /internal/rehearsal$$)
 
-test-realparts: # apart: tests of the scripts keep the machine busy, and the others look at the clock
-	cd tests/realparts && go test -race -timeout 30m -parallel 8 -skip VerneMQ ./...
-	cd tests/realparts && go test -race -timeout 30m -run VerneMQ ./...
+# In several processes: of each run the engine keeps some megabytes until its process ends.
+STACKS = dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq
+FAILING = ^TestADeploymentThatFailsAtAnyCallConverges$$
+test-rehearsal:
+	go test -c -vet=off -o $(BIN)/rehearsal.test ./internal/rehearsal
+	cd internal/rehearsal && for stack in $(STACKS); do $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(FAILING)/^$$stack$$" || exit 1; done
+	cd internal/rehearsal && $(CURDIR)/$(BIN)/rehearsal.test -test.timeout 20m \
+	  -test.skip "$(FAILING)/^($$(echo $(STACKS) | tr ' ' '|'))$$"
+
+SEQUENCES = -test.short
+test-sequences:
+	cd tests/sequences && go test -c -vet=off -o $(CURDIR)/$(BIN)/sequences.test
+	cd tests/sequences && for test in $$($(CURDIR)/$(BIN)/sequences.test -test.list ^Test | grep ^Test); do \
+	  $(CURDIR)/$(BIN)/sequences.test -test.timeout 60m -test.run "^$$test$$" $(SEQUENCES) || exit 1; done
+
+test-races:
+	go test -race -vet=off -short -timeout 20m $(RACY)
+
+test-realparts:
+	cd tests/realparts && go test -vet=off -timeout 20m -parallel 4 ./...
 
 test-manifests:
-	cd tests/manifests && go test -race ./...
+	cd tests/manifests && go test -vet=off ./...
 
-test-collector: # without the race detector: it would compile the whole collector once more, which takes minutes
-	cd tests/collector && go test -timeout 30m ./...
+test-collector:
+	cd tests/collector && go test -vet=off -timeout 20m ./...
 
-# Without the race detector, which would halve the sequences that the time is enough for; the program's own tests have it. Each test in a process of
-# its own: of each run the engine keeps a megabyte or two until its process ends.
-test-sequences:
-	cd tests/sequences && tests=$$(go test -list ^Test) && for test in $$(echo "$$tests" | grep ^Test); do echo $$test; go test -timeout 30m -run "^$$test$$" $(addprefix -rapid.seed=,$(SEED)) || exit 1; done
+test-terminal: amora
+	cd tests/cli && go test -vet=off -run Terminal ./...
+
+test-cli: amora
+	cd tests/cli && go test -vet=off -timeout 60m -skip Terminal ./...
+
+test-deep: install test-cli
+	$(MAKE) test-sequences SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=84"
+	go test -race -timeout 120m ./...
+	for module in $(MODULES); do (cd $$module && go test -race -timeout 60m ./...) || exit 1; done
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	go vet ./...
-	cd tests/realparts && go vet ./...
-	cd tests/manifests && go vet ./...
-	cd tests/collector && go vet ./...
-	cd tests/sequences && go vet ./...
-	cd tools && go build -o ../.rehearsal/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
-	.rehearsal/bin/staticcheck ./...
-	cd tests/realparts && ../../.rehearsal/bin/staticcheck ./...
-	cd tests/manifests && ../../.rehearsal/bin/staticcheck ./...
-	cd tests/collector && ../../.rehearsal/bin/staticcheck ./...
-	cd tests/sequences && ../../.rehearsal/bin/staticcheck ./...
+	cd tools && go build -o ../$(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
+	for module in . $(MODULES); do (cd $$module && go vet ./... && $(CURDIR)/$(BIN)/staticcheck ./...) || exit 1; done
 	pipelines/lint.sh
 
 # Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang, and Microsoft's language service for queries. Without them
@@ -64,8 +94,15 @@ install:
 	@tests/realparts/install.sh
 	@! command -v npm >/dev/null || (cd tests/kql && npm ci --silent --no-audit --no-fund) || test "$$CI" != true
 
-bench:
-	go run ./internal/bench $(if $(COLD),-cold)
+# What is written by programs of this repository, and held by tests.
+generate: amora
+	go run ./internal/configdoc
+	go run ./internal/picture
+	go run ./internal/dashboard
+	$(AMORA) arm
+
+bench: # CPU seconds and times of the rehearsal; docs/figures.md says how the others were measured
+	go test -vet=off -run '^$$' -bench . -benchtime 5x ./internal/rehearsal
 
 clean:
 	rm -rf .rehearsal

@@ -342,7 +342,7 @@ func valuesAt(value any, path []string) []any {
 }
 
 func (s setting) applies(n node) bool {
-	return s.of == n.kind || s.of == n.plainName() || s.of == n.role()
+	return s.of == n.kind || s.of == n.Type || s.of == n.plainName() || s.of == n.role()
 }
 
 // broken are the values of a resource that differ from a setting.

@@ -37,13 +37,13 @@ var deployments = map[string]deployment{
 
 // stage is one of deployments with a state of its own.
 type stage struct {
-	t *testing.T
+	t testing.TB
 	Options
 	deployment
 	said *strings.Builder // what the engine and the rehearsal printed
 }
 
-func newStage(t *testing.T, name string, edits ...string) *stage {
+func newStage(t testing.TB, name string, edits ...string) *stage {
 	t.Helper()
 	said, d := &strings.Builder{}, deployments[name]
 	s := &stage{t: t, said: said, deployment: d, Options: Options{
@@ -90,7 +90,7 @@ var (
 )
 
 // deployedStage is one of deployments that is up.
-func deployedStage(t *testing.T, name string) *stage {
+func deployedStage(t testing.TB, name string) *stage {
 	t.Helper()
 	state, err := deployed[name]()
 	if err != nil {

@@ -126,7 +126,6 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 		err = errors.Join(err, unsound)
 	}
 	record.release()
-	*run, *snapshot = engine.Context{}, deploy.Snapshot{}
 	return outcome, err
 }
 

@@ -115,7 +115,6 @@ type recorder struct {
 	ids     map[*resource.State]int
 	entries []Entry
 	write   func(Entry) error
-	run     *deploy.Deployment // as soon as a step tells
 }
 
 func newRecorder(base State, snapshot *deploy.Snapshot, write func(Entry) error) *recorder {
@@ -138,15 +137,11 @@ func (r *recorder) state() (State, error) {
 	return Replay(r.base, r.entries)
 }
 
-// release lets go of all that a run has in memory. The engine's step executor leaves a goroutine behind that waits for ever and holds the run: some
-// megabytes each, which a process that ends after one run never notices.
+// release lets go of the journal. The engine's step executor leaves a goroutine behind that waits for ever, and holds the run and so its recorder.
 func (r *recorder) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.run != nil {
-		*r.run = deploy.Deployment{}
-	}
-	r.base, r.ids, r.entries, r.run = State{}, nil, nil, nil
+	r.base, r.ids, r.entries = State{}, nil, nil
 }
 
 func (r *recorder) id(s *resource.State) int {
@@ -177,7 +172,6 @@ func (r *recorder) add(e Entry, about ...*resource.State) error {
 func (r *recorder) BeginMutation(step deploy.Step) (engine.SnapshotMutation, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.run = step.Deployment()
 	about, kind := operation(step)
 	if kind == "" {
 		return r, nil

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"

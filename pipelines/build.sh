@@ -1,0 +1,30 @@
+#!/bin/sh
+# Builds a command of this repository, and says how far it is where that takes long: the first time compiles the Azure SDK and Pulumi's engine.
+#
+#     pipelines/build.sh FILE PACKAGE
+set -eu
+cd "$(dirname "$0")/.."
+[ $# -eq 2 ] || {
+    echo "usage: pipelines/build.sh FILE PACKAGE" >&2
+    exit 2
+}
+export GOFLAGS="-trimpath -buildvcs=false"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+go build -v -o "$1" "$2" 2>"$log" &
+build=$!
+trap 'kill "$build" 2>/dev/null; rm -f "$log"; exit 130' INT TERM
+seconds=0 all=""
+while kill -0 "$build" 2>/dev/null; do
+    sleep 0.2
+    seconds=$((seconds + 1))
+    if [ $((seconds % 50)) -eq 0 ]; then
+        all=${all:-$(go list -deps "$2" | wc -l)}
+        echo "building: $(grep -c '^[a-z].*[^:]$' "$log") of $all packages after $((seconds / 5)) s; all of them take some five minutes on two cores," \
+            "and the largest come last"
+    fi
+done
+status=0
+wait "$build" || status=$?
+[ "$status" -eq 0 ] || cat "$log" >&2
+exit "$status"
