@@ -47,7 +47,7 @@ var expectedPipelines = map[string]pipeline{
 		Stages: []stage{
 			{
 				Stage: "test", DependsOn: []string{}, Condition: "ne(variables['Build.Reason'], 'Schedule')",
-				Jobs: []azureJob{{Job: "test", Minutes: 180, Steps: []azureStep{goOf, {Script: "make test"}}}},
+				Jobs: []azureJob{{Job: "test", Minutes: 90, Steps: []azureStep{goOf, {Script: "make test"}}}},
 			},
 			{
 				Stage: "review", DependsOn: []string{}, Condition: onPullRequest,
@@ -149,11 +149,7 @@ go build -trimpath -buildvcs=false -o .rehearsal/bin/amora ./cmd/amora
 		Steps: []azureStep{
 			{Task: "GoTool@0", Inputs: object{"version": "1.26"}},
 			{Task: "Cache@2", DisplayName: "modules and builds of Go", Inputs: object{
-				"key": `go | "$(Agent.OS)" | go.sum | tools/pulumi/go.sum`, "path": "$(Pipeline.Workspace)/go",
-			}},
-			{Task: "Cache@2", DisplayName: "the Pulumi engine", Inputs: object{
-				"key":  `engine | "$(Agent.OS)" | tools/pulumi/go.sum`,
-				"path": "$(Build.SourcesDirectory)/.rehearsal/engine",
+				"key": `go | "$(Agent.OS)" | go.sum`, "path": "$(Pipeline.Workspace)/go",
 			}},
 		},
 	},

@@ -22,11 +22,9 @@ const (
 
 // Steps that several jobs have.
 var (
-	checkout    = step{Uses: "actions/checkout@v4", With: object{"persist-credentials": false}}
-	setUpGo     = step{Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum"}}
-	setUpPulumi = step{Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum\ntools/pulumi/go.sum\n"}}
-	setUpAll    = step{Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache-dependency-path": "**/go.sum"}}
-	engine      = step{Uses: "actions/cache@v4", With: object{"path": ".rehearsal/engine", "key": "engine-${{ runner.os }}-${{ hashFiles('tools/pulumi/go.sum') }}"}}
+	checkout = step{Uses: "actions/checkout@v4", With: object{"persist-credentials": false}}
+	setUpGo  = step{Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum"}}
+	setUpAll = step{Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache-dependency-path": "**/go.sum"}}
 )
 
 // environmentOf is what pulumi has of the identity, and azure/login for the state's storage account.
@@ -78,8 +76,8 @@ var expectedWorkflows = map[string]workflow{
 		Name: "test", On: object{"pull_request": nil, "workflow_call": nil},
 		Concurrency: &concurrency{"test-${{ github.ref }}", "${{ github.event_name == 'pull_request' }}"},
 		Jobs: map[string]job{"test": {
-			RunsOn: ubuntu, Minutes: 180, Permissions: reads,
-			Steps: []step{checkout, setUpAll, engine, runOf("make test")}, // all of it: nothing else stands before a deployment
+			RunsOn: ubuntu, Minutes: 90, Permissions: reads,
+			Steps: []step{checkout, setUpAll, runOf("make test")}, // all of it: nothing else stands before a deployment
 		}},
 	},
 	"review.yml": {
@@ -89,7 +87,7 @@ var expectedWorkflows = map[string]workflow{
 			"rehearsal": { // of forks too
 				RunsOn: ubuntu, Minutes: 60, Permissions: reads,
 				Steps: []step{
-					checkout.with("fetch-depth", 2), setUpPulumi, engine, runOf("pipelines/review.sh HEAD^1"),
+					checkout.with("fetch-depth", 2), setUpGo, runOf("pipelines/review.sh HEAD^1"),
 					upload("review", ".rehearsal/review/review.md").with("include-hidden-files", true).when("always()"),
 				},
 			},
@@ -97,7 +95,7 @@ var expectedWorkflows = map[string]workflow{
 				If:     "vars.AZURE_REVIEW_CLIENT_ID != '' && github.event.pull_request.head.repo.full_name == github.repository",
 				RunsOn: ubuntu, Minutes: 60, Permissions: logsIn, Env: environmentOf(reviews),
 				Steps: []step{
-					checkout, setUpPulumi, runOf("pipelines/install-pulumi.sh"), runOf("pipelines/program.sh build"),
+					checkout, setUpGo, runOf("pipelines/install-pulumi.sh"), runOf("pipelines/program.sh build"),
 					runOf("pipelines/program.sh use"),
 					loginAs(reviews), runOf("pipelines/azure.sh preview dev azure-dev.md"),
 					runOf("pipelines/azure.sh preview prod azure-prod.md").when("${{ !cancelled() }}"), upload("azure",
@@ -174,6 +172,15 @@ var expectedWorkflows = map[string]workflow{
 			Steps: []step{
 				checkout, runOf("pipelines/install-pulumi.sh"), loginAs(drifts),
 				runOf(`pipelines/azure.sh drift "$STACK"`, "STACK", "${{ matrix.stack }}"),
+			},
+		}},
+	},
+	"nightly.yml": {
+		Name: "nightly", On: object{"schedule": []any{object{"cron": "41 1 * * *"}}, "workflow_dispatch": nil},
+		Jobs: map[string]job{"deep": {
+			RunsOn: ubuntu, Minutes: 240, Permissions: reads,
+			Steps: []step{
+				checkout, setUpAll, runOf("pipelines/install-pulumi.sh"), runOf("make test-deep", "AMORA_LANGUAGE_HOST", "required"),
 			},
 		}},
 	},

@@ -1,46 +1,89 @@
 package pipelines
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// expectedOfMake are commands that a target runs, or the beginnings of them. The checks and tests of the modules below tests come on top.
+// expectedOfMake are commands that a target runs, or the beginnings of them. What `make test` does with each module below tests comes on top.
 var expectedOfMake = map[string][]string{
+	"check": {"unformatted=$(gofmt -l ", "go vet ./...\n", "go test -short ./...\n"},
 	"test": {
-		"tests/realparts/install.sh\n", "unformatted=$(gofmt -l ", "go vet ./...\n",
-		".rehearsal/bin/staticcheck ./...\n", "pipelines/lint.sh\n",
-		"go test -race -timeout 40m $(go list ./... | grep -v /internal/rehearsal$)\n",
-		"go test -timeout 75m ./internal/rehearsal\n",
-		"cd tests/realparts && go test -race -timeout 30m -parallel 8 -skip VerneMQ ./...\n",
-		"cd tests/realparts && go test -race -timeout 30m -run VerneMQ ./...\n",
+		"tests/realparts/install.sh\n", "unformatted=$(gofmt -l ", "pipelines/lint.sh\n",
+		"go test -vet=off -timeout 20m $(go list ./... | grep -v /internal/rehearsal$)\n",
+		"go test -c -vet=off -o .rehearsal/bin/rehearsal.test ./internal/rehearsal\n",
+		"cd internal/rehearsal && for stack in dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq; do ",
+		"cd internal/rehearsal && ", "go test -race -vet=off -short -timeout 20m ./internal/rehearsal/engine ./internal/rehearsal/standin ",
+		"cd tests/cli && go test -vet=off -run Terminal ./...\n",
+	},
+	"test-deep": {
+		"cd tests/cli && go test -vet=off -timeout 60m -skip Terminal ./...\n", "go test -race -timeout 120m ./...\n",
 	},
 }
 
-func TestMakeRunsWhatStandsBeforeADeployment(t *testing.T) {
-	modules, err := filepath.Glob(filepath.Join(root, "tests", "*", "go.mod"))
-	if err != nil || len(modules) < 4 {
-		t.Fatalf("modules %q, %v", modules, err)
+// modulesOf are the modules below tests that a command of the kind is run in.
+func modulesOf(printed, command string) []string {
+	var modules []string
+	for _, loop := range regexp.MustCompile(`for module in (.*); do \(cd \$module && `+command).FindAllStringSubmatch(printed, -1) {
+		modules = append(modules, strings.Fields(loop[1])...)
 	}
+	return modules
+}
+
+func TestMakeRunsWhatStandsBeforeADeployment(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "tests", "*", "go.mod"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("modules %q, %v", files, err)
+	}
+	printed := map[string]string{}
 	for target, commands := range expectedOfMake {
-		printed, err := exec.Command("make", "-C", root, "--dry-run", target).CombinedOutput()
+		said, err := exec.Command("make", "-C", root, "--dry-run", target).CombinedOutput()
 		if err != nil {
-			t.Fatalf("%v\n%s", err, printed)
+			t.Fatalf("%v\n%s", err, said)
 		}
-		for _, file := range modules {
-			in := "cd tests/" + filepath.Base(filepath.Dir(file)) + " && "
-			commands = append(commands, in+"go vet ./...\n", in+"../../.rehearsal/bin/staticcheck ./...\n")
-			if !regexp.MustCompile("(?m)^" + in + ".*go test ").Match(printed) {
-				t.Errorf("make %s does not run the tests of %s", target, file)
-			}
-		}
+		printed[target] = string(said)
 		for _, command := range commands {
-			if !strings.Contains(string(printed), "\n"+command) {
-				t.Errorf("make %s does not run %q:\n%s", target, command, printed)
+			if !strings.Contains(printed[target], "\n"+command) {
+				t.Errorf("make %s does not run %q:\n%s", target, command, said)
 			}
+		}
+	}
+	linted := modulesOf(printed["test"], `go vet \./\.\.\. && .*/staticcheck \./\.\.\.\) \|\| exit 1`)
+	raced := modulesOf(printed["test-deep"], `go test -race -timeout 60m \./\.\.\.\) \|\| exit 1`)
+	for _, file := range files {
+		module := "tests/" + filepath.Base(filepath.Dir(file))
+		if !slices.Contains(linted, module) || !slices.Contains(raced, module) {
+			t.Errorf("make test does not lint %s, or make test-deep does not look for races in it", module)
+		}
+		if !regexp.MustCompile("(?m)^cd " + module + " && go test ").MatchString(printed["test"]) {
+			t.Errorf("make test does not run the tests of %s", module)
+		}
+	}
+	if !slices.Contains(linted, ".") {
+		t.Error("make test does not lint the program")
+	}
+}
+
+// A stack that is added to the rehearsal's is deployed under faults too.
+func TestEachStackOfTheRehearsalFailsInAProcessOfItsOwn(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(root, "internal", "rehearsal", "harness_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stacks := regexp.MustCompile(`(?m)^\t"([a-z-]+)": +\{"(?:dev|prod)",`).FindAllStringSubmatch(string(source), -1)
+	said, err := exec.Command("make", "-C", root, "--dry-run", "test-rehearsal").CombinedOutput()
+	if err != nil || len(stacks) < 6 {
+		t.Fatalf("%v, %d stacks\n%s", err, len(stacks), said)
+	}
+	named := regexp.MustCompile(`for stack in ([a-z -]+);`).FindStringSubmatch(string(said))
+	for _, stack := range stacks {
+		if named == nil || !slices.Contains(strings.Fields(named[1]), stack[1]) {
+			t.Errorf("make test-rehearsal does not fail the calls of %s:\n%s", stack[1], said)
 		}
 	}
 }

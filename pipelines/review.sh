@@ -18,10 +18,6 @@ if [ -e "$folder/.git" ]; then
 else
     git worktree add --quiet --detach --force "$folder" "$base"
 fi
-# One engine for both, which takes minutes to build.
-mkdir -p .rehearsal/engine "$folder/.rehearsal"
-ln -sfn ../../../engine "$folder/.rehearsal/engine"
-
 echo "review: building the base, $base" >&2
 (cd "$folder" && go build -o .rehearsal/bin/amora ./cmd/amora)
 echo "review: building this change" >&2
