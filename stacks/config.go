@@ -22,9 +22,9 @@ const (
 
 // Config is the stack config in the namespace amora-sync, with every default filled in.
 //
-// The comments of its fields, and of those of the structs below, are the descriptions in docs/config.md (go run ./internal/configdoc); those of
-// Config are those in Pulumi.yaml too. One that begins with "Secret." is of a secret. A last sentence "Default: …" is for a default that follows
-// from something else; others come from [defaults].
+// The comments of its fields, and of those of the structs below, are the descriptions in docs/config.md, which is made by
+// make generate; those of Config are those in Pulumi.yaml too. One that begins with "Secret." is of a secret. A last sentence
+// "Default: …" is for a default that follows from something else; others come from [defaults].
 type Config struct {
 	// The broker: emqx-container-apps, hivemq-aks or vernemq-vms.
 	Broker string `config:"broker"`

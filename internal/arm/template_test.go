@@ -33,7 +33,7 @@ func TestTheTemplateOfTheRepositoryIsWhatTheProgramExports(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := differences(file, wants, has); len(d) > 0 {
-			t.Errorf("run `go run ./cmd/amora arm` and look at what it changes:\n%s", strings.Join(d, "\n"))
+			t.Errorf("run `make generate` and look at what it changes:\n%s", strings.Join(d, "\n"))
 		}
 	}
 }

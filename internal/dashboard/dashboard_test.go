@@ -16,7 +16,7 @@ func TestThePictureOfTheDashboardIsWhatTheCommandDraws(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(kept) != picture {
-		t.Error("docs/dashboard.svg is out of date: go run ./internal/dashboard")
+		t.Error("docs/dashboard.svg is out of date: make generate")
 	}
 }
 

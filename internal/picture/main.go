@@ -5,44 +5,29 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/picture/drawing"
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal"
+	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
-// picture is a stack that is drawn: one of the repository's, with edits.
-type picture struct {
-	name, title, stack string
-	edits              []string
-}
-
-var pictures = []picture{
-	{"emqx", "EMQX on Container Apps", "dev", nil},
-	{"hivemq", "HiveMQ on AKS, with backups of its disks", "dev", []string{"broker=hivemq-aks", "availability.diskBackup=true"}},
-	{"vernemq", "VerneMQ on VMs, with Bastion and backups of its disks", "dev",
-		[]string{"broker=vernemq-vms", "vernemq.bastion=true", "availability.diskBackup=true"}},
-	{"two-regions", "EMQX on Container Apps in two regions", "prod", []string{"availability.secondaryLocation=northeurope"}},
-}
-
 func main() {
-	for _, p := range pictures {
-		svg, err := p.svg(".")
-		if err == nil {
-			err = os.WriteFile(p.file("."), []byte(svg), 0o644)
-		}
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", p.name, err)
+	for _, p := range drawing.Pictures {
+		if err := write(p); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 			os.Exit(1)
 		}
 	}
 }
 
-func (p picture) file(root string) string {
-	return filepath.Join(root, "docs", "architecture-"+p.name+".svg")
-}
-
-func (p picture) svg(root string) (string, error) {
-	parts, err := partsOf(root, p.stack, p.edits...)
+func write(p drawing.Picture) error {
+	config, err := rehearsal.ReadConfig(".", "Pulumi."+p.Stack+".yaml", p.Edits)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return place(parts).svg(fmt.Sprintf("%s (stack %s)", p.title, p.stack)), nil
+	svg, err := p.SVG(stacks.Program(config))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(p.File("."), []byte(svg), 0o644)
 }

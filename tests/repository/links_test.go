@@ -1,4 +1,4 @@
-package main
+package repository
 
 import (
 	"io/fs"
@@ -14,33 +14,29 @@ import (
 
 var (
 	linkRule    = regexp.MustCompile(`\]\(([^()\s]+)\)`)
-	codeRule    = regexp.MustCompile("`[^`\n]*`")
+	spanRule    = regexp.MustCompile("`[^`\n]*`")
 	headingRule = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
 )
 
-// pages are the Markdown files that people read, by their path with slashes.
+// root is the repository's.
+const root = "../.."
+
+// pages are the Markdown files that people read, by their path with slashes, from the repository's root.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	read := func(path string) {
-		text, err := os.ReadFile(path)
+	for _, top := range []string{"README.md", "CHANGELOG.md", "docs"} {
+		err := fs.WalkDir(os.DirFS(root), top, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".md") {
+				return err
+			}
+			text, err := os.ReadFile(filepath.Join(root, path))
+			texts[path] = string(text)
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts[filepath.ToSlash(path)] = string(text)
-	}
-	read("README.md")
-	if _, err := os.Stat("CHANGELOG.md"); err == nil {
-		read("CHANGELOG.md")
-	}
-	err := filepath.WalkDir("docs", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".md") {
-			read(path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return texts
 }
@@ -56,7 +52,7 @@ func prose(text string) string {
 			lines = append(lines, line)
 		}
 	}
-	return codeRule.ReplaceAllString(strings.Join(lines, ""), "code")
+	return spanRule.ReplaceAllString(strings.Join(lines, ""), "code")
 }
 
 // anchors are the names by which a page's headings are linked to, as GitHub makes them.
@@ -95,7 +91,7 @@ func TestEveryLinkOfTheDocumentationLeadsToAFileOrHeadingThatExists(t *testing.T
 			if to.Path != "" {
 				target = filepath.ToSlash(filepath.Join(filepath.Dir(page), to.Path))
 			}
-			if _, err := os.Stat(target); err != nil {
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
 				t.Errorf("%s links to %s: there is no %s", page, link[1], target)
 			} else if to.Fragment != "" && !slices.Contains(anchors(texts[target]), to.Fragment) {
 				t.Errorf("%s links to %s: %s has no such heading", page, link[1], target)

@@ -1,4 +1,4 @@
-package main
+package repository
 
 import (
 	"go/ast"
@@ -28,11 +28,7 @@ var (
 
 func troubleshooting(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("docs/troubleshooting.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return pages(t)["docs/troubleshooting.md"]
 }
 
 // Each line that begins with a text is one that the tests below look at.
@@ -95,7 +91,7 @@ func TestEachTextOfTheTroubleshootingPageIsInTheSourceThatSaysIt(t *testing.T) {
 // sayings are the texts of a source, with … for what differs.
 func sayings(t *testing.T, path string) []string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.FromSlash(path))
+	data, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
 		t.Fatal(err)
 	}

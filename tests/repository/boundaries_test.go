@@ -1,10 +1,11 @@
-package main
+package repository
 
 import (
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -14,11 +15,12 @@ import (
 
 const module = "github.com/amora-sync/mqtt-on-azure"
 
-// importsBelow lists what the non-test Go files of a folder and its subfolders import, by file.
+// importsBelow lists what the non-test Go files of a folder and its subfolders import, by file. Both are named from the
+// repository's root.
 func importsBelow(t *testing.T, folder string) map[string][]string {
 	t.Helper()
 	imports := map[string][]string{}
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(root), folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -29,7 +31,7 @@ func importsBelow(t *testing.T, folder string) map[string][]string {
 		if entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package docs
+package repository
 
 // How a command of the pages is held to be true. Whatever the kind, flags of amora, targets of make, keys of the config, and outputs of a stack
 // must exist.
@@ -13,7 +13,7 @@ const (
 // entry is a kind of command. The first one whose pattern fits the whole beginning of a command is the command's.
 type entry struct{ pattern, how, by string }
 
-// entries are all commands that the pages may name. `go run ./cmd/amora` counts as amora.
+// entries are all commands that the pages may name. `.rehearsal/bin/amora` counts as amora.
 var entries = []entry{
 	{`amora cost .*--refresh`, tested, "TestARefreshTakesTheOnePriceThatIsMeantAndKeepsTheRest"},
 	{`amora (plan|cost)`, runs, ""},
@@ -24,13 +24,12 @@ var entries = []entry{
 	{`amora arm`, tested, "TestTheTemplateOfTheRepositoryIsWhatTheProgramExports"},
 	{`amora review`, tested, "TestAReviewShowsWhatAConfigChanges"},
 	{`amora smoke`, tested, "TestABrokerThatIsAsItShouldBePassesEveryCheck"},
-	{`go run ./internal/configdoc`, tested, "TestTheConfigReferenceAndTheSchemaAreWhatTheCommandWrites"},
-	{`go run ./internal/dashboard`, tested, "TestThePictureOfTheDashboardIsWhatTheCommandDraws"},
-	{`go run ./internal/picture`, tested, "TestThePicturesOfTheArchitectureAreWhatTheCommandDraws"},
 	{`identity/b2c/upload.sh`, tested, "TestAnUploadMakesTheKeysAndPutsTheBaseFirst"},
 	{`make rehearse`, tested, "TestAStackComesUpOnceAndStaysAsItIs"},
 	{`make review`, maker, "it builds two versions; the same script runs for each pull request"},
-	{`make (test|test-sequences)`, maker, "it runs the tests"},
+	{`make (check|test|test-deep)`, maker, "it runs the tests"},
+	{`make amora`, maker, "it builds what the tests of amora's commands build as well"},
+	{`make generate`, maker, "what it writes is held against what is kept"},
 	{`make bench`, maker, "it measures for minutes"},
 	{`az`, azure, "an account"},
 	{`pulumi (cancel|config|import|login|stack|state)`, azure, "the state of a stack"},

@@ -1,15 +1,14 @@
-package main
+package drawing
 
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
-	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal"
-	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
 // part is a component of a stack, or all of those of one type.
@@ -20,13 +19,9 @@ type part struct {
 	layer int             // one more than that of the highest one it needs
 }
 
-// partsOf runs the program for a stack with edits, against a recorder, and groups what it registers by component.
-func partsOf(root, stack string, edits ...string) (map[string]*part, error) {
-	raw, err := rehearsal.ReadConfig(root, filepath.Join(root, "Pulumi."+stack+".yaml"), edits)
-	if err != nil {
-		return nil, err
-	}
-	resources, err := pulumitest.TryRun(stack, stacks.Program(raw))
+// partsOf runs a stack's program against a recorder, and groups what it registers by component.
+func partsOf(stack string, program pulumi.RunFunc) (map[string]*part, error) {
+	resources, err := pulumitest.TryRun(stack, program)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,7 @@
-// Package docs holds tests of the pages in this folder and of README.md: every command in them exists, and is run by a test where that can be.
-package docs
+// Package repository holds tests of the repository as a whole: what its packages import, what its modules need, its pages
+// with their links and commands, and what is generated. Most need the whole program, which takes long to link: in one package
+// that is done once.
+package repository
 
 import (
 	"errors"
@@ -12,33 +14,32 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
-// root is the repository's.
-const root = ".."
+// asWritten is the command line as the pages call it.
+const asWritten = ".rehearsal/bin/amora"
 
-// amora is the command line, built once.
-var amora string
+// amora builds the command line where `make amora` does, so that it is linked only when it has changed.
+var amora = sync.OnceValues(func() (string, error) {
+	build := exec.Command("go", "build", "-o", asWritten, "./cmd/amora")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return filepath.Abs(filepath.Join(root, asWritten))
+})
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		folder, err := os.MkdirTemp("", "amora")
-		if err == nil {
-			defer os.RemoveAll(folder)
-			amora = filepath.Join(folder, "amora")
-			build := exec.Command("go", "build", "-o", amora, "./cmd/amora")
-			build.Dir, build.Stderr = root, os.Stderr
-			err = build.Run()
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
+func built(t *testing.T) string {
+	t.Helper()
+	program, err := amora()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
 
 // kind is a command's entry, nil for none.
@@ -51,8 +52,8 @@ func (c command) kind() *entry {
 	return nil
 }
 
-// short is the command with amora for `go run ./cmd/amora`.
-func (c command) short() string { return strings.Replace(c.text, "go run ./cmd/amora", "amora", 1) }
+// short is the command with amora for .rehearsal/bin/amora.
+func (c command) short() string { return strings.Replace(c.text, asWritten, "amora", 1) }
 
 func (c command) String() string { return fmt.Sprintf("%s:%d: %s", c.file, c.line, c.text) }
 
@@ -85,7 +86,7 @@ func TestTheCommandsThatNeedNothingRun(t *testing.T) {
 				args[i] = other
 			}
 		}
-		run := exec.Command(amora, args...)
+		run := exec.Command(built(t), args...)
 		run.Dir = root
 		if out, err := run.CombinedOutput(); err != nil || len(out) == 0 {
 			t.Errorf("%s\nas %q: %v\n%s", c, args, err, out)
@@ -128,17 +129,18 @@ func TestTheTestsThatTheListNamesExist(t *testing.T) {
 var flagRule = regexp.MustCompile(`(?:^|[\s\[])(--[a-z][a-z-]*|-[a-z])(?:[\s=\]]|$)`)
 
 func TestAmoraHasEachCommandAndFlagOfThePages(t *testing.T) {
-	holdToHelp(t, "amora", amora)
-	if _, err := helpOf("amora", amora, []string{"rehearse", "repair"}); err == nil {
+	program := built(t)
+	holdToHelp(t, "amora", program)
+	if _, err := helpOf("amora", program, []string{"rehearse", "repair"}); err == nil {
 		t.Error("amora rehearse repair exists")
 	}
 }
 
 func TestPulumiHasEachCommandAndFlagOfThePages(t *testing.T) {
-	program, err := exec.LookPath(filepath.Join(root, ".rehearsal", "engine", "bin", "pulumi"))
+	program, err := exec.LookPath(filepath.Join(root, ".rehearsal", "bin", "pulumi"))
 	if err != nil {
 		if program, err = exec.LookPath("pulumi"); err != nil {
-			t.Skip("there is no pulumi; make rehearse builds one")
+			t.Skip("there is no pulumi, here or in the path")
 		}
 	}
 	holdToHelp(t, "pulumi", program)
@@ -232,14 +234,25 @@ func TestMakeHasEachTargetOfThePages(t *testing.T) {
 	}
 }
 
-func TestWhatThePagesRunWithGoIsThere(t *testing.T) {
-	for _, c := range documented(t) {
-		folder, is := strings.CutPrefix(c.text, "go run ./")
-		if !is {
-			continue
+// Built with other flags than the Makefile's, the Azure SDK would be compiled once more, which takes minutes.
+func TestNothingTellsItsReaderToRunAPackageByGo(t *testing.T) {
+	files := pages(t)
+	for _, folder := range []string{"main.go", "cmd", "components", "internal", "pipelines", "stacks"} {
+		err := fs.WalkDir(os.DirFS(root), folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(filepath.Join(root, path))
+			files[path] = string(text)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, err := os.Stat(filepath.Join(root, strings.Fields(folder)[0], "main.go")); err != nil {
-			t.Errorf("%s: %v", c, err)
+	}
+	for file, text := range files {
+		if strings.Contains(text, "go run ./") {
+			t.Errorf("%s has go run: amora is built by make amora, and pages are made by make generate", file)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package reference
 
 import (
 	"encoding/json"
@@ -14,22 +14,22 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
-// key is a key of the config: a leaf, which has a value, or an object, which has keys below it.
-type key struct {
-	path     string // such as capacity.minNodes
+// Key is a key of the config: a leaf, which has a value, or an object, which has keys below it.
+type Key struct {
+	Path     string // such as capacity.minNodes
 	kind     string // in words
 	def      string // the default as the page shows it; "" of an object
 	words    string // what it is
-	computed bool   // the default follows from something else, and def says from what
+	Computed bool   // the default follows from something else, and def says from what
 	secret   bool
-	object   bool
+	Object   bool
 }
 
 // smallest is the config that has what must be set, and nothing else.
 var smallest = map[string]string{"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com"}
 
-// keysOf lists every key of [stacks.Config], parents first, with the comments of its fields in the Go files of a folder.
-func keysOf(folder string) ([]key, error) {
+// Keys lists every key of [stacks.Config], parents first, with the comments of its fields in the Go files of a folder.
+func Keys(folder string) ([]Key, error) {
 	comments, err := fieldComments(folder)
 	if err != nil {
 		return nil, err
@@ -42,32 +42,32 @@ func keysOf(folder string) ([]key, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys []key
+	var keys []Key
 	var walk func(prefix string, value reflect.Value) error
 	walk = func(prefix string, value reflect.Value) error {
 		for i := range value.NumField() {
 			field := value.Type().Field(i)
-			k := key{path: prefix + field.Tag.Get("config"), object: field.Type.Kind() == reflect.Struct}
+			k := Key{Path: prefix + field.Tag.Get("config"), Object: field.Type.Kind() == reflect.Struct}
 			words, commented := comments[value.Type().Name()+"."+field.Name]
 			if !commented {
 				return fmt.Errorf("%s: the field %s.%s has no comment above it", folder, value.Type().Name(), field.Name)
 			}
 			words, computed, _ := strings.Cut(words, " Default: ")
 			k.words, k.secret = strings.CutPrefix(words, "Secret. ")
-			if k.object {
+			if k.Object {
 				k.kind = "object"
 				keys = append(keys, k)
-				if err := walk(k.path+".", value.Field(i)); err != nil {
+				if err := walk(k.Path+".", value.Field(i)); err != nil {
 					return err
 				}
 				continue
 			}
 			k.kind = kindOf(field.Type)
 			switch {
-			case must[k.path] != "":
-				k.def = must[k.path]
+			case must[k.Path] != "":
+				k.def = must[k.Path]
 			case computed != "":
-				k.def, k.computed = strings.TrimSuffix(computed, "."), true
+				k.def, k.Computed = strings.TrimSuffix(computed, "."), true
 			default:
 				k.def = shown(value.Field(i))
 			}

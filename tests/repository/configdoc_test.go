@@ -1,9 +1,10 @@
-package main
+package repository
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,23 +14,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/configdoc/reference"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
-const root = "../.."
+// smallest is the config that has what must be set, and nothing else.
+var smallest = map[string]string{"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com"}
 
 var rowRule = regexp.MustCompile("(?m)^\\| `([A-Za-z0-9.]+)` \\| ([^|]*) \\| ([^|]*) \\| (.*) \\|$")
 
 // rows are the rows of docs/config.md as it is kept: key, type, default and description.
 func rows(t *testing.T) map[string][]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs", "config.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := map[string][]string{}
-	for _, match := range rowRule.FindAllStringSubmatch(string(text), -1) {
+	for _, match := range rowRule.FindAllStringSubmatch(pages(t)["docs/config.md"], -1) {
 		found[match[1]] = match[1:]
 	}
 	return found
@@ -37,7 +36,7 @@ func rows(t *testing.T) map[string][]string {
 
 // with is the smallest config with one more key, whose value is JSON.
 func with(path, value string) map[string]string {
-	raw := map[string]string{"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com"}
+	raw := maps.Clone(smallest)
 	top, rest, nested := strings.Cut(path, ".")
 	if nested {
 		parts := strings.Split(rest, ".")
@@ -63,14 +62,14 @@ func ruleOf(path string, raw map[string]string) string {
 }
 
 func TestTheConfigReferenceAndTheSchemaAreWhatTheCommandWrites(t *testing.T) {
-	files, err := written(root)
+	files, err := reference.Files(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range files {
 		kept, err := os.ReadFile(name)
 		if err != nil || string(kept) != text {
-			t.Errorf("%s is out of date (%v): go run ./internal/configdoc", name, err)
+			t.Errorf("%s is out of date (%v): make generate", name, err)
 		}
 	}
 }
@@ -137,7 +136,7 @@ func TestADefaultOfTheConfigReferenceChangesNothingWhereItIsSet(t *testing.T) {
 
 // A default in words is for what follows from something else. What is always the same stands in the code alone.
 func TestOnlyADefaultThatFollowsFromSomethingElseIsInWords(t *testing.T) {
-	keys, err := keysOf(filepath.Join(root, "stacks"))
+	keys, err := reference.Keys(filepath.Join(root, "stacks"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,11 +159,11 @@ func TestOnlyADefaultThatFollowsFromSomethingElseIsInWords(t *testing.T) {
 	}
 	for _, k := range keys {
 		switch {
-		case k.object:
-		case k.computed && !differ[k.path] && base[k.path] != `""`:
-			t.Errorf("the comment of %s has a default, which is always %s", k.path, base[k.path])
-		case !k.computed && differ[k.path]:
-			t.Errorf("the default of %s is not always %s, and its comment says nothing of it", k.path, base[k.path])
+		case k.Object:
+		case k.Computed && !differ[k.Path] && base[k.Path] != `""`:
+			t.Errorf("the comment of %s has a default, which is always %s", k.Path, base[k.Path])
+		case !k.Computed && differ[k.Path]:
+			t.Errorf("the default of %s is not always %s, and its comment says nothing of it", k.Path, base[k.Path])
 		}
 	}
 }
@@ -270,7 +269,7 @@ func TestEachChoiceThatTheProgramTakesIsInTheConfigReference(t *testing.T) {
 }
 
 func TestTheExampleInTheConfigReferenceHasNoFault(t *testing.T) {
-	_, rest, _ := strings.Cut(head, "```yaml\n")
+	_, rest, _ := strings.Cut(pages(t)["docs/config.md"], "```yaml\n")
 	example, _, found := strings.Cut(rest, "```")
 	if !found {
 		t.Fatal("no example")

@@ -1,9 +1,7 @@
-package docs
+package repository
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,37 +16,14 @@ type command struct {
 	inline bool // in a sentence, where it may be a part of a command
 }
 
-// pages are README.md and the pages in docs/ and its folders.
-func pages(t *testing.T) []string {
-	t.Helper()
-	files := []string{filepath.Join(root, "README.md")}
-	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
-		if strings.HasSuffix(path, ".md") {
-			files = append(files, path)
-		}
-		return err
-	})
-	if err != nil || len(files) < 5 {
-		t.Fatalf("%d pages, %v", len(files), err)
-	}
-	return files
-}
-
 // documented lists every command of the pages.
 func documented(t *testing.T) []command {
 	t.Helper()
 	var all []command
-	for _, file := range pages(t) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name, err := filepath.Rel(root, file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range commandsIn(string(text)) {
-			c.file = filepath.ToSlash(name)
+	texts := pages(t)
+	for _, file := range slices.Sorted(maps.Keys(texts)) {
+		for _, c := range commandsIn(texts[file]) {
+			c.file = file
 			all = append(all, c)
 		}
 	}
@@ -58,8 +33,8 @@ func documented(t *testing.T) []command {
 var (
 	fenceRule  = regexp.MustCompile("^\\s*```\\s*(\\w*)")
 	codeRule   = regexp.MustCompile("^(?:    |\t)")
-	inlineRule = regexp.MustCompile("`(?:(?:go run|make|pulumi|az|amora)\\s[^`]*|make)`") // a name alone is no command, but of make
-	dataRule   = regexp.MustCompile(`^(?:[\w:.-]+:(?: |\n|$)|[{\[])`)                     // YAML and JSON
+	inlineRule = regexp.MustCompile("`(?:(?:make|pulumi|az|amora|\\.rehearsal/bin/amora)\\s[^`]*|make)`") // a name alone: make
+	dataRule   = regexp.MustCompile(`^(?:[\w:.-]+:(?: |\n|$)|[{\[])`)                                     // YAML and JSON
 	shellNames = []string{"", "sh", "bash", "shell", "console"}
 )
 
