@@ -86,8 +86,9 @@ func (s *stage) isAs(other *stage) {
 	}
 }
 
-// drawn is what two deployments of one config differ in: the names that Azure wants as GUIDs, the ends of secrets' names, and encrypted secrets.
-var drawn = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|/secrets/[a-z-]+-[0-9a-z]{6}\b|ciphertext:[^\] ]+`)
+// drawn is what two deployments of one config differ in: the names that Azure wants as GUIDs, the ends of secrets' names, hashes of files in which such
+// names are, and encrypted secrets.
+var drawn = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|/secrets/[a-z-]+-[0-9a-z]{6}\b|manifests-[0-9a-f]{12}|nodes-[0-9a-f]{12}|ciphertext:[^\] ]+`)
 
 // unlike takes what was drawn at random for this stack out of a text.
 func (s *stage) unlike(text string) string {

@@ -246,12 +246,16 @@ func (r *recorder) effect(step deploy.Step, e *Entry) (about []*resource.State) 
 	case deploy.OpRemovePendingReplace:
 		drop()
 	case deploy.OpRefresh:
-		if refresh, is := step.(*deploy.RefreshStep); is && refresh.Persisted() {
-			e.Refreshed = true
-			if after != nil {
-				add()
-			}
+		e.Refreshed = true
+		refresh, is := step.(*deploy.RefreshStep)
+		switch {
+		case after == nil:
 			drop()
+		case is && refresh.Persisted():
+			add()
+			drop()
+		default: // in the place of what was known, since others stand after it that need it
+			r.ids[after], about = r.id(before), append(about, after)
 		}
 	}
 	return about
