@@ -1,5 +1,5 @@
-// Package cli tests the amora binary as a person uses it: in a terminal. It is a module of its own, with the tests of the real Pulumi CLI in the
-// folder pulumi, so that their libraries stay out of the program's.
+// Package cli tests the amora binary as a person uses it: in a terminal. It is a module of its own, with the tests of
+// the real Pulumi CLI in the folder pulumi, so that their libraries stay out of the program's.
 package cli
 
 import (
@@ -29,7 +29,8 @@ func run(m *testing.M) int {
 		_, err = exec.LookPath(amora)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "build amora first, `go build -o .rehearsal/bin/amora ./cmd/amora`, or give its path in AMORA: %v\n", err)
+		const hint = "build amora first, `go build -o .rehearsal/bin/amora ./cmd/amora`, or give its path in AMORA"
+		fmt.Fprintf(os.Stderr, "%s: %v\n", hint, err)
 		return 1
 	}
 	if folder, err = os.MkdirTemp("", "amora"); err != nil {

@@ -80,7 +80,10 @@ func (r *terminal) end() *os.ProcessState {
 // controlC is what a terminal gets of that key.
 const controlC = "\x03"
 
-// The moments of a run are told by the lines that it has said: it says one at the beginning and one at the end of each resource.
+// goingOn is what a run that fails says at its end.
+const goingOn = "what was done is kept, and the next run goes on from there"
+
+// The moments of a run are told by the lines that it has said: one at the beginning and one at the end of each resource.
 var moments = []int{1, 20, 60, 120, 180}
 
 var verbs = []string{"up", "destroy"}
@@ -103,7 +106,7 @@ func goesOn(t *testing.T, state, verb string, undisturbed result) {
 	up := rehearse(t, state, "up")
 	for _, output := range []string{"mqttEndpoint", "websocketEndpoint", "nodeCount"} {
 		if up.Outputs[output] == nil || up.Outputs[output] != undisturbed.Outputs[output] {
-			t.Errorf("%s is %v, and %v where nothing was stopped", output, up.Outputs[output], undisturbed.Outputs[output])
+			t.Errorf("%s is %v; undisturbed, it is %v", output, up.Outputs[output], undisturbed.Outputs[output])
 		}
 	}
 	again := rehearse(t, state, "up")
@@ -133,7 +136,7 @@ func TestControlCEndsARunAfterWhatIsUnderWay(t *testing.T) {
 							t.Errorf("it left %d calls, ended with %v, and said:\n%s", again.Calls, ended, said)
 						}
 					case ended.ExitCode() != 1 || !strings.Contains(said, "rehearsal: stopping: ") ||
-						!strings.Contains(said, "rehearsal: "+verb+" failed (see above); what was done is kept, and the next run goes on from there"):
+						!strings.Contains(said, "rehearsal: "+verb+" failed (see above); "+goingOn):
 						t.Errorf("it ended with %v, and said:\n%s", ended, said)
 					default:
 						hit.Add(1)
@@ -183,7 +186,8 @@ func TestASecondControlCEndsARunAtOnce(t *testing.T) {
 	}
 }
 
-// A library asks for the color of the background when it is loaded, and waits for five seconds where the terminal does not answer.
+// A library asks for the color of the background when it is loaded, and waits for five seconds where the terminal does
+// not answer.
 func TestATerminalIsAskedNothing(t *testing.T) {
 	t.Parallel()
 	r := inTerminal(t, "--help")
@@ -202,7 +206,8 @@ func TestTwoRunsAtOnceAreRefused(t *testing.T) {
 	}
 	for _, verb := range []string{"up", "preview", "destroy", "forget"} {
 		second := rehearseInTerminal(t, state, verb)
-		if ended := second.end(); ended.ExitCode() != 1 || !strings.Contains(second.said.String(), "another run is under way on this stack") {
+		ended, refusal := second.end(), "another run is under way on this stack"
+		if ended.ExitCode() != 1 || !strings.Contains(second.said.String(), refusal) {
 			t.Errorf("%s ended with %v:\n%s", verb, ended, &second.said)
 		}
 	}
@@ -244,7 +249,7 @@ func TestForgetTakesTheStateAndLeavesThePrograms(t *testing.T) {
 		if said, err := run("up"); err != nil || !made.MatchString(said) {
 			t.Fatalf("up: %v\n%s", err, said)
 		}
-		if said, err := run("forget"); err != nil || !strings.Contains(said, "rehearsal: forgot all of dev; the next run begins with nothing") {
+		if said, err := run("forget"); err != nil || !strings.Contains(said, "rehearsal: forgot all of dev; ") {
 			t.Fatalf("forget: %v\n%s", err, said)
 		}
 	}

@@ -33,7 +33,8 @@ func changes[K ~string](counts map[K]int) map[string]int {
 func TestTheCLIDoesWhatTheRehearsalDoes(t *testing.T) {
 	t.Parallel()
 	expected, err := rehearsal.Up(t.Context(), rehearsal.Options{
-		Root: root, State: t.TempDir(), Stack: stack, Out: io.Discard, Err: t.Output(), Program: stacks.Program, Externals: stacks.Externals,
+		Root: root, State: t.TempDir(), Stack: stack, Out: io.Discard, Err: t.Output(),
+		Program: stacks.Program, Externals: stacks.Externals,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +59,8 @@ func TestTheCLIDoesWhatTheRehearsalDoes(t *testing.T) {
 	if calls := o.server.Calls(); calls != expected.Calls {
 		t.Errorf("pulumi up makes %d calls, and the rehearsal %d", calls, expected.Calls)
 	}
-	if got, want := slices.Sorted(maps.Keys(up.Outputs)), slices.Sorted(maps.Keys(expected.Outputs)); !slices.Equal(got, want) {
+	got, want := slices.Sorted(maps.Keys(up.Outputs)), slices.Sorted(maps.Keys(expected.Outputs))
+	if !slices.Equal(got, want) {
 		t.Errorf("pulumi up has the outputs %v, and the rehearsal %v", got, want)
 	}
 	for _, output := range []string{"mqttEndpoint", "websocketEndpoint", "nodeCount"} {
@@ -126,7 +128,8 @@ func TestTheNightlyDriftCheckFailsForAllButDeploymentScripts(t *testing.T) {
 		t.Errorf("it fails for a deployment script: %v\n%s", err, said)
 	}
 	o.edit("/virtualNetworks/amora-dev", byHand)
-	if said, err := check(); err == nil || !strings.Contains(said, "network-vnet") || !strings.Contains(said, "no changes were expected") {
+	said, err := check()
+	if err == nil || !strings.Contains(said, "network-vnet") || !strings.Contains(said, "no changes were expected") {
 		t.Errorf("it does not fail for the network: %v\n%s", err, said)
 	}
 }
