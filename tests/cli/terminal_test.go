@@ -83,7 +83,8 @@ const controlC = "\x03"
 // goingOn is what a run that fails says at its end.
 const goingOn = "what was done is kept, and the next run goes on from there"
 
-// The moments of a run are told by the lines that it has said: one at the beginning and one at the end of each resource.
+// The moments of a run are told by the lines that it has said: one when it begins with a resource, and one when it is
+// done with it.
 var moments = []int{1, 20, 60, 120, 180}
 
 var verbs = []string{"up", "destroy"}
@@ -111,7 +112,7 @@ func goesOn(t *testing.T, state, verb string, undisturbed result) {
 	}
 	again := rehearse(t, state, "up")
 	if again.Calls != 0 || fmt.Sprint(again.Changes) != fmt.Sprint(undisturbed.Changes) {
-		t.Errorf("a further up makes %d calls and counts %v; want none, and %v", again.Calls, again.Changes, undisturbed.Changes)
+		t.Errorf("a further up makes %d calls, %v; want none, %v", again.Calls, again.Changes, undisturbed.Changes)
 	}
 }
 
@@ -253,7 +254,8 @@ func TestForgetTakesTheStateAndLeavesThePrograms(t *testing.T) {
 			t.Fatalf("forget: %v\n%s", err, said)
 		}
 	}
-	if left, err := os.ReadDir(filepath.Join(clone, ".rehearsal")); err != nil || len(left) != 1 || left[0].Name() != "bin" {
+	left, err := os.ReadDir(filepath.Join(clone, ".rehearsal"))
+	if err != nil || len(left) != 1 || left[0].Name() != "bin" {
 		t.Errorf("%v is left in .rehearsal, %v; want bin", left, err)
 	}
 	if _, err := os.Stat(filepath.Join(programs, "amora")); err != nil {

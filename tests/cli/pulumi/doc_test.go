@@ -1,5 +1,5 @@
-// Package pulumi tests that the rehearsal is what the real Pulumi CLI does: the CLI runs this repository's program against
-// the same stand-in for Azure, and takes a rehearsal's state for its own.
+// Package pulumi tests that the rehearsal is what the real Pulumi CLI does: the CLI runs this repository's program
+// against the same stand-in for Azure, and takes a rehearsal's state for its own.
 package pulumi
 
 import (
@@ -29,9 +29,9 @@ const (
 // The repository, and the folder whose bin has the CLI that is built where the machine has none.
 var root, built string
 
-// language is where Pulumi's language host for Go is: it runs the program as at an owner's. "" where there is none: Pulumi
-// does not publish it as a Go module, so that the CLI that is built comes without it, and the program runs inside this
-// process.
+// language is where Pulumi's language host for Go is: it runs the program as at an owner's. "" where there is none:
+// Pulumi does not publish it as a Go module, so that the CLI that is built comes without it, and the program runs inside
+// this process.
 var language string
 
 func TestMain(m *testing.M) {
