@@ -30,7 +30,7 @@ const (
 var root, built string
 
 // language is where Pulumi's language host for Go is: it runs the program as at an owner's. "" where there is none:
-// Pulumi does not publish it as a Go module, so that the CLI that is built comes without it, and the program runs inside
+// Pulumi does not publish it as a Go module, so that the CLI that is built comes without it, and the program runs in
 // this process.
 var language string
 
