@@ -128,8 +128,10 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 		outcome.State, unsound = record.state()
 		err = errors.Join(err, unsound)
 	}
-	record.release()
-	*run, *snapshot = engine.Context{}, deploy.Snapshot{}
+	if ctx.Err() == nil { // otherwise the engine may still be telling the plugins that it stops
+		record.release()
+		*run, *snapshot = engine.Context{}, deploy.Snapshot{}
+	}
 	return outcome, err
 }
 
