@@ -19,10 +19,10 @@ var expectedOfMake = map[string][]string{
 		"go test -c -vet=off -o .rehearsal/bin/rehearsal.test ./internal/rehearsal\n",
 		"cd internal/rehearsal && for stack in dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq; do ",
 		"cd internal/rehearsal && ", "go test -race -vet=off -short -timeout 20m ./internal/rehearsal/engine ./internal/rehearsal/standin ",
-		"cd tests/cli && go test -vet=off -run Terminal ./...\n",
+		"cd tests/cli && go test -vet=off -timeout 10m .\n",
 	},
 	"test-deep": {
-		"cd tests/cli && go test -vet=off -timeout 60m -skip Terminal ./...\n", "go test -race -timeout 120m ./...\n",
+		"cd tests/cli && go test -vet=off -v -timeout 60m ./pulumi\n", "go test -race -timeout 120m ./...\n",
 	},
 }
 

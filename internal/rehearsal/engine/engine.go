@@ -111,6 +111,9 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 	}, run, engine.UpdateOptions{
 		Parallel: parallel, SkipPluginPreInstall: true, Excludes: deploy.NewUrnTargetsFromUrns(kept), HostFactory: attach,
 	})
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx) // of a destroy the engine does not say that it stopped
+	}
 	close(events)
 	<-told
 	if plugins != nil {

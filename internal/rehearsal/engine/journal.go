@@ -141,7 +141,7 @@ func (r *recorder) state() (State, error) {
 func (r *recorder) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.base, r.ids, r.entries = State{}, nil, nil
+	r.base, r.ids, r.entries, r.write = State{}, map[*resource.State]int{}, nil, nil
 }
 
 func (r *recorder) id(s *resource.State) int {

@@ -9,6 +9,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+
+	_ "github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine/background" // before the display
 )
 
 // Show says where and how a run is shown, in the CLI's own words.
