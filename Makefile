@@ -1,10 +1,11 @@
-# make rehearse [STACK=prod] [SET="capacity.minNodes=5 emqx.vcpu=2"]   deploy against a stand-in for Azure
-# make check                                                            for every save: formatting, vet and the quick tests
-# make test                                                             every test that needs nothing but this machine; installs the real parts
-# make test-deep [SEED=$RANDOM]                                         the long tests, as every night: other sequences, races, the real CLI
-# make test-cli                                                         the program under the Pulumi CLI and its Go language host
-# make review [BASE=main]                                               what this working tree changes on each stack: a pull request's comment
-# make bench                                                            the figures of docs/figures.md
+# make rehearse [STACK=prod] [SET="broker=hivemq-aks"]   deploy against a stand-in for Azure
+# make check                     for every save: formatting, vet and the quick tests
+# make test                      every test that needs nothing but this machine; installs the real parts
+# make test-deep [SEED=4711]     the long tests of every night: other sequences, long ones, races, the real CLI
+# make test-cli                  the program under the Pulumi CLI and its Go language host
+# make review [BASE=main]        what this working tree changes on each stack: a pull request's comment
+# make generate                  what programs of this repository write: references, pictures, the ARM template
+# make bench                     the figures of docs/figures.md
 
 # As Pulumi builds the program: otherwise the Azure SDK is compiled twice.
 export GOFLAGS = -trimpath -buildvcs=false
@@ -17,11 +18,11 @@ AMORA = $(BIN)/amora
 # Each has its own module file, so that its libraries stay out of the program's.
 MODULES = tests/realparts tests/manifests tests/collector tests/sequences tests/cli
 
-# The packages with concurrency of ours, which don't need the Azure SDK: under the race detector it would be compiled once more.
+# The packages with concurrency of ours. None needs the Azure SDK, which the race detector would compile once more.
 RACY = ./internal/rehearsal/engine ./internal/rehearsal/standin ./internal/smoke ./internal/costs
 
-.PHONY: amora rehearse review check test test-deep test-program test-rehearsal test-races test-realparts test-manifests test-collector \
-        test-sequences test-terminal test-cli lint install generate bench clean
+.PHONY: amora rehearse review check test test-deep test-program test-rehearsal test-races test-realparts \
+        test-manifests test-collector test-sequences test-terminal test-cli format lint install generate bench clean
 
 amora:
 	@pipelines/build.sh $(AMORA) ./cmd/amora
@@ -32,13 +33,13 @@ rehearse: amora
 review:
 	@pipelines/review.sh $(BASE); status=$$?; cat .rehearsal/review/review.md; exit $$status
 
-check:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+check: format
 	go vet ./...
 	go test -short ./...
 
-test: install lint
-	$(MAKE) --jobs 2 --output-sync=target test-program test-rehearsal test-realparts test-manifests test-collector test-sequences test-terminal test-races
+test: install lint amora
+	$(MAKE) --jobs 2 --output-sync=target test-program test-rehearsal test-realparts test-manifests test-collector \
+	  test-sequences test-terminal test-races
 
 # Vet has been run by lint.
 test-program:
@@ -49,14 +50,16 @@ STACKS = dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq
 FAILING = ^TestADeploymentThatFailsAtAnyCallConverges$$
 test-rehearsal:
 	go test -c -vet=off -o $(BIN)/rehearsal.test ./internal/rehearsal
-	cd internal/rehearsal && for stack in $(STACKS); do $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(FAILING)/^$$stack$$" || exit 1; done
+	cd internal/rehearsal && for stack in $(STACKS); do \
+	  $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(FAILING)/^$$stack$$" || exit 1; done
 	cd internal/rehearsal && $(CURDIR)/$(BIN)/rehearsal.test -test.timeout 20m \
 	  -test.skip "$(FAILING)/^($$(echo $(STACKS) | tr ' ' '|'))$$"
 
 SEQUENCES = -test.short
+THOSE = ^Test
 test-sequences:
 	cd tests/sequences && go test -c -vet=off -o $(CURDIR)/$(BIN)/sequences.test
-	cd tests/sequences && for test in $$($(CURDIR)/$(BIN)/sequences.test -test.list ^Test | grep ^Test); do \
+	cd tests/sequences && for test in $$($(CURDIR)/$(BIN)/sequences.test -test.list $(THOSE) | grep ^Test); do \
 	  $(CURDIR)/$(BIN)/sequences.test -test.timeout 60m -test.run "^$$test$$" $(SEQUENCES) || exit 1; done
 
 test-races:
@@ -74,26 +77,31 @@ test-collector:
 test-terminal: amora
 	cd tests/cli && go test -vet=off -timeout 10m .
 
-# With the pulumi on PATH, and its Go language host. Where there is none, the CLI is built, and the program attached to it.
+PULUMI = github.com/pulumi/pulumi
+# By the pulumi on PATH and its Go language host. Where there is none, the CLI is built, and the program attached to it.
 test-cli: amora
-	command -v pulumi >/dev/null || (cd tools/pulumi && go build -o $(CURDIR)/.rehearsal/engine/bin/pulumi \
-	  -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$$(go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3)" \
-	  github.com/pulumi/pulumi/pkg/v3/cmd/pulumi)
+	command -v pulumi >/dev/null || (cd tools/pulumi && version=$$(go list -m -f '{{.Version}}' $(PULUMI)/pkg/v3) && \
+	  go build -ldflags "-s -w -X $(PULUMI)/sdk/v3/go/common/version.Version=$$version" \
+	  -o $(CURDIR)/.rehearsal/engine/bin/pulumi $(PULUMI)/pkg/v3/cmd/pulumi)
 	cd tests/cli && go test -vet=off -v -timeout 60m ./pulumi
 
 test-deep: install test-cli
 	$(MAKE) test-sequences SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=84"
+	$(MAKE) test-sequences THOSE=^TestNothingIsLost SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=3 -rapid.steps=60"
 	go test -race -timeout 120m ./...
 	for module in $(MODULES); do (cd $$module && go test -race -timeout 60m ./...) || exit 1; done
 
-lint:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || \
+	  { echo "gofmt would change: $$unformatted"; exit 1; }
+
+lint: format
 	cd tools && go build -o ../$(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
 	for module in . $(MODULES); do (cd $$module && go vet ./... && $(CURDIR)/$(BIN)/staticcheck ./...) || exit 1; done
 	pipelines/lint.sh
 
-# Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang, and Microsoft's language service for queries. Without them
-# their tests skip, and say so.
+# Debian's packages with the real HAProxy, Mosquitto, PostgreSQL, Redis and Erlang, and Microsoft's language service for
+# queries. Without them their tests skip, and say so.
 install:
 	@tests/realparts/install.sh
 	@! command -v npm >/dev/null || (cd tests/kql && npm ci --silent --no-audit --no-fund) || test "$$CI" != true

@@ -28,8 +28,8 @@ func collect(to *[]Change) func(pulumi.Event) {
 	}
 }
 
-// changeOf turns a step of the engine into a change, where it is one of a resource of a provider. A replacement comes as three steps, of which
-// the new resource's creation stands for all: it alone always knows the cause.
+// changeOf turns a step of the engine into a change, where it is one of a resource of a provider. A replacement
+// comes as three steps, of which the new resource's creation stands for all: it alone always knows the cause.
 func changeOf(m pulumi.StepEventMetadata) (Change, bool) {
 	change := Change{Op: string(m.Op), Name: m.URN.Name(), Type: string(m.Type)}
 	switch m.Op {

@@ -12,12 +12,12 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 )
 
-// chains is how many deployments share the failures of one stack: each of its resources fails in one of them, and each of them fails as often as
-// it has resources to fail.
+// chains is how many deployments share the failures of one stack: each of its resources fails in one of them, and
+// each of them fails as often as it has resources to fail.
 const chains = 8
 
-// TestADeploymentThatFailsAtAnyCallConverges fails the first call for every resource: in a dev stack the call does nothing, in a prod stack it
-// does its work and the answer is lost.
+// TestADeploymentThatFailsAtAnyCallConverges fails the first call for every resource: in a dev stack the call does
+// nothing, in a prod stack it does its work and the answer is lost.
 func TestADeploymentThatFailsAtAnyCallConverges(t *testing.T) {
 	for name := range deployments {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,8 @@ func converges(t *testing.T, name string, strike map[string]bool, whole *stage) 
 	s.isAs(whole)
 }
 
-// isAs holds that a stack is what another deployment of the same config is, in the state and in Azure, with the same outputs.
+// isAs holds that a stack is what another deployment of the same config is, in the state and in Azure, with the same
+// outputs.
 func (s *stage) isAs(other *stage) {
 	s.t.Helper()
 	if !slices.Equal(s.azureIDs(), s.worldIDs()) {
@@ -73,7 +74,8 @@ func (s *stage) isAs(other *stage) {
 	if got, want := s.unlike(fmt.Sprint(s.azureIDs())), other.unlike(fmt.Sprint(other.azureIDs())); got != want {
 		s.t.Errorf("Azure has\n%s\nwant\n%s", got, want)
 	}
-	if got, want := s.unlike(fmt.Sprint(outputsOf(s.state()))), other.unlike(fmt.Sprint(outputsOf(other.state()))); got != want {
+	got, want := s.unlike(fmt.Sprint(outputsOf(s.state()))), other.unlike(fmt.Sprint(outputsOf(other.state())))
+	if got != want {
 		s.t.Errorf("the outputs are\n%s\nwant\n%s", got, want)
 	}
 	if pending := s.state().PendingOperations; len(pending) > 0 {
@@ -86,9 +88,10 @@ func (s *stage) isAs(other *stage) {
 	}
 }
 
-// drawn is what two deployments of one config differ in: the names that Azure wants as GUIDs, the ends of secrets' names, hashes of files in which such
-// names are, and encrypted secrets.
-var drawn = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|/secrets/[a-z-]+-[0-9a-z]{6}\b|manifests-[0-9a-f]{12}|nodes-[0-9a-f]{12}|ciphertext:[^\] ]+`)
+// drawn is what two deployments of one config differ in: the names that Azure wants as GUIDs, the ends of secrets'
+// names, hashes of files in which such names are, and encrypted secrets.
+var drawn = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|/secrets/[a-z-]+-[0-9a-z]{6}\b|` +
+	`(manifests|nodes)-[0-9a-f]{12}|ciphertext:[^\] ]+`)
 
 // unlike takes what was drawn at random for this stack out of a text.
 func (s *stage) unlike(text string) string {

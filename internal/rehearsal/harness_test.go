@@ -45,6 +45,9 @@ type stage struct {
 
 func newStage(t testing.TB, name string, edits ...string) *stage {
 	t.Helper()
+	if testing.Short() && !strings.HasPrefix(t.Name(), "TestAStackComesUp") {
+		t.Skip("with -short, each stack only comes up")
+	}
 	said, d := &strings.Builder{}, deployments[name]
 	s := &stage{t: t, said: said, deployment: d, Options: Options{
 		Root: root, State: t.TempDir(), Stack: d.stack, Out: said, Err: io.Discard,

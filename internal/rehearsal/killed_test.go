@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 			verb = Destroy
 		}
 		_, err := verb(context.Background(), Options{
-			Root: root, State: state, Stack: "dev", Out: os.Stdout, Err: io.Discard, Program: stacks.Program, Externals: stacks.Externals,
+			Root: root, State: state, Stack: "dev", Out: os.Stdout, Err: io.Discard,
+			Program: stacks.Program, Externals: stacks.Externals,
 		})
 		if err != nil {
 			fmt.Println(err)
@@ -73,7 +74,8 @@ func TestARunThatIsKilledAtAnyMomentIsTakenUpAgain(t *testing.T) {
 				if destroys {
 					s = deployedStage(t, "dev")
 				}
-				// The moments lie evenly over what the run says, of which it says a line at the beginning and at the end of each resource.
+				// The moments lie evenly over what the run says, of which it says a line at the beginning and at the end of each
+				// resource.
 				child, output := s.child(destroys)
 				said := bufio.NewReader(output)
 				for range 5 + 8*i {

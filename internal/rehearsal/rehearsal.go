@@ -1,5 +1,6 @@
-// Package rehearsal runs the Pulumi program of this repository on the real engine against a stand-in for Azure: real previews,
-// diffs, state, replacements, secrets and destroys, without an account. Every line that it prints itself starts with "rehearsal:".
+// Package rehearsal runs the Pulumi program of this repository on the real engine against a stand-in for Azure: real
+// previews, diffs, state, replacements, secrets and destroys, without an account. Every line that it prints itself
+// starts with "rehearsal:".
 package rehearsal
 
 import (
@@ -33,8 +34,10 @@ type Options struct {
 	JSON     bool   // Out gets one JSON document, and progress goes to Err
 	Export   string // file that gets the state after the run; "" for none
 
-	Program   func(config map[string]string) pulumi.RunFunc
-	Externals func(stack string, config map[string]string, subscription string) []string // ARM ids that exist outside the stack
+	Program func(config map[string]string) pulumi.RunFunc
+
+	// Externals lists the ARM ids that exist outside the stack.
+	Externals func(stack string, config map[string]string, subscription string) []string
 }
 
 // ErrDrift is what Drift returns when Azure differs from the state.
@@ -51,7 +54,8 @@ type session struct {
 	progress io.Writer
 }
 
-// run opens a session, does the work, and reports. When the context ends, what is under way is finished, and the next run goes on from there.
+// run opens a session, does the work, and reports. When the context ends, what is under way is finished, and the
+// next run goes on from there.
 func run(ctx context.Context, o Options, verb string, work func(*session) (Result, error)) (result Result, err error) {
 	s, err := open(ctx, o)
 	if err != nil {
@@ -59,7 +63,8 @@ func run(ctx context.Context, o Options, verb string, work func(*session) (Resul
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	defer context.AfterFunc(ctx, func() {
-		say(s.progress, "stopping: what is under way is finished, and nothing else is begun; the next run goes on from there (^C again stops at once)")
+		say(s.progress, "stopping: what is under way is finished, and nothing else is begun; "+
+			"the next run goes on from there (^C again stops at once)")
 	})()
 	result, failure := work(s)
 	result.Verb, result.Stack, result.Calls = verb, o.Stack, s.server.Calls()
@@ -74,7 +79,8 @@ func run(ctx context.Context, o Options, verb string, work func(*session) (Resul
 	return result, errors.Join(result.print(s.Options), failure)
 }
 
-// open prepares everything that a run needs: the config, the state, the world, and the stand-in that the engine attaches to.
+// open prepares everything that a run needs: the config, the state, the world, and the stand-in that the engine
+// attaches to.
 func open(ctx context.Context, o Options) (_ *session, err error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
@@ -108,7 +114,9 @@ func open(ctx context.Context, o Options) (_ *session, err error) {
 	if s.server, err = standin.Serve(s.world, o.Faults); err != nil {
 		return nil, err
 	}
-	s.stack = engine.Stack{Project: project, Name: o.Stack, Program: o.Program(config), Config: config, Plugins: s.server.Plugins()}
+	s.stack = engine.Stack{
+		Project: project, Name: o.Stack, Program: o.Program(config), Config: config, Plugins: s.server.Plugins(),
+	}
 	return s, nil
 }
 
@@ -156,7 +164,8 @@ func left(state engine.State) []string {
 	return append(protected, others...)
 }
 
-// Forget takes everything away that is kept of a stack, so that the next run begins with nothing. It does not touch what was built.
+// Forget takes everything away that is kept of a stack, so that the next run begins with nothing. It does not touch
+// what was built.
 func Forget(o Options) error {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")

@@ -14,8 +14,8 @@ import (
 // interrupted is why a resource is looked at again: the engine updates what has an error, whatever its inputs.
 const interrupted = "the run that changed this resource was stopped before Azure's answer arrived"
 
-// settled finds out how each operation ended that a killed run was in the middle of. An owner has to look that up in Azure, and to import or
-// remove what is there or not; here the stand-in is asked.
+// settled finds out how each operation ended that a killed run was in the middle of. An owner has to look that up in
+// Azure, and to import or remove what is there or not; here the stand-in is asked.
 func settled(state engine.State, world *standin.World) engine.State {
 	state.Resources = slices.Clone(state.Resources)
 	for _, op := range state.PendingOperations {

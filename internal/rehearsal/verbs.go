@@ -91,7 +91,8 @@ func (f *Failure) Error() string {
 	if f.Verb == "preview" || f.Verb == "drift" {
 		return fmt.Sprintf("rehearsal: %s failed (see above)", f.Verb)
 	}
-	return fmt.Sprintf("rehearsal: %s failed (see above); what was done is kept, and the next run goes on from there", f.Verb)
+	return fmt.Sprintf("rehearsal: %s failed (see above); what was done is kept, and the next run goes on from there",
+		f.Verb)
 }
 
 // Unwrap gives the engine's error, with everything that it printed.

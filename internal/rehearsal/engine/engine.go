@@ -1,6 +1,6 @@
-// Package engine runs a Pulumi program on Pulumi's own engine inside this process: its steps, diffs, replacements, checks of the state and display
-// are those of the CLI, the program talks to it by the SDK over the same RPC, and it to the provider plugins over the same RPC. The CLI is not
-// needed, and one run takes a tenth of the CLI's time.
+// Package engine runs a Pulumi program on Pulumi's own engine inside this process: its steps, diffs, replacements,
+// checks of the state and display are those of the CLI, the program talks to it by the SDK over the same RPC, and it
+// to the provider plugins over the same RPC. The CLI is not needed, and one run takes a tenth of the CLI's time.
 package engine
 
 import (
@@ -38,7 +38,8 @@ const (
 	Destroy
 )
 
-// State is what the engine knows of a stack. The zero value is that of a stack that was never deployed. Secrets in it are encrypted.
+// State is what the engine knows of a stack. The zero value is that of a stack that was never deployed. Secrets in
+// it are encrypted.
 type State = apitype.DeploymentV3
 
 // Stack is a program with its config.
@@ -65,8 +66,8 @@ type Outcome struct {
 // parallel is how many resources the engine works on at once: as many as the CLI on a machine of four cores.
 const parallel = 16
 
-// Run does one thing to a stack, and gives back what the engine knows of it afterwards, also after an error. When the context ends, what is under
-// way is finished, nothing else is begun, and the error says so.
+// Run does one thing to a stack, and gives back what the engine knows of it afterwards, also after an error. When
+// the context ends, what is under way is finished, nothing else is begun, and the error says so.
 func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (Outcome, error) {
 	snapshot, err := deserialized(ctx, before)
 	if err != nil {
@@ -103,11 +104,15 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 	defer context.AfterFunc(ctx, source.Cancel)()
 	events, told := o.follow(verb, stack)
 	record := newRecorder(before, snapshot, o.Journal)
-	run := &engine.Context{Cancel: cancelling, Events: events, SnapshotManager: record, BackendClient: outputsBefore(snapshot)}
+	run := &engine.Context{
+		Cancel: cancelling, Events: events, SnapshotManager: record, BackendClient: outputsBefore(snapshot),
+	}
 	changes, err := verb.do(engine.UpdateInfo{
-		Root:    "/",
-		Project: &workspace.Project{Name: tokens.PackageName(stack.Project), Runtime: workspace.NewProjectRuntimeInfo("go", nil)},
-		Target:  &deploy.Target{Name: name, Config: values, Decrypter: config.NopDecrypter, Snapshot: snapshot},
+		Root: "/",
+		Project: &workspace.Project{
+			Name: tokens.PackageName(stack.Project), Runtime: workspace.NewProjectRuntimeInfo("go", nil),
+		},
+		Target: &deploy.Target{Name: name, Config: values, Decrypter: config.NopDecrypter, Snapshot: snapshot},
 	}, run, engine.UpdateOptions{
 		Parallel: parallel, SkipPluginPreInstall: true, Excludes: deploy.NewUrnTargetsFromUrns(kept), HostFactory: attach,
 	})
@@ -135,9 +140,13 @@ func Run(ctx context.Context, verb Verb, stack Stack, before State, o Options) (
 func (v Verb) previews() bool { return v == Preview || v == PreviewRefresh }
 
 func (v Verb) do(what engine.UpdateInfo, ctx *engine.Context, o engine.UpdateOptions) (display.ResourceChanges, error) {
-	do := map[Verb]func(engine.UpdateInfo, *engine.Context, engine.UpdateOptions, bool) (*deploy.Plan, display.ResourceChanges, error){
-		Preview: engine.Update, Up: engine.Update, Refresh: engine.Refresh, PreviewRefresh: engine.Refresh, Destroy: engine.Destroy,
-	}[v]
+	do := engine.Update
+	switch v {
+	case Refresh, PreviewRefresh:
+		do = engine.Refresh
+	case Destroy:
+		do = engine.Destroy
+	}
 	_, changes, err := do(what, ctx, o, v.previews())
 	return changes, err
 }
@@ -154,7 +163,8 @@ func (s Stack) run(ctx context.Context, info plugin.RunInfo, engineAddress strin
 	return errors.Join(pulumi.RunWithContext(program, s.Program), program.Close())
 }
 
-// protected lists what a destroy leaves: the protected resources, and what they need. The CLI's --exclude-protected does the same.
+// protected lists what a destroy leaves: the protected resources, and what they need. The CLI's --exclude-protected
+// does the same.
 func protected(known *deploy.Snapshot) []resource.URN {
 	needs := graph.NewDependencyGraph(known.Resources)
 	kept := map[resource.URN]bool{}
@@ -207,12 +217,13 @@ func (s Stack) values() (config.Map, error) {
 
 // outputsBefore gives the program what the last run left in the stack's outputs.
 func outputsBefore(known *deploy.Snapshot) deploy.BackendClient {
-	return &deploytest.BackendClient{GetStackOutputsF: func(context.Context, string, func(error) error) (property.Map, error) {
+	outputs := func(context.Context, string, func(error) error) (property.Map, error) {
 		for _, r := range known.Resources {
 			if r.Type == resource.RootStackType {
 				return resource.FromResourcePropertyMap(r.Outputs), nil
 			}
 		}
 		return property.Map{}, nil
-	}}
+	}
+	return &deploytest.BackendClient{GetStackOutputsF: outputs}
 }

@@ -160,7 +160,8 @@ func TestADestroyLeavesWhatIsProtectedAndWhatThatNeeds(t *testing.T) {
 	}
 }
 
-// However much of a journal there is, it comes to a state that the engine takes, and the whole of it to that of the run.
+// However much of a journal there is, it comes to a state that the engine takes, and the whole of it to that of the
+// run.
 func TestAJournalThatIsCutOffAnywhereIsAState(t *testing.T) {
 	p := newPlace(t)
 	for _, step := range []struct {

@@ -13,8 +13,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// File keeps the state of a stack, such that it can be read after a kill at any moment: its first line is the state before a run, and each
-// further one an entry of that run's journal. After the run it is written anew, under another name, and takes the old one's place.
+// File keeps the state of a stack, such that it can be read after a kill at any moment: its first line is the state
+// before a run, and each further one an entry of that run's journal. After the run it is written anew, under another
+// name, and takes the old one's place.
 type File struct {
 	path  string
 	lock  *flock.Flock
@@ -26,7 +27,8 @@ type File struct {
 // ErrBusy is what Open returns while another process has the file.
 var ErrBusy = errors.New("another run is under way on this stack")
 
-// Open takes a state file for this process alone, until Close. A file that is not there is that of a stack that was never deployed.
+// Open takes a state file for this process alone, until Close. A file that is not there is that of a stack that was
+// never deployed.
 func Open(path string) (*File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -130,7 +132,8 @@ func (f *File) Export(path string) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(apitype.UntypedDeployment{Version: apitype.DeploymentSchemaVersionCurrent, Deployment: deployment}, "", "    ")
+	file := apitype.UntypedDeployment{Version: apitype.DeploymentSchemaVersionCurrent, Deployment: deployment}
+	data, err := json.MarshalIndent(file, "", "    ")
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,9 @@ type host struct {
 }
 
 // newHost passes what the program and the plugins say to the engine's own sinks.
-func newHost(plugins map[string]int, said, status diag.Sink, program func(info plugin.RunInfo, engineAddress string) error) *host {
+func newHost(
+	plugins map[string]int, said, status diag.Sink, program func(info plugin.RunInfo, engineAddress string) error,
+) *host {
 	h := &host{Host: deploytest.NewPluginHost(said, status, nil), plugins: plugins}
 	h.program = deploytest.NewLanguageRuntime(func(info plugin.RunInfo, _ *deploytest.ResourceMonitor) error {
 		return program(info, h.ServerAddr())
@@ -44,7 +46,9 @@ func (h *host) LanguageRuntime(*plugin.Context, string) (plugin.LanguageRuntime,
 }
 
 // Provider attaches to a plugin as the CLI does when PULUMI_DEBUG_PROVIDERS says where it listens.
-func (h *host) Provider(ctx *plugin.Context, descriptor workspace.PluginDescriptor, _ env.Env) (plugin.Provider, error) {
+func (h *host) Provider(
+	ctx *plugin.Context, descriptor workspace.PluginDescriptor, _ env.Env,
+) (plugin.Provider, error) {
 	port, listens := h.plugins[descriptor.Name]
 	if !listens {
 		return nil, fmt.Errorf("no plugin %s listens", descriptor.Name)
@@ -58,7 +62,8 @@ func (h *host) Provider(ctx *plugin.Context, descriptor workspace.PluginDescript
 	h.mu.Unlock()
 	provider := plugin.NewProviderWithClient(ctx, pulumirpc.NewResourceProviderClient(connection), false)
 	_, err = provider.Handshake(context.Background(), plugin.ProviderHandshakeRequest{
-		EngineAddress: h.ServerAddr(), ConfigureWithUrn: true, SupportsViews: true, SupportsRefreshBeforeUpdate: true, InvokeWithPreview: true,
+		EngineAddress: h.ServerAddr(), ConfigureWithUrn: true, SupportsViews: true,
+		SupportsRefreshBeforeUpdate: true, InvokeWithPreview: true,
 	})
 	return provider, err
 }
@@ -76,5 +81,6 @@ func (h *host) Close() error {
 
 // Dial connects to a plugin that listens on a loopback port.
 func Dial(port int) (*grpc.ClientConn, error) {
-	return grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
+	address, plain := fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials())
+	return grpc.NewClient(address, plain, rpcutil.GrpcChannelOptions())
 }

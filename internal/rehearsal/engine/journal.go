@@ -13,8 +13,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Entry is one change of a state in the middle of a run. Resources are known by numbers: those of the state that the run began with by their places
-// in it, and the others by the next numbers in turn.
+// Entry is one change of a state in the middle of a run. Resources are known by numbers: those of the state that the
+// run began with by their places in it, and the others by the next numbers in turn.
 type Entry struct {
 	Resources map[int]apitype.ResourceV3 `json:"resources,omitempty"` // what they are now
 	Begun     *Begun                     `json:"begun,omitempty"`     // an operation that is under way from here on
@@ -31,7 +31,8 @@ type Begun struct {
 	Resource int                   `json:"resource"`
 }
 
-// Replay gives the state after the entries of a journal. What was under way when the journal ended is among its pending operations.
+// Replay gives the state after the entries of a journal. What was under way when the journal ended is among its
+// pending operations.
 func Replay(base State, journal []Entry) (State, error) {
 	known := map[int]apitype.ResourceV3{}
 	var added, pending []int
@@ -103,7 +104,8 @@ func normalized(s State, refreshed bool) (State, error) {
 func deserialized(ctx context.Context, s State) (*deploy.Snapshot, error) {
 	if s.Manifest.Magic == "" { // of a stack that was never deployed
 		manifest := deploy.Manifest{Time: time.Now(), Magic: deploy.Manifest{}.NewMagic()}
-		s.Manifest, s.SecretsProviders = manifest.Serialize(), &apitype.SecretsProvidersV1{Type: sealed.Type(), State: sealed.State()}
+		s.Manifest = manifest.Serialize()
+		s.SecretsProviders = &apitype.SecretsProvidersV1{Type: sealed.Type(), State: sealed.State()}
 	}
 	return stack.DeserializeDeploymentV3(ctx, s, sealed)
 }
@@ -137,7 +139,8 @@ func (r *recorder) state() (State, error) {
 	return Replay(r.base, r.entries)
 }
 
-// release lets go of the journal. The engine's step executor leaves a goroutine behind that waits for ever, and holds the run and so its recorder.
+// release lets go of the journal. The engine's step executor leaves a goroutine behind that waits for ever, and
+// holds the run and so its recorder.
 func (r *recorder) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -280,7 +283,8 @@ func (r *recorder) Write(base *deploy.Snapshot) error {
 	return r.add(Entry{Base: serialized})
 }
 
-// RebuiltBaseState is told when the engine has taken what a refresh found gone out of its own lists, which Replay does too.
+// RebuiltBaseState is told when the engine has taken what a refresh found gone out of its own lists, which Replay
+// does too.
 func (r *recorder) RebuiltBaseState() error { return nil }
 
 // SetSnippets is for programs in a language that this one is not in.

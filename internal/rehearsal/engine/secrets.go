@@ -10,12 +10,14 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 )
 
-// Passphrase is what the secrets of every state are encrypted with. It protects nothing, and is nobody's: a state is of a rehearsal, with random
-// passwords of things that do not exist. `pulumi stack import` takes an exported state with this as PULUMI_CONFIG_PASSPHRASE.
+// Passphrase is what the secrets of every state are encrypted with. It protects nothing, and is nobody's: a state is
+// of a rehearsal, with random passwords of things that do not exist. `pulumi stack import` takes an exported state
+// with this as PULUMI_CONFIG_PASSPHRASE.
 const Passphrase = "rehearsal"
 
-// The passphrase's salt with what proves that somebody has the passphrase, in the form that Pulumi keeps them, and the key that Pulumi makes of the
-// two by a million rounds of PBKDF2, which would take a fifth of a second each time.
+// The passphrase's salt with what proves that somebody has the passphrase, in the form that Pulumi keeps them, and
+// the key that Pulumi makes of the two by a million rounds of PBKDF2, which would take a fifth of a second each
+// time.
 const (
 	salt = "v1:cmVoZWFyc2U=:v1:FN3suWKu5HRN2w8l:Y18hleIRhFF18HJsXMjg4e9QGFZZBA=="
 	key  = "PBtMX4a1IZe9lsarReNL9lQfJdp/AU0dZVWBwTyVxGk="

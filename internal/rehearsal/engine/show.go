@@ -64,10 +64,13 @@ func (s *Show) open(verb Verb, stack Stack) (chan<- engine.Event, <-chan bool) {
 		color = colors.Always
 	}
 	h := how[verb]
-	fmt.Fprint(s.Out, color.Colorize(fmt.Sprintf("%s%s (%s):%s\n", colors.SpecHeadline, h.headline, stack.Name, colors.Reset)))
+	headline := fmt.Sprintf("%s%s (%s):%s\n", colors.SpecHeadline, h.headline, stack.Name, colors.Reset)
+	fmt.Fprint(s.Out, color.Colorize(headline))
 	events, done := make(chan engine.Event), make(chan bool)
-	go display.ShowEvents(h.op, h.kind, tokens.MustParseStackName(stack.Name), tokens.PackageName(stack.Project), "", events, done, display.Options{
-		Color: color, Type: h.style, Stdout: s.Out, Stderr: s.Err, SuppressOutputs: verb == Up, SuppressPermalink: true, SuppressProgress: true,
+	name, project := tokens.MustParseStackName(stack.Name), tokens.PackageName(stack.Project)
+	go display.ShowEvents(h.op, h.kind, name, project, "", events, done, display.Options{
+		Color: color, Type: h.style, Stdout: s.Out, Stderr: s.Err,
+		SuppressOutputs: verb == Up, SuppressPermalink: true, SuppressProgress: true,
 	}, verb.previews())
 	return events, done
 }
