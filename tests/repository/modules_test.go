@@ -16,6 +16,7 @@ import (
 var differing = map[string]string{
 	"k8s.io/api":          "Flux's types in tests/manifests want 0.36, the collector's Prometheus receiver in tests/collector 0.35",
 	"k8s.io/apimachinery": "as k8s.io/api",
+	"go.yaml.in/yaml/v4":  "actionlint does not compile with the release candidate that the collector and the Pulumi CLI want",
 }
 
 // Of one version, a module is downloaded and compiled once for all modules of the repository, and their tests are of what the program has.
