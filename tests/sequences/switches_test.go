@@ -43,10 +43,6 @@ func TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 					t.Fatalf("the change to %s touches only %v", to, touched)
 				}
 				for chain := range 2 * chains {
-					// Every night both happen to each resource; else one of the two, in turn.
-					if testing.Short() && chain/2%2 != chain%2 {
-						continue
-					}
 					strike := map[string]bool{}
 					for n := chain / 2; n < len(touched); n += chains {
 						strike[touched[n]] = true
