@@ -18,7 +18,9 @@ var expectedOfMake = map[string][]string{
 		"go test -vet=off -timeout 20m $(go list ./... | grep -v /internal/rehearsal$)\n",
 		"go test -c -vet=off -o .rehearsal/bin/rehearsal.test ./internal/rehearsal\n",
 		"cd internal/rehearsal && for stack in dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq; do ",
-		"cd internal/rehearsal && ", "go test -race -vet=off -short -timeout 20m ./internal/rehearsal/engine ./internal/rehearsal/standin ",
+		"cd internal/rehearsal && ", "go test -race -vet=off ./internal/rehearsal/engine\n",
+		"go test -race -vet=off -run 'InParallel|AtOnce|AtATime' ./internal/rehearsal/standin\n",
+		"cd tests/realparts && go test -race -vet=off -run 'TestABrokerThatIs|TestEachCheck|TestALoad' .\n",
 		"cd tests/cli && go test -vet=off -timeout 10m .\n",
 	},
 	"test-deep": {
