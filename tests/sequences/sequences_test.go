@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -71,7 +70,7 @@ func nothingIsLost(t *testing.T, config settings) {
 	sequence := 0
 	rapid.Check(t, func(t *rapid.T) {
 		sequence++
-		m := start.copied(t, "sequence")
+		m := start.copied()
 		t.Repeat(map[string]func(*rapid.T){
 			"": func(t *rapid.T) { m.safe(t) }, "up": m.Up, "up with fault": m.UpWithFault, "by hand": m.ByHand, "refresh": m.Refresh,
 			"edit": m.Edit, "edit more": m.Edit, "edit yet more": m.Edit, "edit that loses": m.EditThatLoses, // most of them are edits
@@ -88,22 +87,16 @@ func nothingIsLost(t *testing.T, config settings) {
 
 // start is a stack that is up, to be copied: a sequence that began with nothing would spend most of its time on what all have in common.
 type start struct {
-	folder string
 	machine
 }
 
-func (s *start) file(name string) string { return filepath.Join(s.folder, name) }
-
 func begun(t *testing.T, config settings) *start {
-	s := &start{folder: t.TempDir()}
-	var err error
-	if s.world, err = standin.Open(s.file("start.json")); err != nil {
-		t.Fatal(err)
-	}
+	s := &start{machine{world: standin.New()}}
 	var result run
 	if s.known, result = do(engine.Up, s.world, engine.State{}, config.raw(), standin.Faults{}); result.err != nil {
 		t.Fatalf("%v\n%s", result.err, strings.Join(result.said, "\n"))
 	}
+	var err error
 	if s.planted, err = plantData(s.world); err != nil {
 		t.Fatal(err)
 	}
@@ -114,20 +107,10 @@ func begun(t *testing.T, config settings) *start {
 	return s
 }
 
-// copied begins a sequence, in a world that takes the place of the last one of that name.
-func (s *start) copied(t rapid.TB, name string) *machine {
+// copied begins a sequence, in a world of its own.
+func (s *start) copied() *machine {
 	m := s.machine
-	data, err := os.ReadFile(s.file("start.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := s.file(name + ".json")
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if m.world, err = standin.Open(file); err != nil {
-		t.Fatal(err)
-	}
+	m.world = s.world.Copy()
 	m.born, m.off = maps.Clone(s.born), map[string]bool{}
 	return &m
 }

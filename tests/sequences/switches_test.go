@@ -37,7 +37,7 @@ func TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 			t.Parallel()
 			start := begun(t, begin(from, false))
 			for to, edit := range changesOf(from) {
-				whole := start.copied(t, "whole")
+				whole := start.copied()
 				touched := whole.change(t, edit, standin.Faults{})
 				if len(touched) < 40 {
 					t.Fatalf("the change to %s touches only %v", to, touched)
@@ -47,7 +47,7 @@ func TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 					for n := chain / 2; n < len(touched); n += chains {
 						strike[touched[n]] = true
 					}
-					again := start.copied(t, "interrupted")
+					again := start.copied()
 					again.change(t, edit, standin.Faults{Strike: strike, StrikeLate: chain%2 == 1})
 					if got, want := again.holds(), whole.holds(); !maps.Equal(got, want) {
 						t.Errorf("to %s with %v struck, Azure has\n%v\nwant\n%v", to, strike, got, want)
@@ -65,7 +65,7 @@ func TestAnEditThatIsTakenBackHalfwayEndsWhereItBegan(t *testing.T) {
 			start := begun(t, begin(from, false))
 			for to, edit := range changesOf(from) {
 				for at := 5; ; at += 12 {
-					m := start.copied(t, "halfway")
+					m := start.copied()
 					m.wanted = m.wanted.with(edit)
 					if result := m.run(t, engine.Up, standin.Faults{FailAt: at}); result.err == nil {
 						if at < 50 {

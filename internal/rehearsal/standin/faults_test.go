@@ -112,11 +112,7 @@ func TestCallsInParallelAreCountedOnceEach(t *testing.T) {
 }
 
 func TestBothPluginsAreServedToSeveralEnginesAtOnce(t *testing.T) {
-	w, err := Open(t.TempDir() + "/world.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Serve(w, Faults{})
+	s, err := Serve(New(), Faults{})
 	if err != nil {
 		t.Fatal(err)
 	}

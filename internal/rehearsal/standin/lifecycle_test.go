@@ -178,6 +178,7 @@ func TestPurgeProtectionStaysWhenAnUpdateLeavesItOut(t *testing.T) {
 
 func TestAWorldIsTheSameWhenItIsOpenedAgain(t *testing.T) {
 	r := rehearse(t, Faults{})
+	r.world.path = t.TempDir() + "/world.json"
 	made := r.upTo("")
 	if err := r.delete(made["password"].ID); err != nil {
 		t.Fatal(err)

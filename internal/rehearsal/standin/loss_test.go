@@ -2,7 +2,6 @@ package standin
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,11 +26,7 @@ type handmade struct {
 
 func newHandmade(t *testing.T) *handmade {
 	t.Helper()
-	w, err := Open(filepath.Join(t.TempDir(), "azure.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &handmade{t, w}
+	return &handmade{t, New()}
 }
 
 // add puts a resource there; its inputs and outputs are JSON.

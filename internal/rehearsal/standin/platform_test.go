@@ -1,7 +1,6 @@
 package standin
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -25,10 +24,7 @@ type rehearsed struct {
 
 func rehearse(t *testing.T, faults Faults) *rehearsed {
 	t.Helper()
-	w, err := Open(filepath.Join(t.TempDir(), "world.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := New()
 	return &rehearsed{t, w, &azureNative{server: &Server{world: w, faults: faults}}}
 }
 

@@ -269,6 +269,7 @@ func TestADiskGrowsWhileItsMachineRuns(t *testing.T) {
 
 func TestWhatAMachineIsToldIsNeitherWrittenToTheWorldNorAChange(t *testing.T) {
 	r := rehearse(t, Faults{})
+	r.world.path = t.TempDir() + "/world.json"
 	made := r.upTo("extension")
 	extension := planned(t, "extension").with("protectedSettings", m{"password": "n0b0dy"})
 	told := map[string]part{"machine": planned(t, "machine"), "extension": extension}

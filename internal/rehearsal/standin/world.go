@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// World is everything the stand-in's Azure holds, kept on disk. Its methods may be called at the same time.
+// World is everything the stand-in's Azure holds. Its methods may be called at the same time.
 type World struct {
 	path string
 
@@ -34,6 +34,9 @@ type worldState struct {
 	Resources   map[string]*Resource
 	SoftDeleted map[string]string // ids of what is deleted and keeps its name, to the id in the case it was made with
 }
+
+// copy shares the resources: each is replaced as a whole.
+func (s worldState) copy() worldState { return worldState{maps.Clone(s.Resources), maps.Clone(s.SoftDeleted)} }
 
 // Resource is one Azure resource. Values that the program marked as secret, and those that Azure never gives back, are held as
 // "[secret]": the world is a plain file.
@@ -60,9 +63,21 @@ func (r *Resource) out() props {
 
 func (r *Resource) name() string { return lastSegment(r.ID) }
 
-// Open reads a World from a JSON file; a file that is not there is an empty World. Every change is saved before it is answered.
+// New is an empty World that is kept in memory only.
+func New() *World { return newWorld("") }
+
+func newWorld(path string) *World {
+	return &World{
+		path:  path,
+		state: worldState{map[string]*Resource{}, map[string]string{}},
+		given: map[string]bool{}, busy: map[string]bool{}, changeTakes: changeTakes, newRoles: map[string]bool{},
+	}
+}
+
+// Open reads a World from a JSON file; a file that is not there is an empty World. Every change is saved before it is
+// answered.
 func Open(path string) (*World, error) {
-	w := &World{path: path, given: map[string]bool{}, busy: map[string]bool{}, changeTakes: changeTakes, newRoles: map[string]bool{}}
+	w := newWorld(path)
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the rehearsal's world: %w", err)
@@ -72,13 +87,17 @@ func Open(path string) (*World, error) {
 			return nil, fmt.Errorf("read the rehearsal's world %s: %w", path, err)
 		}
 	}
-	if w.state.Resources == nil {
-		w.state.Resources = map[string]*Resource{}
-	}
-	if w.state.SoftDeleted == nil {
-		w.state.SoftDeleted = map[string]string{}
-	}
 	return w, nil
+}
+
+// Copy is a World of its own that holds the same, kept in memory only.
+func (w *World) Copy() *World {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := newWorld("")
+	c.state = w.state.copy()
+	maps.Copy(c.given, w.given)
+	return c
 }
 
 // Give says which resources exist outside the stack, by ARM id, together with all that they are in. It is not saved: give them
@@ -141,7 +160,7 @@ func (w *World) Has(id string) bool {
 
 // commit makes a change and saves it, or undoes it when it can't be saved. The caller holds the lock.
 func (w *World) commit(change func()) error {
-	before := worldState{maps.Clone(w.state.Resources), maps.Clone(w.state.SoftDeleted)}
+	before := w.state.copy()
 	change()
 	if err := w.save(); err != nil {
 		w.state = before
@@ -151,6 +170,9 @@ func (w *World) commit(change func()) error {
 }
 
 func (w *World) save() error {
+	if w.path == "" {
+		return nil
+	}
 	data, err := json.Marshal(w.state)
 	if err != nil {
 		return err
