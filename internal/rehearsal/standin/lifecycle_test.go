@@ -214,6 +214,7 @@ func TestABrokenWorldIsReported(t *testing.T) {
 
 func TestSecretsAreNeverWrittenToTheWorld(t *testing.T) {
 	r := rehearse(t, Faults{})
+	r.world.path = t.TempDir() + "/world.json"
 	r.upTo("app")
 	r.mustCreate(planned(t, "app").with("configuration.secrets", l{
 		m{"name": "tls", "value": "marked-nowhere"},

@@ -36,7 +36,9 @@ type worldState struct {
 }
 
 // copy shares the resources: each is replaced as a whole.
-func (s worldState) copy() worldState { return worldState{maps.Clone(s.Resources), maps.Clone(s.SoftDeleted)} }
+func (s worldState) copy() worldState {
+	return worldState{maps.Clone(s.Resources), maps.Clone(s.SoftDeleted)}
+}
 
 // Resource is one Azure resource. Values that the program marked as secret, and those that Azure never gives back, are held as
 // "[secret]": the world is a plain file.
