@@ -28,6 +28,7 @@ type vmSite struct {
 	cluster     *vmqCluster
 	points      *points // what collectors are told
 	fakes       string  // port
+	python      string  // port
 	addresses   []string
 	settings    assets.VerneMQSettings
 	files       map[string]string // of the version that the settings name
@@ -107,7 +108,7 @@ func newVMSite(t *testing.T, size int) *vmSite {
 		s.addresses = append(s.addresses, fmt.Sprintf("%s.%d", net, 1+i))
 	}
 	s.cluster = newVMQCluster(t)
-	s.fakes = s.serveFakes()
+	s.fakes, s.python = s.serveFakes(), python(t)
 	s.points = newPoints(t)
 	s.cloud.writable = "vernemq-shared"
 	s.cloud.setSecret("database-admin", vmAdminPassword)
@@ -271,7 +272,7 @@ func (m *machine) environment() []string {
 		"PATH=" + m.bin + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH"), "HOME=" + m.root, "LC_ALL=C", "TMPDIR=" + m.root,
 		"ROOT=" + m.root, "STATE=" + m.state(""), "NODE_ENV=" + m.path("etc/amora-sync/node.env"),
 		"METADATA=" + m.site.cloud.URL, "VMQ_ADMIN=vmq-admin",
-		"FAKES=" + m.site.fakes, "MACHINE=" + m.address,
+		"FAKES=" + m.site.fakes, "PYTHON=" + m.site.python, "MACHINE=" + m.address,
 	}, m.more)
 }
 

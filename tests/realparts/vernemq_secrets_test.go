@@ -76,8 +76,10 @@ func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 		real, err := exec.LookPath(name)
 		s.must(err, os.WriteFile(filepath.Join(m.bin, name), []byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+real+" \"$@\"\n"), 0o755))
 	}
+	recorded := "BASH_FUNC_python3%%=() { command python3 \"$@\"; }"
+	m.more = []string{recorded}
 	m.boots()
-	m.more = []string{"OPERATION=remove", "MQTT_USERNAME=x"}
+	m.more = []string{recorded, "OPERATION=remove", "MQTT_USERNAME=x"}
 	if said, err := m.run("admin"); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
