@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,11 +70,11 @@ It ends with 1 when a stack can't be deployed with its own broker; the comment i
 type reviewer struct {
 	root, base string
 	book       costs.Book
-	progress   io.Writer
+	progress   *log.Logger // whose lines stay whole
 }
 
 func (r *reviewer) prepare(progress io.Writer) error {
-	r.progress = &oneAtATime{to: progress}
+	r.progress = log.New(progress, "review: ", 0)
 	var err error
 	if r.root, err = repository(); err != nil {
 		return err
@@ -126,7 +127,7 @@ func (r *reviewer) all(ctx context.Context, names, brokers []string) ([]review.D
 
 // look fills in what becomes of one deployment.
 func (r *reviewer) look(ctx context.Context, d *review.Deployment) error {
-	fmt.Fprintf(r.progress, "review: %s with %s\n", d.Stack, d.Broker)
+	r.progress.Printf("%s with %s", d.Stack, d.Broker)
 	after, edits, err := settle(*d, func(edits []string) (stacks.Forecast, error) {
 		return (&chosen{stack: d.Stack}).foretell(r.book, edits...)
 	})
@@ -249,16 +250,4 @@ func broken(all []review.Deployment) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// oneAtATime keeps the lines of several writers whole.
-type oneAtATime struct {
-	sync.Mutex
-	to io.Writer
-}
-
-func (o *oneAtATime) Write(line []byte) (int, error) {
-	o.Lock()
-	defer o.Unlock()
-	return o.to.Write(line)
 }
