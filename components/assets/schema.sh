@@ -33,4 +33,9 @@ done
     printf '%s\n' '\getenv broker_role BROKER_ROLE' '\getenv broker_password BROKER_PASSWORD' '\getenv schema_version SCHEMA_VERSION'
     cat "$schema"
 } | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 >/dev/null
+# A file that was cut off has no errors, and its transaction no end.
+if ! arrived; then
+    echo "schema: $schema was run, and its version is not there" >&2
+    exit 1
+fi
 echo "schema: applied"
