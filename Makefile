@@ -45,12 +45,14 @@ test-program:
 # In several processes: of each run the engine keeps some megabytes until its process ends.
 STACKS = dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq
 FAILING = ^TestADeploymentThatFailsAtAnyCallConverges$$
+KILLED = ^TestARunThatIsKilledAtAnyMomentIsTakenUpAgain$$
 test-rehearsal:
 	go test -c -vet=off -o $(BIN)/rehearsal.test ./internal/rehearsal
 	cd internal/rehearsal && for stack in $(STACKS); do \
 	  $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(FAILING)/^$$stack$$" || exit 1; done
+	cd internal/rehearsal && $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(KILLED)"
 	cd internal/rehearsal && $(CURDIR)/$(BIN)/rehearsal.test -test.timeout 20m \
-	  -test.skip "$(FAILING)/^($$(echo $(STACKS) | tr ' ' '|'))$$"
+	  -test.skip "$(KILLED)|$(FAILING)/^($$(echo $(STACKS) | tr ' ' '|'))$$"
 
 # The largest edits, interrupted at every call, take as long as all the rest: they are for every night.
 SEQUENCES =

@@ -131,7 +131,7 @@ func (s *session) close() error {
 // The files that are kept of a stack, in the folder of its name.
 const (
 	stateFile = "state.jsonl" // what the engine knows
-	worldFile = "azure.json"  // what the stand-in's Azure holds
+	worldFile = "azure.jsonl" // what the stand-in's Azure holds
 )
 
 func (s *session) file(name string) string { return filepath.Join(s.State, s.Stack, name) }

@@ -1,6 +1,8 @@
 package standin
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -178,28 +180,66 @@ func TestPurgeProtectionStaysWhenAnUpdateLeavesItOut(t *testing.T) {
 
 func TestAWorldIsTheSameWhenItIsOpenedAgain(t *testing.T) {
 	r := rehearse(t, Faults{})
-	r.world.path = t.TempDir() + "/world.json"
+	r.world.path = t.TempDir() + "/world.jsonl"
 	made := r.upTo("")
 	if err := r.delete(made["password"].ID); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(r.world.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, after := r.world.Resources(), again.Resources()
-	if len(before) != len(after) {
-		t.Fatalf("%d resources, then %d", len(before), len(after))
-	}
-	for i := range before {
-		if before[i].ID != after[i].ID || len(before[i].Outputs) != len(after[i].Outputs) {
-			t.Errorf("%v is now %v", before[i], after[i])
-		}
+	again := r.opened(r.world.path)
+	if got, want := asJSON(t, again.state), asJSON(t, r.world.state); got != want {
+		t.Fatalf("it holds %d bytes, want %d", len(got), len(want))
 	}
 	r.azure.server.world = again
 	if _, err := r.create(planned(t, "password")); err == nil {
 		t.Error("the soft-deleted secret is forgotten")
 	}
+	if err := r.delete(made["app"].ID); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := asJSON(t, r.opened(again.path).state), asJSON(t, again.state); got != want {
+		t.Fatalf("after a change it holds %d bytes, want %d", len(got), len(want))
+	}
+}
+
+func TestAWorldThatIsCutOffHoldsWhatWasAnswered(t *testing.T) {
+	r := rehearse(t, Faults{})
+	r.world.path = t.TempDir() + "/world.jsonl"
+	made := r.upTo("")
+	before := asJSON(t, r.world.state)
+	if err := r.delete(made["app"].ID); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(r.world.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := bytes.LastIndexByte(data[:len(data)-1], '\n') + 1
+	for cut := last; cut < len(data)-1; cut++ {
+		if err := os.WriteFile(r.world.path, data[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := asJSON(t, r.opened(r.world.path).state); got != before {
+			t.Fatalf("cut off after %q it holds %d bytes, want %d", data[last:cut], len(got), len(before))
+		}
+	}
+}
+
+func (r *rehearsed) opened(path string) *World {
+	r.t.Helper()
+	w, err := Open(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return w
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestABrokenWorldIsReported(t *testing.T) {

@@ -1,13 +1,7 @@
 package standin
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +10,8 @@ import (
 
 // World is everything the stand-in's Azure holds. Its methods may be called at the same time.
 type World struct {
-	path string
+	path  string // of its file, "" for none
+	whole bool   // the file holds all that the state does
 
 	mu    sync.Mutex
 	state worldState
@@ -29,7 +24,7 @@ type World struct {
 	newRoles  map[string]bool // assigned since the World was opened
 }
 
-// worldState is the file. Keys are ids in lower case.
+// worldState is what a World holds. Keys are ids in lower case.
 type worldState struct {
 	Resources   map[string]*Resource
 	SoftDeleted map[string]string // ids of what is deleted and keeps its name, to the id in the case it was made with
@@ -74,22 +69,6 @@ func newWorld(path string) *World {
 		state: worldState{map[string]*Resource{}, map[string]string{}},
 		given: map[string]bool{}, busy: map[string]bool{}, changeTakes: changeTakes, newRoles: map[string]bool{},
 	}
-}
-
-// Open reads a World from a JSON file; a file that is not there is an empty World. Every change is saved before it is
-// answered.
-func Open(path string) (*World, error) {
-	w := newWorld(path)
-	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the rehearsal's world: %w", err)
-	}
-	if err == nil {
-		if err := json.Unmarshal(data, &w.state); err != nil {
-			return nil, fmt.Errorf("read the rehearsal's world %s: %w", path, err)
-		}
-	}
-	return w, nil
 }
 
 // Copy is a World of its own that holds the same, kept in memory only.
@@ -158,32 +137,6 @@ func (w *World) Has(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.find(id) != nil
-}
-
-// commit makes a change and saves it, or undoes it when it can't be saved. The caller holds the lock.
-func (w *World) commit(change func()) error {
-	before := w.state.copy()
-	change()
-	if err := w.save(); err != nil {
-		w.state = before
-		return fmt.Errorf("save the rehearsal's world: %w", err)
-	}
-	return nil
-}
-
-func (w *World) save() error {
-	if w.path == "" {
-		return nil
-	}
-	data, err := json.Marshal(w.state)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(w.path), 0o700); err != nil {
-		return err
-	}
-	next := w.path + ".next"
-	return errors.Join(os.WriteFile(next, data, 0o600), os.Rename(next, w.path))
 }
 
 // The queries below are for callers that hold the lock.

@@ -78,7 +78,7 @@ type owner struct {
 
 func newOwner(t *testing.T) *owner {
 	t.Helper()
-	o := &owner{t: t, clone: t.TempDir(), world: filepath.Join(t.TempDir(), "azure.json")}
+	o := &owner{t: t, clone: t.TempDir(), world: filepath.Join(t.TempDir(), "azure.jsonl")}
 	o.copySource()
 	o.env = map[string]string{
 		"PULUMI_HOME":                                 t.TempDir(),
@@ -188,7 +188,7 @@ func rehearsed(t *testing.T) (*owner, rehearsal.Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(filepath.Join(state, stack, "azure.json"), o.world); err != nil {
+	if err := os.Rename(filepath.Join(state, stack, "azure.jsonl"), o.world); err != nil {
 		t.Fatal(err)
 	}
 	o.connect()
