@@ -21,6 +21,7 @@ const (
 	redisSecret     = "redis-password"
 	configSecret    = "emqx-conf"
 	schemaSecret    = "schema-sql"
+	gateSecret      = "gate-escript"
 )
 
 // clusterSecrets are what every node shares beyond its configuration, by the names of the apps' secrets.
@@ -68,6 +69,7 @@ func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {
 		c.vaultSecret(brokerSecret, c.args.Database.brokerPinned),
 		c.vaultSecret(redisSecret, c.args.RuleCache.PasswordURL),
 		file(schemaSecret, pulumi.String(assets.Schema)),
+		file(gateSecret, pulumi.String(assets.Gate)),
 	}
 	stored := map[string]pulumi.StringInput{}
 	for _, made := range [][2]string{{cookieSecret, c.args.Rotation.Cookie}, {dashboardSecret, ""}} {
@@ -118,7 +120,8 @@ func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clust
 			Containers:     app.ContainerArray{c.nodeContainer(i)},
 			Scale:          c.nodeScale(i),
 			Volumes: app.VolumeArray{
-				secretVolume("config", mounted{configSecret, assets.EMQXConfigFile}, mounted{schemaSecret, assets.SchemaFile}),
+				secretVolume("config", mounted{configSecret, assets.EMQXConfigFile}, mounted{schemaSecret, assets.SchemaFile},
+					mounted{gateSecret, assets.GateFile}),
 				secretVolume("secrets", mounted{brokerSecret, assets.DatabasePasswordFile}, mounted{redisSecret, assets.RedisPasswordFile}),
 			},
 			TerminationGracePeriodSeconds: pulumi.Float64(60),
@@ -130,7 +133,7 @@ func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clust
 // nodeIngress opens a node to the environment, and to nothing else.
 func nodeIngress() *app.IngressArgs {
 	ports := app.IngressPortMappingArray{}
-	for _, port := range []int{assets.RPCPort, assets.MQTTPort, assets.WebSocketPort, assets.StatusPort} {
+	for _, port := range []int{assets.RPCPort, assets.MQTTPort, assets.WebSocketPort, assets.StatusPort, assets.GatePort} {
 		ports = append(ports, &app.IngressPortMappingArgs{External: pulumi.Bool(false), TargetPort: pulumi.Int(port), ExposedPort: pulumi.Int(port)})
 	}
 	return &app.IngressArgs{
@@ -166,9 +169,11 @@ func (c *containerApps) databaseEnvironment(user pulumi.StringInput, password st
 
 func (c *containerApps) nodeContainer(i int) *app.ContainerArgs {
 	environment := app.EnvironmentVarArray{}
-	for _, v := range assets.NodeEnvironment(i) {
+	for _, v := range assets.NodeEnvironment(i, c.args.Location) {
 		environment = append(environment, value(v.Name, pulumi.String(v.Value)))
 	}
+	environment = append(environment, value("PGHOST", c.args.Database.Host),
+		value("PGDATABASE", pulumi.String(databaseName)), value("PGUSER", c.args.Database.role))
 	if mark := c.args.Rotation.Cookie; mark != "" {
 		// A new version of a secret alone makes no new revision.
 		environment = append(environment, value("COOKIE_ROTATION", pulumi.String(mark)))
@@ -185,11 +190,11 @@ func (c *containerApps) nodeContainer(i int) *app.ContainerArgs {
 		Env:       environment,
 		Resources: shareOfHost(c.args.Size.VCPU),
 		Probes: app.ContainerAppProbeArray{
-			tcpProbe("Startup", assets.DistributionPort, 5, 60),
-			tcpProbe("Liveness", assets.DistributionPort, 10, 6),
-			// A node is ready as soon as its peers can reach it, since it joins through the ingress. Whether it serves
-			// clients is the edge's to find out, at /status.
-			tcpProbe("Readiness", assets.DistributionPort, 5, 3),
+			// A node is ready while it waits for the one before to go, or Azure would never let that go. Whether it serves
+			// clients is for the edge to find out, from the gate as well.
+			tcpProbe("Startup", assets.GatePort, 1, 10),
+			tcpProbe("Liveness", assets.GatePort, 10, 6),
+			tcpProbe("Readiness", assets.GatePort, 5, 3),
 		},
 		VolumeMounts: app.VolumeMountArray{mount("config", assets.ConfigDir), mount("secrets", assets.SecretsDir)},
 	}

@@ -16,15 +16,15 @@ const (
 
 // EdgeNode is one broker node behind the edge.
 type EdgeNode struct {
-	Name, Host              string
-	MQTT, WebSocket, Status int // ports
+	Name, Host            string
+	MQTT, WebSocket, Gate int // ports
 }
 
 // EdgeNodes lists every node there may be. Those that don't exist yet don't resolve, and count as down.
 func EdgeNodes() []EdgeNode {
 	nodes := make([]EdgeNode, MaxNodes)
 	for i := range nodes {
-		nodes[i] = EdgeNode{NodeApp(i), NodeHost(i), MQTTPort, WebSocketPort, StatusPort}
+		nodes[i] = EdgeNode{NodeApp(i), NodeHost(i), MQTTPort, WebSocketPort, GatePort}
 	}
 	return nodes
 }
@@ -59,8 +59,8 @@ func (e Edge) Config() (string, error) {
 	var out strings.Builder
 	err = parsed.Execute(&out, struct {
 		Edge
-		HealthPath, Path string
-	}{e, EdgeHealthPath, WebSocketPath})
+		HealthPath, Path, ServingPath string
+	}{e, EdgeHealthPath, WebSocketPath, GateServingPath})
 	return out.String(), err
 }
 

@@ -1,6 +1,7 @@
 package assets
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,9 +17,12 @@ const (
 	RedisPasswordFile    = "redis-password"
 )
 
-// The queries of the broker. They run as the role mqtt_broker; EMQX replaces ${username}.
+// The queries of the broker. They run as the role mqtt_broker; EMQX replaces ${username}. An unknown user gets a hash that
+// no password has, so that it is refused as one with a wrong password is, and as late.
 const (
-	UserQuery    = "SELECT password_hash, salt, is_superuser FROM mqtt_user WHERE username = ${username} LIMIT 1"
+	UserQuery = "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS password_hash, " +
+		"coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser " +
+		"FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username}"
 	RulesCommand = "HGETALL mqtt_acl:${username}"
 )
 
@@ -41,11 +45,25 @@ type EMQX struct {
 // The configuration, in the part of EMQX 5.8's schema that is used. JSON is a subset of HOCON.
 type (
 	emqxConfig struct {
+		Node           emqxNode          `json:"node"`
+		Cluster        emqxCluster       `json:"cluster"`
+		Telemetry      emqxTelemetry     `json:"telemetry"`
 		Listeners      emqxListeners     `json:"listeners"`
 		Dashboard      emqxDashboard     `json:"dashboard"`
 		Authentication []any             `json:"authentication"` // emqxJWT, emqxPostgreSQL: asked in this order
 		Authorization  emqxAuthorization `json:"authorization"`
 		Log            emqxLog           `json:"log"`
+	}
+	emqxNode struct {
+		DataDir     string `json:"data_dir"`
+		NetTickTime string `json:"dist_net_ticktime"`
+	}
+	emqxCluster struct {
+		DiscoveryStrategy string `json:"discovery_strategy"`
+		AutoHeal          bool   `json:"autoheal"`
+	}
+	emqxTelemetry struct {
+		Enable bool `json:"enable"`
 	}
 	emqxListeners struct {
 		TCP map[string]emqxListener `json:"tcp"`
@@ -114,6 +132,8 @@ type (
 		Enable     bool   `json:"enable"`
 		Verify     string `json:"verify"`
 		CACertFile string `json:"cacertfile"`
+		// EMQX connects to addresses: without it, it holds the certificate against one.
+		ServerName string `json:"server_name_indication,omitempty"`
 	}
 	emqxLog struct {
 		Console emqxConsole `json:"console"`
@@ -130,8 +150,14 @@ func (e EMQX) Config() (string, error) {
 	if e.DatabaseHost == "" || e.RedisHost == "" || e.RedisPort == 0 {
 		return "", fmt.Errorf("emqx.conf: database and Redis must be known, have %q and %q:%d", e.DatabaseHost, e.RedisHost, e.RedisPort)
 	}
-	verified := emqxTLS{Enable: true, Verify: "verify_peer", CACertFile: systemCertificates}
+	verified := func(host string) emqxTLS {
+		return emqxTLS{Enable: true, Verify: "verify_peer", CACertFile: systemCertificates, ServerName: host}
+	}
 	config := emqxConfig{
+		// Required, and set by the file that this one replaces. A node that is gone without a word is missed after it.
+		Node: emqxNode{DataDir: "data", NetTickTime: "15s"},
+		// The gate joins a node to its cluster, and has one that was cut off start anew.
+		Cluster: emqxCluster{DiscoveryStrategy: "manual"},
 		Listeners: emqxListeners{
 			TCP: map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", MQTTPort)}},
 			WS:  map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", WebSocketPort)}},
@@ -146,7 +172,7 @@ func (e EMQX) Config() (string, error) {
 			Cache: emqxCache{Enable: true, TTL: "1m"},
 			Sources: []emqxRedis{{
 				Type: "redis", RedisType: "single", Server: fmt.Sprintf("%s:%d", e.RedisHost, e.RedisPort),
-				Username: "default", Password: "file://" + SecretsDir + "/" + RedisPasswordFile, Cmd: RulesCommand, SSL: verified,
+				Username: "default", Password: "file://" + SecretsDir + "/" + RedisPasswordFile, Cmd: RulesCommand, SSL: verified(e.RedisHost),
 			}},
 		},
 		Log: emqxLog{emqxConsole{Enable: true, Level: "warning", Formatter: "json"}},
@@ -158,13 +184,13 @@ func (e EMQX) Config() (string, error) {
 		// First: a password that is no token is passed on to the database, an expired token is refused for good.
 		config.Authentication = append(config.Authentication, emqxJWT{
 			Mechanism: "jwt", From: "password", UseJWKS: true, Endpoint: e.JWT.JWKSURL, RefreshInterval: 300,
-			DisconnectAfterExpire: true, VerifyClaims: map[string]string{"iss": e.JWT.Issuer, "aud": e.JWT.Audience, e.JWT.UsernameClaim: "${username}"}, SSL: verified,
+			DisconnectAfterExpire: true, VerifyClaims: map[string]string{"iss": e.JWT.Issuer, "aud": e.JWT.Audience, e.JWT.UsernameClaim: "${username}"}, SSL: verified(""),
 		})
 	}
 	config.Authentication = append(config.Authentication, emqxPostgreSQL{
 		Mechanism: "password_based", Backend: "postgresql", Server: e.DatabaseHost + ":5432", Database: e.DatabaseName,
 		Username: e.DatabaseUser, Password: "file://" + SecretsDir + "/" + DatabasePasswordFile,
-		PasswordHashAlgorithm: emqxHash{"bcrypt"}, Query: UserQuery, PoolSize: 8, SSL: verified,
+		PasswordHashAlgorithm: emqxHash{"bcrypt"}, Query: UserQuery, PoolSize: 8, SSL: verified(e.DatabaseHost),
 	})
 	var out strings.Builder
 	encoder := json.NewEncoder(&out)
@@ -176,8 +202,17 @@ func (e EMQX) Config() (string, error) {
 	return out.String(), nil
 }
 
-// NodeCommand puts the configuration where EMQX writes beside it, which a mounted file does not allow, and starts the node.
+// GateFile is the name of [Gate] in [ConfigDir].
+const GateFile = "gate.escript"
+
+// Gate is the program that starts EMQX in a node, and lets clients in when it may serve them.
+//
+//go:embed emqx/gate.escript
+var Gate string
+
+// NodeCommand puts the configuration where EMQX writes beside it, which a mounted file does not allow, and starts the
+// gate, with EMQX's own Erlang.
 func NodeCommand() []string {
-	return []string{"/bin/sh", "-c",
-		"cp " + ConfigDir + "/" + EMQXConfigFile + " /opt/emqx/etc/emqx.conf && exec /usr/bin/docker-entrypoint.sh /opt/emqx/bin/emqx foreground"}
+	return []string{"/bin/sh", "-c", "cp " + ConfigDir + "/" + EMQXConfigFile + " /opt/emqx/etc/emqx.conf && " +
+		"exec /opt/emqx/erts-*/bin/escript " + ConfigDir + "/" + GateFile}
 }

@@ -4,7 +4,7 @@ package assets
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 )
 
 // MaxNodes is the largest cluster. Every configuration lists all of its names, so that one node more changes no other.
@@ -17,13 +17,20 @@ const ClusterDomain = "k8se-apps.svc.cluster.local"
 
 // Ports of a node and of the edge.
 const (
-	DistributionPort  = 4370 // Erlang distribution; fixed, without epmd
-	RPCPort           = 5369 // EMQX's gen_rpc
-	MQTTPort          = 1883 // plain, inside the environment only
-	WebSocketPort     = 8083 // plain, inside the environment only
-	StatusPort        = 18083
+	DistributionPort  = 4370  // Erlang distribution; fixed, without epmd
+	RPCPort           = 5369  // EMQX's gen_rpc
+	MQTTPort          = 1883  // plain, inside the environment only
+	WebSocketPort     = 8083  // plain, inside the environment only
+	StatusPort        = 18083 // EMQX's own pages, such as its metrics
+	GatePort          = 18084 // whether the node is alive, and whether it serves
 	EdgeMQTTSPort     = 8883
 	EdgeWebSocketPort = 8080 // behind the environment's own TLS
+)
+
+// Paths of the gate.
+const (
+	GateAlivePath   = "/alive"   // 200, also while the node waits until another instance of its name has gone
+	GateServingPath = "/serving" // 200; 404 while it can't check new clients, and keeps those it has; 503 while it has none
 )
 
 // Paths of the edge's HTTP side.
@@ -41,23 +48,19 @@ func NodeHost(i int) string { return NodeApp(i) + "." + ClusterDomain }
 // ErlangName is the name of node i in the cluster. It has no digit before the "@": EMQX would add it to the distribution port.
 func ErlangName(i int) string { return "emqx@" + NodeHost(i) }
 
-// Seeds is the list of all possible nodes, in HOCON. EMQX tries those that don't answer again every five seconds.
-func Seeds() string {
-	names := make([]string, MaxNodes)
-	for i := range names {
-		names[i] = `"` + ErlangName(i) + `"`
-	}
-	return "[" + strings.Join(names, ",") + "]"
-}
-
 // Variable is one environment variable.
 type Variable struct{ Name, Value string }
 
-// NodeEnvironment is the environment of node i, without its secrets.
-func NodeEnvironment(i int) []Variable {
+// NodeEnvironment is the environment of node i of a region, without its secrets and without libpq's variables, by which
+// the gate finds the database.
+func NodeEnvironment(i int, region string) []Variable {
 	return []Variable{
 		{"EMQX_NODE__NAME", ErlangName(i)},
-		{"EMQX_CLUSTER__DISCOVERY_STRATEGY", "static"},
-		{"EMQX_CLUSTER__STATIC__SEEDS", Seeds()},
+		{"GATE_INDEX", strconv.Itoa(i)},
+		{"GATE_REGION", region},
+		{"GATE_PORT", strconv.Itoa(GatePort)},
+		{"GATE_PASSWORD_FILE", SecretsDir + "/" + DatabasePasswordFile},
+		{"GATE_CA_FILE", systemCertificates},
+		{"GATE_ENTRYPOINT", "/usr/bin/docker-entrypoint.sh"},
 	}
 }

@@ -1,0 +1,425 @@
+#!/usr/bin/env escript
+%%! -start_epmd false -epmd_module ekka_epmd -hidden +sbwt none +S 1
+
+%% Starts EMQX, and lets clients in when it may serve them.
+%%
+%% A name is held once: a session of PostgreSQL holds a lock on it for the node's whole life. Azure starts the new
+%% revision of an app beside the old one; the new one waits here, EMQX not started, until the old one has gone.
+%%
+%% EMQX boots with its MQTT listeners shut (boot_modules). They are opened when its user store and its rules can be
+%% reached, and when it is in one cluster with every node that serves. Who serves is a second lock in PostgreSQL: a node
+%% that finds nobody founds the cluster, every other one joins. They are shut before EMQX stops.
+%%
+%% GATE_PORT answers HTTP: /alive to Azure, also while it waits; /serving to the edge, with 404 while clients are kept
+%% whom it could not check.
+
+-mode(compile).
+-export([init/1, handle_event/2, handle_call/2]).
+
+-define(TICK, 1000).            % ms between two looks at the node
+-define(LIMIT, 3000).           % ms that the database or EMQX have for an answer
+-define(SETTLED, 10000).        % ms that a session must have stood before a waiter takes a name: holders retake it first
+-define(CUT_OFF, 10).           % ticks in which a node is not in one cluster with others that it reaches
+-define(STOP, 40000).           % ms that EMQX has to stop, within the app's grace period
+
+main([]) ->
+    process_flag(trap_exit, true),
+    ok = gen_event:swap_handler(erl_signal_server, {erl_signal_handler, []}, {?MODULE, self()}),
+    {ok, _} = application:ensure_all_started(ssl),
+    say(waiting, "waiting for the database"),
+    serve(list_to_integer(env("GATE_PORT"))),
+    Node = list_to_atom(env("EMQX_NODE__NAME")),
+    know_own_host(Node),
+    {ok, _} = net_kernel:start('gate@127.0.0.1', #{name_domain => longnames, hidden => true, dist_listen => false}),
+    erlang:set_cookie(Node, list_to_atom(env("EMQX_NODE__COOKIE"))),
+    loop(start(hold(#{node => Node, db => none, serves => false, cut => 0}))).
+
+%% A node's own name leads to the app's ingress, and perhaps to another revision. This program means the one beside it.
+know_own_host(Node) ->
+    [_, Host] = string:split(atom_to_list(Node), "@"),
+    ok = inet_db:set_lookup([file, native]),
+    ok = inet_db:add_host({127, 0, 0, 1}, [Host]).
+
+%%% The loop
+
+loop(S) ->
+    receive
+        sigterm -> stop(S);
+        {Port, {exit_status, Status}} when is_port(Port) ->
+            say(stopped, "EMQX ended by itself with ~b", [Status]),
+            halt(1);
+        _ -> loop(S)
+    after ?TICK -> loop(look(keep(S)))
+    end.
+
+%% What fails is tried again with the next tick: EMQX may be starting its applications anew.
+look(S) ->
+    try
+        decide(S, facts(S))
+    catch
+        _:_ -> say(starting, "EMQX does not answer"), shut(S)
+    end.
+
+%% What EMQX says of itself: its own listeners, its stores that are away, and the nodes in its cluster that run.
+facts(#{node := Node}) ->
+    Ids = ask(Node, emqx_resource, list_instances, []),
+    #{
+        %% At the end of its boot EMQX says what it does when it joins. Before that, a join stops half of it.
+        booted => ask(Node, application, get_env, [ekka, {callback, start}]) =/= undefined,
+        open => lists:any(fun({_, #{running := Is}}) -> Is end, ask(Node, emqx_listeners, list, [])),
+        away => [Id || Id <- Ids, not connected(ask(Node, emqx_resource, get_instance, [Id]))],
+        stores => length(Ids),
+        nodes => ask(Node, mria, running_nodes, [])
+    }.
+
+connected({ok, _, #{status := connected}}) -> true;
+connected(_) -> false.
+
+ask(Node, Module, Function, Arguments) -> erpc:call(Node, Module, Function, Arguments, ?LIMIT).
+
+decide(S, #{booted := false}) -> say(starting, "EMQX starts"), shut(S);
+decide(S, #{open := true, away := []} = Facts) -> together(S, Facts);
+decide(S, #{open := true, away := Away} = Facts) ->
+    %% Whoever is connected stays. The edge sends new clients elsewhere, unless no node can check them.
+    {Was, _} = status(),
+    say(unchecked, "cannot reach ~p", [Away]),
+    Was =:= unchecked orelse say("clients stay, and new ones cannot be checked"),
+    together_later(S, Facts);
+decide(S, #{stores := Stores, away := Away}) when Stores < 2; Away =/= [] ->
+    say(starting, "cannot reach ~p", [Away]), shut(S);
+decide(S, Facts) -> admit(shut(S), Facts).
+
+%%% In and out of the cluster
+
+%% Opens the listeners when this node founds the cluster, or is in one with all who serve.
+admit(#{node := Node} = S, #{nodes := Nodes}) ->
+    case others(S) of
+        unknown -> say(starting, "the database does not say who serves"), S;
+        [] -> found(S);
+        Others ->
+            case Others -- Nodes of
+                [] -> open(S);
+                _ ->
+                    say(starting, "joining ~p", [Others]),
+                    join(Node, Others),
+                    S
+            end
+    end.
+
+join(_, []) -> ok;
+join(Node, [Other | Others]) ->
+    %% The node stops and starts its applications meanwhile.
+    case catch erpc:call(Node, ekka, join, [Other], 60000) of
+        ok -> say("joined ~s", [Other]);
+        Reason -> say("could not join ~s: ~0p", [Other, Reason]), join(Node, Others)
+    end.
+
+%% One founds at a time: the others find it serving afterwards.
+found(S) ->
+    case locked(S, founding, 0) of
+        true ->
+            S1 = case others(S) of
+                [] -> say("nobody serves: this node founds the cluster"), open(S);
+                _ -> S
+            end,
+            unlock(S1, founding, 0),
+            S1;
+        _ -> S
+    end.
+
+open(#{node := Node} = S) ->
+    case locked(S, serving, index()) of
+        true ->
+            ok = refuse_wildcards(Node),
+            ok = ask(Node, emqx_listeners, start, []),
+            say(serving, "serving"),
+            say("clients are let in"),
+            S#{serves := true};
+        _ -> S
+    end.
+
+%% A client that calls itself + would fill a rule's ${clientid} with it, and read what is another's.
+refuse_wildcards(Node) ->
+    {ok, Who} = ask(Node, emqx_banned, parse, [#{
+        <<"as">> => clientid_re, <<"who">> => <<"[+#/]">>, <<"by">> => <<"gate">>,
+        <<"reason">> => <<"client ids have no +, # or /">>
+    }]),
+    case ask(Node, emqx_banned, create, [Who]) of
+        {ok, _} -> ok;
+        {error, {already_exist, _}} -> ok
+    end.
+
+%% The listeners are shut: by an application that starts anew, or since this node is not in the cluster.
+shut(#{serves := true} = S) ->
+    say("clients are not let in"),
+    unlock(S, serving, index()),
+    S#{serves := false};
+shut(S) -> S.
+
+%% A node that was cut off serves its clients, and goes on until it reaches the others again: two clusters do not become
+%% one by themselves. Then the smaller one gives up, and within it each node starts anew, empty.
+together(S, Facts) -> {_, Why} = status(), Why =:= "serving" orelse say(serving, "serving"), together_later(S, Facts).
+
+together_later(#{node := Node, cut := Cut} = S, #{nodes := Nodes}) ->
+    case others(S) of
+        Others when is_list(Others) ->
+            Missing = Others -- Nodes,
+            Mine = length(Others) - length(Missing) + 1,
+            Smaller = {Mine, lists:min([Node | Others -- Missing])},
+            Gives = Missing =/= [] andalso
+                (Mine < length(Missing) orelse Mine =:= length(Missing) andalso element(2, Smaller) > lists:min(Missing))
+                andalso lists:any(fun(Other) -> reaches(Node, Other) end, Missing),
+            case Gives of
+                false -> S#{cut := 0};
+                true when Cut < ?CUT_OFF -> S#{cut := Cut + 1};
+                true -> anew(S#{cut := 0}, Missing)
+            end;
+        unknown -> S
+    end.
+
+reaches(Node, Other) -> pong =:= (catch ask(Node, net_adm, ping, [Other])).
+
+anew(S, Others) ->
+    say(starting, "cut off from ~p", [Others]),
+    say("cut off from ~p, which are more: starting anew", [Others]),
+    start(finish(S)).
+
+%%% EMQX itself
+
+start(S) ->
+    _ = file:del_dir_r("data/mnesia"), % there is none at first
+    Port = open_port({spawn_executable, env("GATE_ENTRYPOINT")}, [
+        {args, ["/opt/emqx/bin/emqx", "foreground"]}, exit_status, nouse_stdio,
+        {env, [{"ERL_ZFLAGS", "-emqx boot_modules [broker]"}, {"ERL_LIBS", false}]}
+    ]),
+    say(starting, "EMQX starts"),
+    S#{port => Port, serves := false}.
+
+stop(S) ->
+    say(stopping, "stopping"),
+    finish(S),
+    halt(0).
+
+%% EMQX takes its user store away before its listeners: these are shut first.
+finish(#{node := Node, port := Port} = S) ->
+    catch ask(Node, emqx_listeners, stop, []),
+    signal(Port, "TERM"),
+    receive
+        {Port, {exit_status, _}} -> ok
+    after ?STOP -> kill(S)
+    end,
+    shut(S).
+
+kill(#{port := Port}) ->
+    signal(Port, "KILL"),
+    receive {Port, {exit_status, _}} -> ok after 5000 -> ok end.
+
+signal(Port, Name) ->
+    case erlang:port_info(Port, os_pid) of
+        {os_pid, Pid} -> os:cmd("kill -" ++ Name ++ " " ++ integer_to_list(Pid));
+        undefined -> ok
+    end.
+
+%%% The name, and who serves: locks of one session
+
+%% Waits for the name.
+hold(S) ->
+    receive sigterm -> halt(0) after 0 -> ok end,
+    case connected_since(S) of
+        {S1, Age} when Age >= ?SETTLED ->
+            case locked(S1, name, index()) of
+                true -> say("the name is held"), S1;
+                false -> say(waiting, "another instance of this node runs"), pause(), hold(S1);
+                lost -> hold(S1#{db := none})
+            end;
+        {S1, _} -> pause(), hold(S1)
+    end.
+
+pause() -> receive sigterm -> halt(0) after ?TICK -> ok end.
+
+connected_since(#{db := none} = S) ->
+    case connect() of
+        {ok, Db} -> {S#{db := Db, since => now_ms()}, 0};
+        {error, Reason} -> say(waiting, "the database: ~0p", [Reason]), {S, 0}
+    end;
+connected_since(#{since := Since} = S) ->
+    case query(S, "SELECT 1") of
+        {ok, _} -> {S, now_ms() - Since};
+        lost -> {S#{db := none}, 0}
+    end.
+
+%% Notices a session that is gone, and takes the locks again: a database that restarts forgets them. What is then held by
+%% another instance is lost; what is held by the session before, which the server still believes in, is taken from it.
+keep(#{db := none, serves := Serves} = S) ->
+    case connect() of
+        {ok, Db} ->
+            S1 = S#{db := Db},
+            case locked(S1, name, index()) of
+                true when Serves -> true = locked(S1, serving, index()), S1;
+                true -> S1;
+                false -> mine(S1) orelse lost(S1), S1#{db := none};
+                lost -> S1#{db := none}
+            end;
+        {error, _} -> S
+    end;
+keep(S) ->
+    case query(S, "SELECT 1") of
+        {ok, _} -> S;
+        lost -> say("the session with the database is lost"), S#{db := none}
+    end.
+
+%% Whether the holder is this very instance; its old session ends then.
+mine(S) ->
+    Text = "SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE " ++
+        where(name, index()) ++ " AND a.application_name = '" ++ instance() ++ "' AND a.pid <> pg_backend_pid()",
+    case query(S, Text) of
+        {ok, []} -> false;
+        {ok, _} -> true;
+        lost -> true
+    end.
+
+lost(S) ->
+    say(stopped, "another instance holds the name"),
+    say("another instance holds the name: stopping at once"),
+    kill(S),
+    halt(1).
+
+%% Which other nodes serve.
+others(S) ->
+    case query(S, "SELECT objid FROM pg_locks WHERE " ++ where(serving) ++ " AND objid <> " ++ integer_to_list(index())) of
+        {ok, Rows} -> [other(binary_to_integer(I)) || {I} <- Rows];
+        lost -> unknown
+    end.
+
+other(I) ->
+    Name = env("EMQX_NODE__NAME"),
+    list_to_atom(lists:flatten(string:replace(Name, "-" ++ env("GATE_INDEX") ++ ".", "-" ++ integer_to_list(I) ++ "."))).
+
+locked(S, What, I) ->
+    case query(S, "SELECT pg_try_advisory_lock(" ++ key(What, I) ++ ")") of
+        {ok, [{Is}]} -> Is =:= <<"t">>;
+        lost -> lost
+    end.
+
+unlock(S, What, I) -> query(S, "SELECT pg_advisory_unlock(" ++ key(What, I) ++ ")").
+
+key(What, I) -> integer_to_list(class(What)) ++ ", " ++ integer_to_list(I).
+
+%% Another region's nodes have the same names.
+class(What) -> erlang:phash2({What, env("GATE_REGION")}, 1 bsl 31).
+
+where(What) ->
+    "locktype = 'advisory' AND objsubid = 2 AND granted AND classid = " ++ integer_to_list(class(What)) ++
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())".
+where(What, I) -> where(What) ++ " AND objid = " ++ integer_to_list(I).
+
+connect() ->
+    {ok, Password} = file:read_file(env("GATE_PASSWORD_FILE")),
+    Host = env("PGHOST"),
+    limited(fun() ->
+        Db = epgsql:connect(#{
+            host => Host, database => env("PGDATABASE"), username => env("PGUSER"), password => Password,
+            timeout => ?LIMIT, application_name => instance(), ssl => required,
+            ssl_opts => [
+                {verify, verify_peer}, {cacertfile, env("GATE_CA_FILE")}, {server_name_indication, Host},
+                {customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}
+            ]
+        }),
+        case Db of
+            %% A node that is gone without a word is noticed by the server in 11 s, and not in Azure's 390.
+            {ok, C} ->
+                [{ok, _, _} = epgsql:squery(C, "SET " ++ Setting) || Setting <- [
+                    "tcp_keepalives_idle = 5", "tcp_keepalives_interval = 2", "tcp_keepalives_count = 3",
+                    "idle_session_timeout = 0"
+                ]],
+                unlink(C),
+                Db;
+            _ -> Db
+        end
+    end).
+
+query(#{db := none}, _) -> lost;
+query(#{db := Db}, Text) ->
+    case limited(fun() -> {ok, epgsql:squery(Db, Text)} end) of
+        {ok, {ok, _, Rows}} -> {ok, Rows};
+        _ -> catch exit(Db, kill), lost
+    end.
+
+%% A database that hangs must not hang this program.
+limited(Fun) ->
+    {Pid, Ref} = spawn_monitor(fun() -> process_flag(trap_exit, true), exit({done, Fun()}) end),
+    receive
+        {'DOWN', Ref, _, _, {done, Result}} -> Result;
+        {'DOWN', Ref, _, _, Reason} -> {error, Reason}
+    after 3 * ?LIMIT ->
+        exit(Pid, kill),
+        erlang:demonitor(Ref, [flush]),
+        {error, timeout}
+    end.
+
+%%% What others are told
+
+say(Text) -> say(Text, []).
+
+say(Text, Arguments) when is_list(Text) -> io:format("gate: " ++ Text ++ "~n", Arguments);
+say(State, Why) -> say(State, Why, []).
+
+%% Each state is logged once.
+say(State, Why, Arguments) ->
+    Now = {State, lists:flatten(io_lib:format(Why, Arguments))},
+    Now =:= status() orelse State =:= serving orelse say("~s: ~s", tuple_to_list(Now)),
+    persistent_term:put(gate, Now).
+
+status() -> persistent_term:get(gate, {waiting, ""}).
+
+serve(Port) ->
+    {ok, Listener} = gen_tcp:listen(Port, [binary, {packet, http_bin}, {active, false}, {reuseaddr, true}, {backlog, 64}]),
+    spawn_link(fun() -> accept(Listener) end).
+
+accept(Listener) ->
+    {ok, Socket} = gen_tcp:accept(Listener),
+    spawn(fun() -> answer(Socket) end),
+    accept(Listener).
+
+answer(Socket) ->
+    case gen_tcp:recv(Socket, 0, 2000) of
+        {ok, {http_request, 'GET', {abs_path, Path}, _}} ->
+            {State, Why} = status(),
+            gen_tcp:send(Socket, ["HTTP/1.0 ", code(Path, State), "\r\nContent-Type: text/plain\r\n\r\n", Why, "\n"]);
+        _ -> ok
+    end,
+    gen_tcp:close(Socket).
+
+code(<<"/alive">>, _) -> "200 OK";
+code(<<"/serving">>, serving) -> "200 OK";
+code(<<"/serving">>, unchecked) -> "404 Not Found";
+code(<<"/serving">>, _) -> "503 Service Unavailable";
+code(_, _) -> "400 Bad Request".
+
+%%% SIGTERM
+
+init({Gate, _}) -> {ok, Gate};
+init(Gate) -> {ok, Gate}.
+handle_event(sigterm, Gate) -> Gate ! sigterm, {ok, Gate};
+handle_event(_, Gate) -> {ok, Gate}.
+handle_call(_, Gate) -> {ok, ok, Gate}.
+
+env(Name) ->
+    case os:getenv(Name) of
+        false -> say("~s is not set", [Name]), halt(1);
+        Value -> Value
+    end.
+
+index() -> list_to_integer(env("GATE_INDEX")).
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+%% The name of this process among all that there ever were.
+instance() ->
+    case persistent_term:get(instance, none) of
+        none ->
+            Name = "gate-" ++ binary_to_list(binary:encode_hex(crypto:strong_rand_bytes(12))),
+            persistent_term:put(instance, Name),
+            Name;
+        Name -> Name
+    end.

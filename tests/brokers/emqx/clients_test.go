@@ -1,0 +1,308 @@
+package emqx
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+// way is how a client comes to the broker.
+type way struct {
+	name string
+	dial func() (net.Conn, error)
+}
+
+const patience = 5 * time.Second // for an answer, however busy this machine is
+
+// throughEdge is from outside, with TLS.
+func (l *lab) throughEdge() way {
+	dialer := &net.Dialer{Timeout: patience}
+	config := &tls.Config{RootCAs: l.ca.pool, ServerName: "mqtt.lab.test"}
+	return way{"the edge", func() (net.Conn, error) {
+		return tls.DialWithDialer(dialer, "tcp", fmt.Sprintf("127.0.0.1:%d", edgeMQTTS), config)
+	}}
+}
+
+// inside is from the environment, by a node's name.
+func inside(node int) way {
+	return way{assets.NodeApp(node), func() (net.Conn, error) {
+		return net.DialTimeout("tcp", fmt.Sprintf("%s:%d", appAddress(node), assets.MQTTPort), patience)
+	}}
+}
+
+// straight is past the ingress, to one instance of a node.
+func (r *replica) straight() way {
+	return way{r.address, func() (net.Conn, error) {
+		return net.DialTimeout("tcp", fmt.Sprintf("%s:%d", r.address, assets.MQTTPort), patience)
+	}}
+}
+
+// login is a CONNECT, and the reason code of its answer.
+func (w way) login(client, user, password string) (byte, error) {
+	conn, err := w.dial()
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	connect := &packets.Connect{ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: client, CleanStart: true, KeepAlive: 60, Properties: &packets.Properties{}}
+	if user != "" {
+		connect.UsernameFlag, connect.Username, connect.PasswordFlag, connect.Password = true, user, true, []byte(password)
+	}
+	if _, err := connect.WriteTo(conn); err != nil {
+		return 0, err
+	}
+	answer, err := packets.ReadPacket(conn)
+	if err != nil {
+		return 0, err
+	}
+	connack, is := answer.Content.(*packets.Connack)
+	if !is {
+		return 0, fmt.Errorf("a packet of type %d", answer.Type)
+	}
+	return connack.ReasonCode, nil
+}
+
+// client is an MQTT 5 client that stays.
+type client struct {
+	*paho.Client
+	mu  sync.Mutex
+	got map[string]int // payloads
+	cut atomic.Bool
+}
+
+func (w way) connect(id, user, password string) (*client, error) {
+	conn, err := w.dial()
+	if err != nil {
+		return nil, err
+	}
+	c := &client{got: map[string]int{}}
+	c.Client = paho.NewClient(paho.ClientConfig{
+		Conn: conn, PacketTimeout: patience,
+		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.got[string(p.Packet.Payload)]++
+			return true, nil
+		}},
+		OnClientError:      func(error) { c.cut.Store(true) },
+		OnServerDisconnect: func(*paho.Disconnect) { c.cut.Store(true) },
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	answer, err := c.Connect(ctx, &paho.Connect{ClientID: id, CleanStart: true, KeepAlive: 30,
+		UsernameFlag: true, Username: user, PasswordFlag: true, Password: []byte(password)})
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	if answer.ReasonCode != 0 {
+		return nil, fmt.Errorf("CONNACK %#x", answer.ReasonCode)
+	}
+	return c, nil
+}
+
+func (w way) mustConnect(t testing.TB, id, user, password string) *client {
+	t.Helper()
+	c, err := w.connect(id, user, password)
+	if err != nil {
+		t.Fatalf("%s by %s: %v", id, w.name, err)
+	}
+	t.Cleanup(func() { c.Disconnect(&paho.Disconnect{}) })
+	return c
+}
+
+func (c *client) subscribe(topic string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err := c.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: 1}}})
+	return err
+}
+
+// publish sends with QoS 1; nil says that it was acknowledged, with success.
+func (c *client) publish(topic, payload string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	answer, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(payload)})
+	if err != nil {
+		return err
+	}
+	if answer.ReasonCode >= 0x80 {
+		return fmt.Errorf("PUBACK %#x", answer.ReasonCode)
+	}
+	return nil
+}
+
+// received says which of these have not come.
+func (c *client) missing(payloads []string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var missing []string
+	for _, p := range payloads {
+		if c.got[p] == 0 {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
+// hammer tries to get in with what must not let anybody in, as fast as it can, by every way it is given, some ninety times a
+// second each.
+type hammer struct {
+	stop        chan struct{}
+	running     sync.WaitGroup
+	tries, shut atomic.Int64 // answered with a refusal; not answered, since nobody listened
+	mu          sync.Mutex
+	in          []string
+}
+
+func swing(t testing.TB, ways ...way) *hammer {
+	h := &hammer{stop: make(chan struct{})}
+	for n, w := range ways {
+		h.running.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-h.stop:
+					return
+				case <-time.After(10 * time.Millisecond): // for the nodes to get a turn
+				}
+				who := [][2]string{{"", ""}, {"nobody", "nobody"}, {"u1", "wrong"}}[i%3]
+				code, err := w.login(fmt.Sprintf("hammer-%d-%d", n, i), who[0], who[1])
+				switch {
+				case err != nil:
+					h.shut.Add(1)
+				case code == 0:
+					h.mu.Lock()
+					h.in = append(h.in, fmt.Sprintf("%s: %q by %s", time.Now().Format("15:04:05.000"), who[0], w.name))
+					h.mu.Unlock()
+				default:
+					h.tries.Add(1)
+				}
+			}
+		})
+	}
+	return h
+}
+
+// rest ends it, and fails the test for everybody who got in.
+func (h *hammer) rest(t testing.TB) {
+	t.Helper()
+	close(h.stop)
+	h.running.Wait()
+	t.Logf("wrong logins: %d refused, %d connections not taken, %d let in", h.tries.Load(), h.shut.Load(), len(h.in))
+	if len(h.in) > 0 {
+		t.Errorf("let in: %v", h.in[:min(len(h.in), 20)])
+	}
+	if h.tries.Load() == 0 {
+		t.Error("nobody was refused: the hammer missed")
+	}
+}
+
+// acknowledged is a message, and when its acknowledgement came.
+type acknowledged struct {
+	text string
+	at   time.Time
+}
+
+// traffic publishes with QoS 1 through the edge, each message by a client of its own, while a subscriber listens at a
+// node that stays.
+type traffic struct {
+	stop    chan struct{}
+	running sync.WaitGroup
+	mu      sync.Mutex
+	acked   []acknowledged
+	failed  int
+	kills   []time.Time
+	slowest time.Duration // to come in, of those who did
+	reader  *client
+}
+
+func (l *lab) flow(reader way) *traffic {
+	l.t.Helper()
+	f := &traffic{stop: make(chan struct{}), reader: reader.mustConnect(l.t, "reader", "u1", "u1")}
+	must(l.t, f.reader.subscribe("devices/u1/#"))
+	edge := l.throughEdge()
+	for n := range 4 {
+		f.running.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-f.stop:
+					return
+				case <-time.After(20 * time.Millisecond):
+				}
+				text := fmt.Sprintf("%s %d-%d", time.Now().Format("15:04:05.000"), n, i)
+				begun := time.Now()
+				c, err := edge.connect(fmt.Sprintf("writer-%d-%d", n, i), "u1", "u1")
+				if err == nil {
+					err = errors.Join(c.publish("devices/u1/up", text), c.Disconnect(&paho.Disconnect{}))
+				}
+				f.mu.Lock()
+				if err == nil {
+					f.acked = append(f.acked, acknowledged{text, time.Now()})
+					f.slowest = max(f.slowest, time.Since(begun))
+				} else {
+					f.failed++
+				}
+				f.mu.Unlock()
+			}
+		})
+	}
+	return f
+}
+
+// kills a node. What it acknowledged at that moment, to clients of its own, may be lost with it.
+func (f *traffic) killed(r *replica) {
+	f.mu.Lock()
+	f.kills = append(f.kills, time.Now())
+	f.mu.Unlock()
+	r.kill()
+}
+
+// promised is what must have come.
+func (f *traffic) promised() []string {
+	var all []string
+	for _, a := range f.acked {
+		if !slices.ContainsFunc(f.kills, func(kill time.Time) bool { return kill.Sub(a.at).Abs() < 200*time.Millisecond }) {
+			all = append(all, a.text)
+		}
+	}
+	return all
+}
+
+// end holds that everything that was acknowledged has come.
+func (f *traffic) end(t testing.TB) {
+	t.Helper()
+	close(f.stop)
+	f.running.Wait()
+	promised := f.promised()
+	var missing []string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if missing = f.reader.missing(promised); len(missing) == 0 {
+			break
+		}
+	}
+	t.Logf("%d acknowledged, %d of them lost; %d not accepted; the slowest took %s", len(promised), len(missing), f.failed, f.slowest.Round(time.Millisecond))
+	if len(missing) > 0 {
+		t.Errorf("acknowledged and lost: %v", missing[:min(len(missing), 20)])
+	}
+	if f.reader.cut.Load() {
+		t.Error("the subscriber at a node that stayed was cut off")
+	}
+	if len(promised) < 20 {
+		t.Error("nothing flowed")
+	}
+}

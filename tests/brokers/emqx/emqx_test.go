@@ -1,0 +1,261 @@
+package emqx
+
+import (
+	"flag"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+// restarts is how often nodes are restarted under a hammer. Twenty take ten minutes.
+var restarts = flag.Int("restarts", 4, "how many restarts of a node under a hammer of wrong logins")
+
+// overlap is how long two instances of a name stand beside each other, and how long a node is cut off.
+var overlap = flag.Duration("overlap", 15*time.Second, "how long an update overlaps, and a node is cut off")
+
+// served is a lab with nodes that serve, begun at once.
+func served(t *testing.T, nodes int) (*lab, []*replica) {
+	t.Helper()
+	l := newLab(t, nodes)
+	l.data.user("u1")
+	l.cache.allow("u1", "devices/u1/#", "all")
+	all := make([]*replica, nodes)
+	for i := range all {
+		all[i] = l.run(i)
+	}
+	for _, r := range all {
+		t.Logf("%s serves after %s", r.address, r.mustServe())
+	}
+	l.edgeKnows(nodes)
+	return l, all
+}
+
+// edgeKnows waits until the edge sends clients somewhere.
+func (l *lab) edgeKnows(nodes int) {
+	l.t.Helper()
+	within(l.t, 20*time.Second, "the edge lets a client in", func() bool {
+		code, err := l.throughEdge().login("first", "u1", "u1")
+		return err == nil && code == 0
+	})
+	time.Sleep(3 * time.Second) // it asks each node every two seconds
+}
+
+// together holds that these nodes, and no others, are one cluster.
+func together(t *testing.T, all ...*replica) {
+	t.Helper()
+	for _, r := range all {
+		nodes := r.eval("lists:sort(mria:running_nodes()).")
+		if strings.Count(nodes, "@") != len(all) {
+			t.Errorf("%s sees %s", r.address, nodes)
+		}
+		for _, other := range all {
+			if !strings.Contains(nodes, assets.ErlangName(other.node)) {
+				t.Errorf("%s does not see %s", r.address, assets.ErlangName(other.node))
+			}
+		}
+	}
+}
+
+func TestThreeNodesThatStartAtOnceAreOneCluster(t *testing.T) {
+	l, all := served(t, 3)
+	together(t, all...)
+	for i := range all {
+		if code, err := inside(i).login("somebody", "u1", "u1"); code != 0 || err != nil {
+			t.Errorf("the right password: %#x, %v", code, err)
+		}
+		for _, who := range [][2]string{{"u1", "wrong"}, {"nobody", "u1"}, {"", ""}} {
+			if code, err := inside(i).login("somebody", who[0], who[1]); code == 0 || err != nil {
+				t.Errorf("%q: %#x, %v", who, code, err)
+			}
+		}
+	}
+	l.cache.allow("u1", "common/#", "all")
+	reader := inside(0).mustConnect(t, "reader", "u1", "u1")
+	must(t, reader.subscribe("common/#"))
+	writer := inside(2).mustConnect(t, "writer", "u1", "u1")
+	must(t, writer.publish("common/1", "across"))
+	within(t, patience, "a message comes from another node", func() bool { return len(reader.missing([]string{"across"})) == 0 })
+}
+
+func TestNothingAcknowledgedIsLostAndNobodyGetsInWhileNodesRestart(t *testing.T) {
+	l, all := served(t, 3)
+	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+	f := l.flow(inside(0))
+	for n := range *restarts {
+		i := 1 + n%2
+		if n/2%2 == 0 {
+			f.killed(all[i])
+		} else {
+			t.Logf("%s stopped after %s", all[i].address, all[i].terminate())
+		}
+		time.Sleep(time.Second)
+		all[i] = l.run(i)
+		t.Logf("restart %d: %s serves after %s", n, all[i].address, all[i].mustServe())
+		together(t, all...)
+	}
+	f.end(t)
+	h.rest(t)
+}
+
+// TestAnUpdateRunsOneInstanceOfANameThoughAzureStartsTwo starts the new instance of each node beside the old one, which
+// Azure ends half a minute after the new one is ready.
+func TestAnUpdateRunsOneInstanceOfANameThoughAzureStartsTwo(t *testing.T) {
+	l, all := served(t, 3)
+	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+	for i := range all {
+		f := l.flow(inside((i + 1) % 3))
+		renewed := l.run(i)
+		within(t, 20*time.Second, "the new one is alive", func() bool { code, _ := renewed.gate(assets.GateAlivePath); return code == 200 })
+		for end := time.Now().Add(*overlap); time.Now().Before(end); time.Sleep(time.Second) {
+			if code, why := renewed.gate(assets.GateServingPath); code != 503 {
+				t.Fatalf("beside the old one the new one answers %d, %s", code, why)
+			}
+			if code, err := renewed.straight().login("early", "u1", "u1"); err == nil {
+				t.Fatalf("beside the old one the new one answers a client with %#x", code)
+			}
+		}
+		if !all[i].serves() {
+			t.Errorf("%s does not serve while the new one waits", all[i].address)
+		}
+		t.Logf("%s stopped after %s", all[i].address, all[i].terminate())
+		all[i] = renewed
+		t.Logf("%s serves after %s", renewed.address, renewed.mustServe())
+		together(t, all...)
+		f.end(t)
+	}
+	h.rest(t)
+}
+
+func TestAClusterOfWhichAllNodesStopFoundsItselfAnew(t *testing.T) {
+	l, all := served(t, 3)
+	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+	for _, r := range all {
+		r.kill()
+	}
+	for i := range all {
+		all[i] = l.run(i)
+	}
+	for _, r := range all {
+		r.mustServe()
+	}
+	together(t, all...)
+	h.rest(t)
+}
+
+func TestAFounderThatIsLostComesBackIntoTheClusterOfTheOthers(t *testing.T) {
+	l := newLab(t, 3)
+	l.data.user("u1")
+	l.cache.allow("u1", "devices/u1/#", "all")
+	founder := l.run(0)
+	founder.mustServe()
+	others := []*replica{l.run(1), l.run(2)}
+	for _, r := range others {
+		r.mustServe()
+	}
+	l.edgeKnows(3)
+	f := l.flow(inside(1))
+	f.killed(founder)
+	founder = l.run(0)
+	founder.mustServe()
+	together(t, founder, others[0], others[1])
+	f.end(t)
+}
+
+// TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew drops all that a node sends and gets.
+func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T) {
+	l, all := served(t, 3)
+	all[2].cut()
+	begun := time.Now()
+	within(t, 25*time.Second, "the others miss it", func() bool {
+		return !strings.Contains(all[0].eval("mria:running_nodes()."), assets.ErlangName(2))
+	})
+	t.Logf("missed after %s", time.Since(begun))
+	if missed := time.Since(begun); missed > 20*time.Second {
+		t.Errorf("missed after %s only", missed)
+	}
+	f := l.flow(inside(0))
+	time.Sleep(*overlap)
+	for i := range 20 {
+		if code, err := inside(i%2).login("somebody", "u1", "u1"); code != 0 || err != nil {
+			t.Errorf("a login at a node that stayed: %#x, %v", code, err)
+		}
+	}
+	f.end(t)
+	all[2].join()
+	within(t, time.Minute, "it is found out", func() bool { return !all[2].serves() })
+	all[2].mustServe()
+	together(t, all...)
+}
+
+func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) {
+	l, all := served(t, 2)
+	stays := inside(1).mustConnect(t, "stays", "u1", "u1")
+	must(t, stays.subscribe("devices/u1/#"))
+	waiter := l.run(1) // as an update's
+	time.Sleep(15 * time.Second)
+	l.data.stop()
+	within(t, 20*time.Second, "the edge's question has another answer", func() bool { code, _ := all[0].gate(assets.GateServingPath); return code == 404 })
+	begun := time.Now()
+	if code, err := l.throughEdge().login("new", "u1", "u1"); err != nil || code == 0 {
+		t.Errorf("without a database a login is answered with %#x, %v", code, err)
+	}
+	if took := time.Since(begun); took > patience {
+		t.Errorf("the answer took %s", took)
+	}
+	time.Sleep(10 * time.Second)
+	l.data.start()
+	for _, r := range all {
+		t.Logf("%s serves again after %s", r.address, within(t, 30*time.Second, r.address+" serves again", r.serves))
+	}
+	if code, err := l.throughEdge().login("new", "u1", "u1"); err != nil || code != 0 {
+		t.Errorf("a login afterwards: %#x, %v", code, err)
+	}
+	if stays.cut.Load() {
+		t.Error("who was connected was cut off")
+	}
+	time.Sleep(15 * time.Second)
+	if code, why := waiter.gate(assets.GateServingPath); code != 503 || strings.Contains(waiter.said.String(), "the name is held") {
+		t.Errorf("the one that waits answers %d, %s", code, why)
+	}
+	together(t, all...)
+}
+
+func TestClientIDsThatAreWildcardsAreRefused(t *testing.T) {
+	l, _ := served(t, 1)
+	for _, id := range []string{"+", "#", "a/b", "a+"} {
+		if code, err := inside(0).login(id, "u1", "u1"); err != nil || code == 0 {
+			t.Errorf("%q: %#x, %v", id, code, err)
+		}
+	}
+	if code, err := inside(0).login("a-b_c.d:e", "u1", "u1"); err != nil || code != 0 {
+		t.Errorf("another one: %#x, %v", code, err)
+	}
+	unknown, err := l.throughEdge().login("x", "nobody", "x")
+	must(t, err)
+	wrong, err := l.throughEdge().login("x", "u1", "x")
+	must(t, err)
+	if unknown != wrong {
+		t.Errorf("an unknown user is refused with %#x, a wrong password with %#x", unknown, wrong)
+	}
+}
+
+func TestRulesThatCanNotBeReachedCutNobodyOff(t *testing.T) {
+	l, all := served(t, 1)
+	stays := inside(0).mustConnect(t, "stays", "u1", "u1")
+	must(t, stays.subscribe("devices/u1/#"))
+	l.cache.stop()
+	within(t, 30*time.Second, "the edge's question has another answer", func() bool { code, _ := all[0].gate(assets.GateServingPath); return code == 404 })
+	must(t, stays.publish("devices/u1/known", "known")) // from the cache of rules
+	if err := stays.publish("devices/u1/new", "new"); err != nil {
+		t.Logf("a topic that was not asked for before: %v", err)
+	}
+	if stays.cut.Load() {
+		t.Error("who was connected was cut off")
+	}
+	l.cache.start()
+	l.cache.allow("u1", "devices/u1/#", "all")
+	within(t, 30*time.Second, "it serves again", all[0].serves)
+	must(t, stays.publish("devices/u1/again", "again"))
+}

@@ -1,0 +1,269 @@
+// Package emqx starts the real EMQX with what the program deploys, and breaks it: gate, configuration, command and
+// environment of a node, schema, HAProxy, PostgreSQL and Redis with certificates for names only, as Azure's.
+//
+// It needs root, for nodes with addresses of their own, and EMQX in the folder that AMORA_EMQX_HOME names: what the image
+// emqx/emqx has in /opt/emqx.
+package emqx
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// insideLab is in the environment of the test process that has namespaces of its own.
+const insideLab = "TEST_IS_INSIDE_LAB"
+
+// The lab's network: this process and all that nodes connect to, and the addresses behind the names of the apps.
+const (
+	hub       = "10.99.0.1"
+	dataHost  = "database.lab.test"
+	cacheHost = "cache.lab.test"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(insideLab) != "" {
+		os.Exit(run(m))
+	}
+	if why := unable(); why != "" {
+		fmt.Println("real EMQX: skipped:", why)
+		if os.Getenv("AMORA_EMQX_HOME") != "" {
+			os.Exit(1)
+		}
+		return
+	}
+	command := exec.Command("unshare", append([]string{
+		"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private", os.Args[0]}, os.Args[1:]...)...)
+	command.Env = append(os.Environ(), insideLab+"=yes")
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	if err := command.Run(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// unable says what is missing here.
+func unable() string {
+	home := os.Getenv("AMORA_EMQX_HOME")
+	if home == "" {
+		return "AMORA_EMQX_HOME names no folder with EMQX"
+	}
+	if _, err := os.Stat(filepath.Join(home, "bin", "emqx")); err != nil {
+		return err.Error()
+	}
+	if os.Getuid() != 0 {
+		return "only root gives nodes addresses of their own"
+	}
+	for _, program := range []string{"unshare", "ip", "setpriv", "psql", "redis-server", "haproxy"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return program + " is not installed: see tests/realparts/packages.txt"
+		}
+	}
+	return ""
+}
+
+var folder string // what all tests share
+
+func run(m *testing.M) int {
+	var err error
+	if folder, err = os.MkdirTemp("", "emqx"); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Chmod(folder, 0o755); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	resolver := filepath.Join(folder, "resolv.conf")
+	if err := os.WriteFile(resolver, []byte("nameserver "+hub+"\noptions timeout:1 attempts:2\n"), 0o644); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	for _, line := range []string{
+		"ip link set lo up", "ip link add br0 type bridge", "ip addr add " + hub + "/16 dev br0", "ip link set br0 up",
+		"mount -t tmpfs tmpfs /run/netns", "mount --bind " + resolver + " /etc/resolv.conf",
+	} {
+		if line == "mount -t tmpfs tmpfs /run/netns" {
+			_ = os.MkdirAll("/run/netns", 0o755) // mount says what is wrong
+		}
+		if said, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
+			fmt.Printf("%s: %v\n%s", line, err, said)
+			return 1
+		}
+	}
+	go answerNames()
+	return m.Run()
+}
+
+func must(t testing.TB, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sh runs a line that has to succeed.
+func sh(t testing.TB, line string, environment ...string) string {
+	t.Helper()
+	command := exec.Command("sh", "-c", line)
+	command.Env = append(os.Environ(), environment...)
+	said, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, said)
+	}
+	return string(said)
+}
+
+// process is a running program. What it says is shown when its test fails.
+type process struct {
+	*exec.Cmd
+	said *said
+	over chan struct{}
+}
+
+func start(t testing.TB, name string, command *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: command, said: &said{}, over: make(chan struct{})}
+	command.Stdout, command.Stderr = p.said, p.said
+	if command.SysProcAttr == nil {
+		command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	must(t, command.Start())
+	go func() {
+		_ = command.Wait() // the test asks how it ended
+		close(p.over)
+	}()
+	t.Cleanup(func() {
+		_ = command.Process.Kill() // gone already is as good
+		<-p.over
+		if t.Failed() {
+			text := p.said.String()
+			t.Logf("%s said:\n%s", name, text[max(0, len(text)-12000):])
+		}
+	})
+	return p
+}
+
+type said struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// within waits for something to become true, and gives back how long that took.
+func within(t testing.TB, limit time.Duration, what string, holds func() bool) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	for time.Since(begun) < limit {
+		if holds() {
+			return time.Since(begun)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("not within %s: %s", limit, what)
+	return 0
+}
+
+func write(t testing.TB, path, content string) string {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644))
+	return path
+}
+
+// ingress stands for an environment's ingress: the address behind an app's name, which takes every connection, and
+// hands it to the newest of the app's replicas that takes it.
+type ingress struct {
+	mu       sync.Mutex
+	replicas []string // addresses, the newest last
+}
+
+func newIngress(t testing.TB, address string, ports ...int) *ingress {
+	t.Helper()
+	i := &ingress{}
+	sh(t, "ip addr add "+address+"/32 dev br0")
+	t.Cleanup(func() { _ = exec.Command("ip", "addr", "del", address+"/32", "dev", "br0").Run() })
+	for _, port := range ports {
+		listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", address, port))
+		must(t, err)
+		t.Cleanup(func() { listener.Close() })
+		go func() {
+			for {
+				client, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go i.carry(client, port)
+			}
+		}()
+	}
+	return i
+}
+
+func (i *ingress) add(address string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.replicas = append(i.replicas, address)
+}
+
+func (i *ingress) remove(address string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	left := i.replicas[:0:0]
+	for _, a := range i.replicas {
+		if a != address {
+			left = append(left, a)
+		}
+	}
+	i.replicas = left
+}
+
+func (i *ingress) carry(client net.Conn, port int) {
+	defer client.Close()
+	i.mu.Lock()
+	replicas := append([]string(nil), i.replicas...)
+	i.mu.Unlock()
+	for n := len(replicas) - 1; n >= 0; n-- {
+		server, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", replicas[n], port), 3*time.Second)
+		if err != nil {
+			continue
+		}
+		defer server.Close()
+		done := make(chan struct{}, 2)
+		go func() { io.Copy(server, client); server.(*net.TCPConn).CloseWrite(); done <- struct{}{} }()
+		go func() { io.Copy(client, server); client.(*net.TCPConn).CloseWrite(); done <- struct{}{} }()
+		<-done
+		select {
+		case <-done:
+		case <-time.After(2 * time.Second): // one side is gone
+		}
+		return
+	}
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

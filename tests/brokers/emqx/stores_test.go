@@ -1,0 +1,253 @@
+package emqx
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+const (
+	adminPassword  = "admin-of-nobody"
+	brokerPassword = "broker-of-nobody"
+	cachePassword  = "cache-of-nobody"
+)
+
+// answerNames is the lab's DNS server: the stores' names, and those of the apps that tests make.
+func answerNames() {
+	conn, err := net.ListenPacket("udp", hub+":53")
+	if err != nil {
+		panic(err)
+	}
+	buffer := make([]byte, 1500)
+	for {
+		n, from, err := conn.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		var message dnsmessage.Message
+		if message.Unpack(buffer[:n]) != nil || len(message.Questions) != 1 {
+			continue
+		}
+		message.Response, message.Authoritative, message.Additionals = true, true, nil
+		question := message.Questions[0]
+		address := addressOf(strings.TrimSuffix(question.Name.String(), "."))
+		if address == "" {
+			message.RCode = dnsmessage.RCodeNameError
+		} else if question.Type == dnsmessage.TypeA {
+			message.Answers = []dnsmessage.Resource{{
+				Header: dnsmessage.ResourceHeader{Name: question.Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET, TTL: 1},
+				Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(address).To4())},
+			}}
+		}
+		if answer, err := message.Pack(); err == nil {
+			_, _ = conn.WriteTo(answer, from) // who did not get it asks again
+		}
+	}
+}
+
+// addressOf is what a name leads to. Every app may be asked for; one that does not run refuses connections.
+func addressOf(name string) string {
+	if name == dataHost || name == cacheHost {
+		return hub
+	}
+	for i := range assets.MaxNodes {
+		if name == assets.NodeHost(i) {
+			return appAddress(i)
+		}
+	}
+	return ""
+}
+
+func appAddress(i int) string { return fmt.Sprintf("10.99.1.%d", 1+i) }
+
+// authority signs certificates for names only.
+type authority struct {
+	key         *ecdsa.PrivateKey
+	certificate *x509.Certificate
+	file        string
+	pool        *x509.CertPool
+}
+
+func newAuthority(t testing.TB) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "lab"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	must(t, err)
+	a := &authority{key: key, pool: x509.NewCertPool()}
+	a.certificate, err = x509.ParseCertificate(der)
+	must(t, err)
+	a.pool.AddCert(a.certificate)
+	a.file = write(t, filepath.Join(t.TempDir(), "ca.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	return a
+}
+
+// sign gives a key and a certificate, in PEM.
+func (a *authority) sign(t testing.TB, names ...string) (key, certificate string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &private.PublicKey, a.key)
+	must(t, err)
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	must(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// database is a PostgreSQL with the deployed schema.
+type database struct {
+	t      testing.TB
+	folder string
+	ca     *authority
+	server *process
+	bin    string
+	owner  *syscall.Credential
+}
+
+func newDatabase(t testing.TB, ca *authority) *database {
+	t.Helper()
+	binaries, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	must(t, err)
+	postgres, err := user.Lookup("postgres")
+	must(t, err)
+	uid, err := strconv.Atoi(postgres.Uid)
+	must(t, err)
+	d := &database{t: t, ca: ca, folder: t.TempDir(), bin: binaries[len(binaries)-1], owner: &syscall.Credential{Uid: uint32(uid)}}
+	key, certificate := ca.sign(t, dataHost)
+	write(t, filepath.Join(d.folder, "key.pem"), key)
+	write(t, filepath.Join(d.folder, "certificate.pem"), certificate)
+	write(t, filepath.Join(d.folder, "password"), adminPassword)
+	// Its parents are of the test, and for root only.
+	sh(t, "chmod 600 "+d.folder+"/key.pem && chown -R postgres "+d.folder+" && chmod 755 "+filepath.Dir(d.folder)+" "+d.folder)
+	initdb := exec.Command(filepath.Join(d.bin, "initdb"), "-D", d.data(), "-U", "mqttadmin", "-A", "scram-sha-256",
+		"--pwfile", filepath.Join(d.folder, "password"), "-E", "UTF8", "--locale", "C.UTF-8", "-N")
+	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: d.owner}, d.folder
+	if said, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	write(t, filepath.Join(d.data(), "pg_hba.conf"), "local all all trust\nhostssl all all all scram-sha-256\n")
+	d.start()
+	d.sql("CREATE DATABASE mqtt", "PGDATABASE=postgres", "PGHOST="+d.folder)
+	sh(t, assets.SchemaScript, d.environment("SCHEMA="+write(t, filepath.Join(d.folder, "schema.sql"), assets.Schema))...)
+	return d
+}
+
+func (d *database) data() string { return filepath.Join(d.folder, "data") }
+
+func (d *database) start() {
+	d.t.Helper()
+	command := exec.Command(filepath.Join(d.bin, "postgres"), "-D", d.data(), "-k", d.folder, "-h", hub, "-c", "fsync=off",
+		"-c", "ssl=on", "-c", "ssl_key_file="+d.folder+"/key.pem", "-c", "ssl_cert_file="+d.folder+"/certificate.pem")
+	command.SysProcAttr, command.Dir = &syscall.SysProcAttr{Credential: d.owner}, d.folder
+	d.server = start(d.t, "PostgreSQL", command)
+	within(d.t, 30*time.Second, "PostgreSQL answers", func() bool {
+		return exec.Command("psql", "-h", d.folder, "-U", "mqttadmin", "-d", "postgres", "-c", "SELECT 1").Run() == nil
+	})
+}
+
+// stop ends it as a failover does: sessions are cut.
+func (d *database) stop() {
+	d.t.Helper()
+	must(d.t, d.server.Process.Signal(syscall.SIGQUIT))
+	<-d.server.over
+}
+
+// environment is how the deployed script finds the database.
+func (d *database) environment(more ...string) []string {
+	return append([]string{
+		"PGHOST=" + dataHost, "PGDATABASE=mqtt", "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword, "PGSSLMODE=verify-full",
+		"PGSSLROOTCERT=" + d.ca.file, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword,
+	}, more...)
+}
+
+var brokerRole = assets.BrokerRole("mqtt_broker", brokerPassword)
+
+func (d *database) sql(text string, more ...string) string {
+	d.t.Helper()
+	return strings.TrimSpace(sh(d.t, `printf '%s' "$TEXT" | psql -v ON_ERROR_STOP=1 -qtA`, append(d.environment("TEXT="+text), more...)...))
+}
+
+// user makes one whose password is its name, and who may use the topics below devices/NAME.
+func (d *database) user(name string) {
+	d.t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(name), 4)
+	must(d.t, err)
+	d.sql(fmt.Sprintf("INSERT INTO mqtt_user (username, password_hash) VALUES ('%s', '%s')", name, hash))
+}
+
+// cache is a Redis with TLS and a password.
+type cache struct {
+	t      testing.TB
+	ca     *authority
+	server *process
+	config string
+}
+
+const cachePort = 6380
+
+func newCache(t testing.TB, ca *authority) *cache {
+	t.Helper()
+	key, certificate := ca.sign(t, cacheHost)
+	dir := t.TempDir()
+	pair := write(t, filepath.Join(dir, "pair.pem"), key+certificate)
+	c := &cache{t: t, ca: ca, config: write(t, filepath.Join(dir, "redis.conf"), fmt.Sprintf(
+		"port 0\ntls-port %d\nbind %s\ntls-cert-file %[3]s\ntls-key-file %[3]s\ntls-auth-clients no\nrequirepass %s\nsave \"\"\ndir %s\n",
+		cachePort, hub, pair, cachePassword, dir))}
+	c.start()
+	return c
+}
+
+func (c *cache) start() {
+	c.t.Helper()
+	c.server = start(c.t, "Redis", exec.Command("redis-server", c.config))
+	within(c.t, 10*time.Second, "Redis answers", func() bool {
+		conn, err := net.Dial("tcp", net.JoinHostPort(hub, strconv.Itoa(cachePort)))
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+}
+
+func (c *cache) stop() {
+	c.t.Helper()
+	must(c.t, c.server.Process.Kill())
+	<-c.server.over
+}
+
+// allow writes rules as the rules job does: the topic, and what may be done with it.
+func (c *cache) allow(user, topic, action string) {
+	c.t.Helper()
+	key := strings.ReplaceAll(strings.Fields(assets.RulesCommand)[1], "${username}", user)
+	sh(c.t, fmt.Sprintf(`redis-cli --tls --cacert %s -h %s -p %d -a %s --no-auth-warning HSET "%s" '%s' %s`,
+		c.ca.file, cacheHost, cachePort, cachePassword, key, topic, action))
+}
