@@ -20,6 +20,7 @@
 -define(LIMIT, 3000).           % ms that the database or EMQX have for an answer
 -define(SETTLED, 10000).        % ms that a session must have stood before a waiter takes a name: holders retake it first
 -define(CUT_OFF, 10).           % ticks in which a node is not in one cluster with others that it reaches
+-define(FLUSH, 2000).           % ms between the last client and the end of EMQX
 -define(STOP, 40000).           % ms that EMQX has to stop, within the app's grace period
 
 main([]) ->
@@ -200,9 +201,11 @@ stop(S) ->
     finish(S),
     halt(0).
 
-%% EMQX takes its user store away before its listeners: these are shut first.
+%% EMQX takes its user store away before its listeners: these are shut first. What it has acknowledged is then on its way
+%% to the other nodes.
 finish(#{node := Node, port := Port} = S) ->
     catch ask(Node, emqx_listeners, stop, []),
+    timer:sleep(?FLUSH),
     signal(Port, "TERM"),
     receive
         {Port, {exit_status, _}} -> ok

@@ -3,8 +3,8 @@ package emqx
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -49,32 +49,77 @@ func (r *replica) straight() way {
 	}}
 }
 
-// login is a CONNECT, and the reason code of its answer.
-func (w way) login(client, user, password string) (byte, error) {
+// session is one connection, packet by packet.
+type session struct{ net.Conn }
+
+// open sends CONNECT, and gives the reason code of its answer.
+func (w way) open(client, user, password string) (session, byte, error) {
 	conn, err := w.dial()
 	if err != nil {
-		return 0, err
+		return session{}, 0, err
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return 0, err
+	s := session{conn}
+	connect := &packets.Connect{
+		ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: client, CleanStart: true, KeepAlive: 60, Properties: &packets.Properties{},
 	}
-	connect := &packets.Connect{ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: client, CleanStart: true, KeepAlive: 60, Properties: &packets.Properties{}}
 	if user != "" {
 		connect.UsernameFlag, connect.Username, connect.PasswordFlag, connect.Password = true, user, true, []byte(password)
 	}
-	if _, err := connect.WriteTo(conn); err != nil {
-		return 0, err
+	answer, err := s.ask(connect)
+	if err != nil {
+		conn.Close()
+		return session{}, 0, err
 	}
-	answer, err := packets.ReadPacket(conn)
+	connack, is := answer.(*packets.Connack)
+	if !is {
+		conn.Close()
+		return session{}, 0, fmt.Errorf("the answer is %v", answer)
+	}
+	return s, connack.ReasonCode, nil
+}
+
+func (s session) ask(packet io.WriterTo) (packets.Packet, error) {
+	if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
+		return nil, err
+	}
+	if _, err := packet.WriteTo(s); err != nil {
+		return nil, err
+	}
+	answer, err := packets.ReadPacket(s)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Content, nil
+}
+
+// login gives the reason code with which a client is let in, or not.
+func (w way) login(client, user, password string) (byte, error) {
+	s, code, err := w.open(client, user, password)
+	if err == nil {
+		s.Close()
+	}
+	return code, err
+}
+
+// deliver publishes one message with QoS 1 by a client of its own, and gives the reason code of its acknowledgement.
+func (w way) deliver(client, user, topic, text string) (byte, error) {
+	s, code, err := w.open(client, user, user)
 	if err != nil {
 		return 0, err
 	}
-	connack, is := answer.Content.(*packets.Connack)
-	if !is {
-		return 0, fmt.Errorf("a packet of type %d", answer.Type)
+	defer s.Close()
+	if code != 0 {
+		return 0, fmt.Errorf("CONNACK %#x", code)
 	}
-	return connack.ReasonCode, nil
+	answer, err := s.ask(&packets.Publish{Topic: topic, QoS: 1, PacketID: 1, Payload: []byte(text), Properties: &packets.Properties{}})
+	if err != nil {
+		return 0, err
+	}
+	puback, is := answer.(*packets.Puback)
+	if !is || puback.ReasonCode >= 0x80 {
+		return 0, fmt.Errorf("the answer is %v", answer)
+	}
+	return puback.ReasonCode, nil
 }
 
 // client is an MQTT 5 client that stays.
@@ -133,30 +178,28 @@ func (c *client) subscribe(topic string) error {
 	return err
 }
 
-// publish sends with QoS 1; nil says that it was acknowledged, with success.
+// publish sends with QoS 1; nil says that it was acknowledged, and known to a subscriber.
 func (c *client) publish(topic, payload string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	answer, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(payload)})
-	if err != nil {
-		return err
-	}
-	if answer.ReasonCode >= 0x80 {
+	if err == nil && answer.ReasonCode != 0 {
 		return fmt.Errorf("PUBACK %#x", answer.ReasonCode)
 	}
-	return nil
+	return err
 }
 
-// received says which of these have not come.
-func (c *client) missing(payloads []string) []string {
+// missing says which of these have not come, with the code of their acknowledgement.
+func (c *client) missing(payloads map[string]byte) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var missing []string
-	for _, p := range payloads {
+	for p, code := range payloads {
 		if c.got[p] == 0 {
-			missing = append(missing, p)
+			missing = append(missing, fmt.Sprintf("%s (%#x)", p, code))
 		}
 	}
+	slices.Sort(missing)
 	return missing
 }
 
@@ -216,6 +259,7 @@ func (h *hammer) rest(t testing.TB) {
 type acknowledged struct {
 	text string
 	at   time.Time
+	code byte // 0x10 says that nobody subscribes
 }
 
 // traffic publishes with QoS 1 through the edge, each message by a client of its own, while a subscriber listens at a
@@ -246,13 +290,10 @@ func (l *lab) flow(reader way) *traffic {
 				}
 				text := fmt.Sprintf("%s %d-%d", time.Now().Format("15:04:05.000"), n, i)
 				begun := time.Now()
-				c, err := edge.connect(fmt.Sprintf("writer-%d-%d", n, i), "u1", "u1")
-				if err == nil {
-					err = errors.Join(c.publish("devices/u1/up", text), c.Disconnect(&paho.Disconnect{}))
-				}
+				code, err := edge.deliver(fmt.Sprintf("writer-%d-%d", n, i), "u1", "devices/u1/up", text)
 				f.mu.Lock()
 				if err == nil {
-					f.acked = append(f.acked, acknowledged{text, time.Now()})
+					f.acked = append(f.acked, acknowledged{text, time.Now(), code})
 					f.slowest = max(f.slowest, time.Since(begun))
 				} else {
 					f.failed++
@@ -273,11 +314,11 @@ func (f *traffic) killed(r *replica) {
 }
 
 // promised is what must have come.
-func (f *traffic) promised() []string {
-	var all []string
+func (f *traffic) promised() map[string]byte {
+	all := map[string]byte{}
 	for _, a := range f.acked {
 		if !slices.ContainsFunc(f.kills, func(kill time.Time) bool { return kill.Sub(a.at).Abs() < 200*time.Millisecond }) {
-			all = append(all, a.text)
+			all[a.text] = a.code
 		}
 	}
 	return all

@@ -90,7 +90,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	for _, line := range []string{
-		"ip link set lo up", "ip link add br0 type bridge", "ip addr add " + hub + "/16 dev br0", "ip link set br0 up",
+		// An address of its own, or it takes that of another link whenever one comes, and nobody finds it for a while.
+		"ip link set lo up", "ip link add br0 address 02:00:00:00:00:01 type bridge", "ip addr add " + hub + "/16 dev br0", "ip link set br0 up",
 		"mount -t tmpfs tmpfs /run/netns", "mount --bind " + resolver + " /etc/resolv.conf",
 	} {
 		if line == "mount -t tmpfs tmpfs /run/netns" {
@@ -136,7 +137,14 @@ type process struct {
 func start(t testing.TB, name string, command *exec.Cmd) *process {
 	t.Helper()
 	p := &process{Cmd: command, said: &said{}, over: make(chan struct{})}
-	command.Stdout, command.Stderr = p.said, p.said
+	command.Stdout = p.said
+	if logs := os.Getenv("TEST_LOGS"); logs != "" { // a folder in which all that is said is kept
+		file, err := os.Create(filepath.Join(logs, strings.ReplaceAll(name, " ", "-")+".log"))
+		must(t, err)
+		t.Cleanup(func() { file.Close() })
+		command.Stdout = io.MultiWriter(p.said, file)
+	}
+	command.Stderr = command.Stdout
 	if command.SysProcAttr == nil {
 		command.SysProcAttr = &syscall.SysProcAttr{}
 	}
