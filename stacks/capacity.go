@@ -17,7 +17,7 @@ import (
 const (
 	reservedGiB  = 2         // of a machine's memory for its system, or of a HiveMQ's for what is not connections …
 	reservedEMQX = 1         // … and of an EMQX's, which has no system beside it
-	openFiles    = 1_048_576 // of a container: containerd's default, which neither service lowers
+	openFiles    = 1_048_576 // of a container: containerd's default, which neither service lowers; and all that Linux lets a process have
 )
 
 // What is in front of the brokers.
@@ -61,10 +61,16 @@ func (c Config) load() sizing.Load {
 	}
 }
 
+// figures are the team's own.
+func (k Capacity) figures() sizing.Figures {
+	return sizing.Figures{ConnectionKiB: float64(k.ConnectionKiB), MessagesPerCore: float64(k.MessagesPerCore)}
+}
+
 // cluster is what the config makes of the broker, whatever the number of nodes.
 func (c Config) cluster() sizing.Cluster {
 	cluster := sizing.Cluster{
 		Copies: 1, Zones: 1, MinNodes: smallest(c.Broker).MinNodes, MaxNodes: assets.MaxNodes, DatabaseGiB: float64(c.Database.StorageGB),
+		Figures: c.Capacity.figures(),
 	}
 	if regions[c.Location] {
 		cluster.Zones = len(c.Availability.Zones)
@@ -82,7 +88,7 @@ func (c Config) cluster() sizing.Cluster {
 	case VerneMQVMs:
 		vcpu, memory := machine(c.VerneMQ.VMSize)
 		cluster.Node = sizing.Node{Cores: float64(vcpu), MemoryGiB: float64(max(0, memory-reservedGiB)), DiskGiB: dataDiskGB}
-		cluster.Node.OpenFiles = connectionsIn(cluster.Node.MemoryGiB) + sizing.FilesBeside // as its service may open
+		cluster.Node.OpenFiles = c.connectionsIn(cluster.Node.MemoryGiB) + sizing.FilesBeside // as its service may open
 		cluster.DatabaseLogins = logins * databaseCores(c.Database.SKU)
 	default:
 		cluster.Node = sizing.Node{Cores: float64(c.EMQX.VCPU), MemoryGiB: float64(2*c.EMQX.VCPU - reservedEMQX), OpenFiles: openFiles}
@@ -112,8 +118,10 @@ func databaseCores(sku string) float64 {
 	return float64(cores)
 }
 
-// connectionsIn is how many connections fit into some memory.
-func connectionsIn(gib float64) int { return int(gib * 1024 / sizing.ConnectionMiB.Default) }
+// connectionsIn is how many connections fit into some memory, and may be open in a process: no process may open more files.
+func (c Config) connectionsIn(gib float64) int {
+	return min(int(gib*1024/c.Capacity.figures().Connection().Default), openFiles-sizing.FilesBeside)
+}
 
 // smallest is the capacity of a broker's smallest cluster.
 func smallest(broker string) Capacity {
@@ -126,7 +134,7 @@ func smallest(broker string) Capacity {
 // holds is what the config's nodes hold together, in connections, and all that those hold that the loss of a zone leaves.
 func (c Config) holds() (connections int, left sizing.Capacity) {
 	cluster := c.cluster()
-	connections = c.Capacity.MinNodes * connectionsIn(cluster.Node.MemoryGiB)
+	connections = c.Capacity.MinNodes * c.connectionsIn(cluster.Node.MemoryGiB)
 	for _, limit := range cluster.Limits {
 		connections = min(connections, limit.Connections)
 	}
@@ -155,6 +163,12 @@ func (c *Config) fillNodes() {
 	}
 }
 
+// What a team's own figures may be: what is beyond is a slip. No broker here keeps a connection in less than 10 KiB.
+const (
+	leastConnectionKiB, mostConnectionKiB     = 10, 65_536
+	leastMessagesPerCore, mostMessagesPerCore = 100, 1_000_000
+)
+
 // checkLoad holds the load to what can be reckoned with.
 func (c *Config) checkLoad(f *Faults) {
 	k := c.Capacity
@@ -171,6 +185,14 @@ func (c *Config) checkLoad(f *Faults) {
 	}
 	if m := k.PersistedMessagesMillion; m < 0 || m > sizing.MaxNumber {
 		f.add("capacity.persistedMessagesMillion", fmt.Sprint(m), "must be 0 (not known) to %d", sizing.MaxNumber)
+	}
+	if kib := k.ConnectionKiB; kib != 0 && (kib < leastConnectionKiB || kib > mostConnectionKiB) {
+		f.add("capacity.connectionKiB", fmt.Sprint(kib), "must be 0 (the planning figure), or %d to %d",
+			leastConnectionKiB, mostConnectionKiB)
+	}
+	if n := k.MessagesPerCore; n != 0 && (n < leastMessagesPerCore || n > mostMessagesPerCore) {
+		f.add("capacity.messagesPerCore", fmt.Sprint(n), "must be 0 (the planning figure), or %d to %d",
+			leastMessagesPerCore, mostMessagesPerCore)
 	}
 }
 

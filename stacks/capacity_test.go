@@ -29,6 +29,13 @@ func TestALoadThatIsGivenDecidesTheNumberOfNodes(t *testing.T) {
 		{VerneMQVMs, `{"connections":19114}`, "[1,2,3]", 3},
 		{VerneMQVMs, `{"connections":19115}`, "[1,2,3]", 5},
 		{VerneMQVMs, `{"connections":28000}`, "[1]", 4},
+		// With figures of the team's own.
+		{EMQXContainerApps, `{"connections":4096,"connectionKiB":1536}`, "[1]", 3},
+		{EMQXContainerApps, `{"connections":4096,"connectionKiB":768}`, "[1]", 2},
+		{EMQXContainerApps, `{"connections":4097,"connectionKiB":768}`, "[1]", 3},
+		{EMQXContainerApps, `{"messagesPerSecond":12001,"messagesPerCore":6000}`, "[1,2,3]", 3},
+		{EMQXContainerApps, `{"messagesPerSecond":12001,"messagesPerCore":3000}`, "[1,2,3]", 5},
+		{VerneMQVMs, `{"connections":28000,"connectionKiB":512}`, "[1]", 3},
 	} {
 		got, err := Parse("prod", valid(map[string]string{
 			"broker": c.broker, "capacity": c.capacity, "availability": `{"zones":` + c.zones + `}`, "vernemq": `{"sshKey":"` + sshKey + `"}`,
@@ -76,6 +83,9 @@ func TestWhatCanBeNoLoadIsAFaultOfItsKey(t *testing.T) {
 		`{"payloadBytes":-1}`:                   "amora-sync:capacity.payloadBytes = -1: must be 0 to 268435455, the longest packet of MQTT",
 		`{"payloadBytes":268435456}`:            "amora-sync:capacity.payloadBytes = 268435456: must be 0 to 268435455, the longest packet of MQTT",
 		`{"qos":3}`:                             "amora-sync:capacity.qos = 3: must be 0, 1 or 2",
+		`{"connectionKiB":-1}`:                  "amora-sync:capacity.connectionKiB = -1: must be 0 (the planning figure), or 10 to 65536",
+		`{"connectionKiB":1.5}`:                 "amora-sync:capacity.connectionKiB = 1.5: must be a whole number",
+		`{"messagesPerCore":-1}`:                "amora-sync:capacity.messagesPerCore = -1: must be 0 (the planning figure), or 100 to 1000000",
 		`{"persistedMessagesMillion":-0.1}`:     "amora-sync:capacity.persistedMessagesMillion = -0.1: must be 0 (not known) to 1000000000",
 		`{"persistedMessagesMillion":"NaN"}`:    `amora-sync:capacity.persistedMessagesMillion = "NaN": must be a number`,
 		`{"persistedMessagesMillion":1e300}`:    "amora-sync:capacity.persistedMessagesMillion = 1e+300: must be 0 (not known) to 1000000000",
@@ -158,6 +168,28 @@ func TestWhatANodeAndWhatStandsBesideItHoldsIsThatOfItsSize(t *testing.T) {
 		if k.DatabaseGiB != float64(config.Database.StorageGB) || k.MaxNodes != 10 {
 			t.Errorf("%s: %g GiB in the database, %d nodes at the most", c.broker, k.DatabaseGiB, k.MaxNodes)
 		}
+	}
+}
+
+func TestANodeOfVerneMQTakesAsManyClientsAsTheTeamsFigureMakesOfItsMemory(t *testing.T) {
+	for capacity, want := range map[string]int{
+		`{}`: 9557, `{"connectionKiB":1536}`: 9557, `{"connectionKiB":100}`: 146_800,
+		`{"connectionKiB":10}`: 1_032_192, // 1,468,006 by memory; no process has more than 1,048,576 files, of which 16,384 are for others
+	} {
+		c, err := Parse("dev", valid(map[string]string{"broker": VerneMQVMs, "capacity": capacity, "vernemq": `{"sshKey":"` + sshKey + `"}`}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := NewPlan("dev", c).VerneMQ.Connections; got != want || c.cluster().Node.OpenFiles != want+16_384 {
+			t.Errorf("with %s a node takes %d clients and opens %d files, want %d", capacity, got, c.cluster().Node.OpenFiles, want)
+		}
+	}
+}
+
+func TestFiguresOfTheTeamsOwnAreFaultsBesideOthers(t *testing.T) {
+	_, err := Parse("dev", valid(map[string]string{"capacity": `{"connectionKiB":5,"messagesPerCore":99,"qos":3}`}))
+	if err == nil || !strings.Contains(err.Error(), "3 fault(s)") {
+		t.Error(err)
 	}
 }
 

@@ -51,6 +51,8 @@ func TestARuleTakesTheLastValueInsideOfItAndRefusesTheFirstOutside(t *testing.T)
 		{"", "capacity.maxNodes", `{"minNodes":5,"maxNodes":%s}`, []string{"5", "10"}, []string{"4", "11"}},
 		{"", "capacity.connections", `{"connections":%s}`, []string{"0", "1"}, []string{"-1"}},
 		{"", "capacity.payloadBytes", `{"payloadBytes":%s}`, []string{"0", "268435455"}, []string{"-1", "268435456"}},
+		{"", "capacity.connectionKiB", `{"connectionKiB":%s}`, []string{"0", "10", "65536"}, []string{"-1", "9", "65537"}},
+		{"", "capacity.messagesPerCore", `{"messagesPerCore":%s}`, []string{"0", "100", "1000000"}, []string{"-1", "99", "1000001"}},
 		{"", "capacity.qos", `{"qos":%s}`, []string{"0", "1", "2"}, []string{"-1", "3"}},
 		{"", "database.sku", `{"sku":"%s"}`, []string{"Standard_B1ms", "Standard_D4ds_v5", "Standard_E8ds_v4",
 			"Standard_D2s_v3"},

@@ -89,6 +89,11 @@ type Capacity struct {
 	QoS int `config:"qos"`
 	// Millions of messages that are kept for clients that are away; 0: not known.
 	PersistedMessagesMillion float64 `config:"persistedMessagesMillion"`
+	// KiB of a node's memory that a connection takes, as your own load test showed, 10 to 65536; 0: the planning figure, 1536.
+	ConnectionKiB int `config:"connectionKiB"`
+	// Messages a second that a core takes, in and out together, as your own load test showed with messages of this size and
+	// QoS, 100 to 1000000; 0: the planning figure, 3000 for QoS 1 up to 1 KiB.
+	MessagesPerCore int `config:"messagesPerCore"`
 
 	// Broker nodes that always run, 2 to 10. Default: as many as the load needs, and 2 at least (HiveMQ, VerneMQ: 3).
 	MinNodes int `config:"minNodes"`

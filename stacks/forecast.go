@@ -23,6 +23,8 @@ type Forecast struct {
 	RTO      *int            `json:"rtoMinutes,omitempty"`
 	RPO      *int            `json:"rpoMinutes,omitempty"` // none: nothing brings it back
 	Cost     costs.Estimate  `json:"cost"`
+	Planned  Figures         `json:"planned"`            // what the plan reckons with …
+	Measured *Measured       `json:"measured,omitempty"` // … and what was measured; none: nobody has
 }
 
 // Part is what a plan decides about one part of the stack.
@@ -44,7 +46,10 @@ func Foretell(stack string, raw map[string]string, book costs.Book) (Forecast, e
 	}
 	f := Forecast{
 		Broker: p.Broker, Title: titles[p.Broker], Regions: []string{p.Location}, Capacity: p.Capacity, Whole: p.Connections, Cost: estimate,
-		Parts: p.inWords(c),
+		Parts: p.inWords(c), Planned: figuresOf(c, p, estimate.Total),
+	}
+	if f.Measured, err = foretellMeasured(stack, c, book); err != nil {
+		return Forecast{}, err
 	}
 	if p.Secondary != nil {
 		f.Regions = append(f.Regions, p.Secondary.Location)

@@ -267,7 +267,7 @@ func planVerneMQ(c Config, zones []string) VerneMQPlan {
 		plan.AddressZones = []string{"1", "2", "3"}
 	}
 	if vcpu, memory := machine(v.VMSize); vcpu > 0 {
-		plan.Connections = connectionsIn(float64(memory - reservedGiB))
+		plan.Connections = c.connectionsIn(float64(memory - reservedGiB))
 	}
 	if v.PackageURL != "" {
 		plan.Package = &assets.VerneMQPackage{URL: v.PackageURL, SHA256: v.PackageSHA256}

@@ -72,6 +72,58 @@ func TestAPlanInJSONIsTheForecast(t *testing.T) {
 	}
 }
 
+func TestWhatWasMeasuredStandsBesideThePlanAndMakesOfItWhatItsKeysWould(t *testing.T) {
+	forecast := func(sets ...string) stacks.Forecast {
+		args := []string{"--stack", "prod", "--json"}
+		for _, set := range sets {
+			args = append(args, "--set", set)
+		}
+		var f stacks.Forecast
+		if err := json.Unmarshal([]byte(must(t, plan(), args...)), &f); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	for broker, least := range map[string]int{stacks.EMQXContainerApps: 2, stacks.VerneMQVMs: 3} {
+		asked := []string{
+			"broker=" + broker, "capacity.minNodes=10", "capacity.maxNodes=10", "capacity.connections=12000", "capacity.messagesPerSecond=2000",
+		}
+		f := forecast(asked...)
+		p, m := f.Planned, f.Measured
+		own := forecast(append(asked, fmt.Sprintf("capacity.connectionKiB=%.0f", m.ConnectionKiB),
+			fmt.Sprintf("capacity.messagesPerCore=%.0f", m.MessagesPerCore), fmt.Sprintf("capacity.minNodes=%d", m.Nodes))...)
+		if p.ConnectionKiB != 1536 || p.MessagesPerCore != 3000 || p.Nodes != 10 || p.Cost != f.Cost.Total {
+			t.Errorf("%s: planned with %+v", broker, p)
+		}
+		if own.Planned != m.Figures || own.Measured.Figures != m.Figures {
+			t.Errorf("%s: measured %+v; with that as the team's own %+v", broker, m, own.Planned)
+		}
+		if m.Nodes != least || m.Cost.Low >= p.Cost.Low || m.Short != "" {
+			t.Errorf("%s: planned with %+v, measured %+v", broker, p, m)
+		}
+	}
+	if f := forecast("broker=hivemq-aks", "hivemq.trial=true"); f.Measured != nil {
+		t.Errorf("HiveMQ was measured: %+v", f.Measured)
+	}
+	if f := forecast("capacity.minNodes=4"); f.Measured.Nodes != 4 {
+		t.Errorf("without a load, what was measured changes the number of nodes to %d", f.Measured.Nodes)
+	}
+	said := must(t, plan(), "--stack", "prod")
+	for _, want := range []string{"EMQX 5.8.9", "KiB of memory for a connection", "1536"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, said)
+		}
+	}
+}
+
+func TestAMeasurementThatHoldsLessThanTheTeamsOwnFigureSaysSo(t *testing.T) {
+	said := must(t, plan(), "--stack", "prod", "--set", "capacity.messagesPerCore=1000000",
+		"--set", "capacity.messagesPerSecond=3000000")
+	if !strings.Contains(said, "no number of nodes holds the load") || !strings.Contains(said, "short: cores") {
+		t.Error(said)
+	}
+}
+
 func TestACostListsEachPartAndWhatIsInNoSum(t *testing.T) {
 	var e costs.Estimate
 	if err := json.Unmarshal([]byte(must(t, cost(), "--stack", "prod", "--set", "broker=vernemq-vms", "--json")), &e); err != nil {

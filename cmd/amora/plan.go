@@ -99,6 +99,7 @@ func printPlan(out io.Writer, stack string, f stacks.Forecast) error {
 	printNeeds(table, k)
 	fmt.Fprintf(table, "\nRecovery\n  clients without a broker, at the worst\t%s\n  users and rules lost, at the worst\t%s\n", inMinutes(f.RTO), inMinutes(f.RPO))
 	fmt.Fprintf(table, "\nCost\n  a month\t%s\n", inDollars(f.Cost.Total))
+	printMeasured(table, f)
 	if err := table.Flush(); err != nil {
 		return err
 	}
@@ -106,8 +107,33 @@ func printPlan(out io.Writer, stack string, f stacks.Forecast) error {
 	return nil
 }
 
+// printMeasured sets what was measured beside what is planned with.
+func printMeasured(table io.Writer, f stacks.Forecast) {
+	m := f.Measured
+	if m == nil {
+		return
+	}
+	fmt.Fprintf(table, "\nMeasured at rest and with small messages, the most to hope for: docs/figures.md\n  \tplanned with\t%s\n", m.Broker)
+	for _, row := range []struct {
+		what string
+		of   func(stacks.Figures) string
+	}{
+		{"KiB of memory for a connection", func(g stacks.Figures) string { return fmt.Sprintf("%.0f", g.ConnectionKiB) }},
+		{"messages a second on a core", func(g stacks.Figures) string { return fmt.Sprintf("%.0f", g.MessagesPerCore) }},
+		{"nodes", func(g stacks.Figures) string { return fmt.Sprint(g.Nodes) }},
+		{"connections after the worst loss", func(g stacks.Figures) string { return fmt.Sprintf("%.0f", g.Connections) }},
+		{"messages a second after it", func(g stacks.Figures) string { return fmt.Sprintf("%.0f", g.Messages) }},
+		{"a month", func(g stacks.Figures) string { return inDollars(g.Cost) }},
+	} {
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", row.what, row.of(f.Planned), row.of(m.Figures))
+	}
+	if m.Short != "" {
+		fmt.Fprintf(table, "  with what was measured, no number of nodes holds the load\t\tshort: %s\n", m.Short)
+	}
+}
+
 func printNeeds(table io.Writer, k sizing.Capacity) {
-	if k.Load.Connections == 0 && k.Load.MessagesPerSecond == 0 && k.Load.PersistedMillion == 0 {
+	if !k.Load.Asks() {
 		fmt.Fprintf(table, "  no load is given in capacity.*; what bounds the connections: %s\n", k.Binding)
 		return
 	}

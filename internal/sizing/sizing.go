@@ -72,6 +72,11 @@ func (l Load) Check() error {
 	return errors.Join(all...)
 }
 
+// Asks says whether there is anything in it.
+func (l Load) Asks() bool {
+	return l.Connections > 0 || l.MessagesPerSecond > 0 || l.PersistedMillion > 0
+}
+
 // MessagesPerCore is what one core takes in a second, in and out together.
 func (l Load) MessagesPerCore() Range {
 	pieces := math.Max(1, math.Ceil(float64(l.PayloadBytes)/largeMessage))
@@ -90,6 +95,28 @@ func (l Load) GBPerMillion() Range {
 	payload := float64(l.PayloadBytes) / 1024
 	typical := math.Max(gigabyteMin, payload+overheadKiB)
 	return Range{math.Max(gigabyteMin, payload), typical, math.Max(gigabyteMax, typical)}
+}
+
+// Figures are of a connection and of a core in place of the planning ranges, such as a load test showed; 0: the range.
+type Figures struct {
+	ConnectionKiB   float64 // of memory
+	MessagesPerCore float64 // in and out together, of the load's size and QoS
+}
+
+// Connection is the memory of a connection, in MiB.
+func (f Figures) Connection() Range {
+	if mib := f.ConnectionKiB / 1024; mib > 0 {
+		return Range{mib, mib, mib}
+	}
+	return ConnectionMiB
+}
+
+// Messages is what one core takes of a load in a second, in and out together.
+func (f Figures) Messages(l Load) Range {
+	if n := f.MessagesPerCore; n > 0 {
+		return Range{n, n, n}
+	}
+	return l.MessagesPerCore()
 }
 
 // Node is what one broker node has for clients, beside what its system and the broker itself need.
@@ -114,6 +141,7 @@ type Cluster struct {
 	MinNodes int
 	MaxNodes int
 	Limits   []Limit
+	Figures  Figures
 
 	LoginsPerNode  float64 // passwords that a node checks in a second; 0: it does not, or nobody has measured it …
 	DatabaseLogins float64 // … and that the database checks
@@ -165,13 +193,13 @@ func need(name, unit string, needs, holds float64) Need {
 // Needs lists what a load needs, and what the nodes hold that are left of some.
 func (c Cluster) Needs(l Load, nodes int) []Need {
 	left, clients := float64(c.Left(nodes)), float64(l.Connections)
-	memory, disk := clients*ConnectionMiB.Default/mebibytes, c.stored(l)
+	memory, disk := clients*c.Figures.Connection().Default/mebibytes, c.stored(l)
 	if c.Node.DiskGiB == 0 {
 		memory, disk = memory+disk, 0
 	}
 	all := []Need{
 		need(Memory, "GiB", memory, left*c.Node.MemoryGiB),
-		need(Cores, "cores", float64(l.MessagesPerSecond)/l.MessagesPerCore().Default, left*c.Node.Cores),
+		need(Cores, "cores", float64(l.MessagesPerSecond)/c.Figures.Messages(l).Default, left*c.Node.Cores),
 		need(OpenFiles, "files", clients, left*float64(c.Node.OpenFiles-FilesBeside)),
 		need(DatabaseStorage, "GiB", clients*UserKiB/kibibytes, c.DatabaseGiB),
 	}
@@ -264,12 +292,12 @@ func (c Cluster) Of(nodes int, l Load) (Capacity, error) {
 	memory, kept := left*c.Node.MemoryGiB, 0.0
 	room := left * c.Node.DiskGiB * usableDisk
 	if c.Node.DiskGiB == 0 {
-		kept, room = c.stored(l), max(0, memory-float64(l.Connections)*ConnectionMiB.Default/mebibytes)
+		kept, room = c.stored(l), max(0, memory-float64(l.Connections)*c.Figures.Connection().Default/mebibytes)
 	}
-	all.Connections = holds(ConnectionMiB, func(each float64) float64 {
+	all.Connections = holds(c.Figures.Connection(), func(each float64) float64 {
 		return min(float64(tightest.Connections), math.Floor(max(0, memory-kept)*mebibytes/each))
 	})
-	all.Messages = holds(inverse(l.MessagesPerCore()), func(each float64) float64 { return math.Round(left * c.Node.Cores / each) })
+	all.Messages = holds(inverse(c.Figures.Messages(l)), func(each float64) float64 { return math.Round(left * c.Node.Cores / each) })
 	all.Persisted = holds(l.GBPerMillion(), func(each float64) float64 { return room / (each * gigabyte * float64(c.Copies)) })
 	binding := Tightest(all.Needs)
 	all.Binding, all.Headroom = binding.Name, binding.Headroom

@@ -165,6 +165,29 @@ func TestACapacityHasTheEndsOfItsRangesAndWhatBindsIt(t *testing.T) {
 	}
 }
 
+func TestATeamsOwnFiguresTakeThePlaceOfTheRanges(t *testing.T) {
+	own := onThreeMachines()
+	own.Figures = Figures{ConnectionKiB: 100, MessagesPerCore: 10_000}
+	// Two machines of 14 GiB and four cores each.
+	const connections, messages = 293_601, 80_000
+	capacity, err := own.Of(3, Load{QoS: 2, PayloadBytes: 1 << 20})
+	if err != nil || capacity.Connections != (Holds{connections, connections, connections}) || capacity.Messages != (Holds{messages, messages, messages}) {
+		t.Errorf("%+v, %v", capacity, err)
+	}
+	for load, nodes := range map[Load]int{
+		{Connections: connections}: 3, {Connections: connections + 1}: 5, {MessagesPerSecond: messages}: 3, {MessagesPerSecond: messages + 1}: 5,
+	} {
+		if got, err := own.NodesFor(load); err != nil || got != nodes {
+			t.Errorf("%+v takes %d nodes, %v; want %d", load, got, err, nodes)
+		}
+	}
+	own.Figures, own.Node.DiskGiB = Figures{ConnectionKiB: 100}, 0
+	capacity, err = own.Of(3, Load{Connections: 100_000})
+	if want := 28 - 100_000*100.0/(1<<20); err != nil || math.Abs(capacity.Persisted.Typical-want/(1e9/(1<<30))) > 1e-9 {
+		t.Errorf("%v million messages fit beside the connections, %v; want %v GiB of them", capacity.Persisted.Typical, err, want)
+	}
+}
+
 func TestWhatCanBeNoLoadIsRefused(t *testing.T) {
 	for name, load := range map[string]Load{
 		"connections: -1": {Connections: -1}, "connections: 1e+12": {Connections: 1_000_000_000_000}, "messages per second: -5": {MessagesPerSecond: -5},

@@ -48,10 +48,23 @@ type client interface {
 	close() error
 }
 
-// refusal is what a broker says that lets somebody in neither now nor later. One that is busy, or dislikes something else, refuses nobody.
+// refusal is what a broker says that lets somebody in, or gives a topic, neither now nor later. One that is busy, or
+// dislikes something else, refuses nobody.
 type refusal struct{ said string }
 
 func (r refusal) Error() string { return r.said }
+
+// errHungUp is all that a client sees of a broker that ends the connection without a reason. MQTT 3.1.1 has none.
+var errHungUp = errors.New("the broker hung up without a reason")
+
+// answered is what a broker of MQTT 5 says in place of taking a subscription or a message.
+func answered(how string, code byte) error {
+	said := fmt.Sprintf("%s with 0x%x", how, code)
+	if code == packets.SubackNotauthorized { // the same number in every packet
+		return refusal{said}
+	}
+	return errors.New(said)
+}
 
 // waiting is how many messages may wait to be looked at.
 const waiting = 1024
@@ -120,10 +133,13 @@ func done(ctx context.Context, token mqtt.Token) error {
 func (c *client311) subscribe(ctx context.Context, topic string, qos byte) error {
 	token := c.Subscribe(topic, qos, nil)
 	if err := done(ctx, token); err != nil {
+		if !c.IsConnectionOpen() && ctx.Err() == nil {
+			return errHungUp
+		}
 		return err
 	}
 	if granted := token.(*mqtt.SubscribeToken).Result()[topic]; granted > 2 {
-		return fmt.Errorf("refused with 0x%x", granted)
+		return refusal{fmt.Sprintf("refused with 0x%x", granted)}
 	}
 	return nil
 }
@@ -155,6 +171,8 @@ func next(ctx context.Context, came <-chan message) (message, error) {
 type client5 struct {
 	*paho.Client
 	came    chan message
+	life    context.Context // ends when the broker hangs up; its cause is what the broker said
+	hungUp  context.CancelCauseFunc
 	present bool
 }
 
@@ -164,12 +182,15 @@ func dial5(ctx context.Context, t Target, who identity) (client, error) {
 		return nil, err
 	}
 	c := &client5{came: make(chan message, waiting)}
+	c.life, c.hungUp = context.WithCancelCause(context.Background())
 	c.Client = paho.NewClient(paho.ClientConfig{
 		Conn: packets.NewThreadSafeConn(conn), ClientID: who.id, PacketTimeout: t.Timeout,
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 			c.came <- message{payload: p.Packet.Payload, qos: p.Packet.QoS, retained: p.Packet.Retain}
 			return true, nil
 		}},
+		OnServerDisconnect: func(d *paho.Disconnect) { c.hungUp(answered("the broker hung up", d.ReasonCode)) },
+		OnClientError:      func(error) { c.hungUp(errHungUp) },
 	})
 	connect := &paho.Connect{ClientID: who.id, KeepAlive: 30, CleanStart: who.clean, Properties: &paho.ConnectProperties{}}
 	if who.username != "" {
@@ -190,17 +211,52 @@ func dial5(ctx context.Context, t Target, who identity) (client, error) {
 	return c, nil
 }
 
+// whileUp ends with the connection too: the library lets a request wait on after the broker hung up.
+func (c *client5) whileUp(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(c.life, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// unanswered is why a request has no answer. That the broker hung up, the library may tell a moment after the request failed.
+func (c *client5) unanswered(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	select {
+	case <-c.life.Done():
+		return context.Cause(c.life)
+	case <-time.After(time.Second):
+		return err
+	}
+}
+
 func (c *client5) subscribe(ctx context.Context, topic string, qos byte) error {
-	_, err := c.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: qos}}})
-	return err
+	ctx, end := c.whileUp(ctx)
+	defer end()
+	ack, err := c.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: qos}}})
+	switch {
+	case err == nil:
+		return nil
+	case ack == nil:
+		return c.unanswered(err)
+	default:
+		return answered("refused", ack.Reasons[0])
+	}
 }
 
 func (c *client5) publish(ctx context.Context, topic string, qos byte, retain bool, payload []byte) error {
-	response, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: qos, Retain: retain, Payload: payload})
-	if err == nil && response != nil && response.ReasonCode >= 0x80 {
-		return fmt.Errorf("refused with 0x%x", response.ReasonCode)
+	ctx, end := c.whileUp(ctx)
+	defer end()
+	ack, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: qos, Retain: retain, Payload: payload})
+	switch {
+	case ack != nil && ack.ReasonCode >= 0x80:
+		return answered("refused", ack.ReasonCode)
+	case err != nil:
+		return c.unanswered(err)
+	default:
+		return nil
 	}
-	return err
 }
 
 func (c *client5) next(ctx context.Context) (message, error) { return next(ctx, c.came) }

@@ -138,7 +138,11 @@ func (p *played) open(ctx context.Context, i int, run string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.subscribe(step, p.target.topic(who.id), p.QoS); err != nil {
+	err = c.subscribe(step, p.target.topic(who.id), p.QoS)
+	if err == nil {
+		err = serves(step, p.target, c, c, p.target.topic(who.id), p.QoS)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
@@ -156,6 +160,9 @@ func (p *played) read(ctx context.Context, c client) {
 		m, err := c.next(ctx)
 		if err != nil {
 			return
+		}
+		if string(m.payload) == primer {
+			continue
 		}
 		took := time.Duration(time.Now().UnixNano() - int64(binary.BigEndian.Uint64(m.payload)))
 		p.came.Add(1)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -115,43 +116,113 @@ func TestABrokerThatIsAsItShouldBePassesEveryCheck(t *testing.T) {
 	}
 }
 
+func TestABrokerMayRefuseAndServeInItsOwnWay(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		way  func() filter
+	}{
+		{"it hangs up on who asks for what is forbidden", func() filter { return hangUpInsteadOf(notAuthorized) }},
+		{"a subscription serves a moment after it was granted", func() filter { return lateFor(live, 50*time.Millisecond) }},
+		{"a retained message is there a moment later", func() filter { return lateFor(kept, 300*time.Millisecond) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGuarded(t, time.Now().Add(90*24*time.Hour), false, "allow_anonymous false")
+			target := g.target(fmt.Sprintf("mqtts://localhost:%d", g.behind(t, c.way)))
+			target.Timeout = 2 * time.Second
+			if failed := failing(t, target); len(failed) > 0 {
+				t.Error(failed)
+			}
+			load := smoke.Load{Connections: 4, Rate: 100, Duration: time.Second, QoS: 1, Payload: 64}
+			if report, err := smoke.Play(t.Context(), target, load, func(smoke.Report) {}); err != nil {
+				t.Errorf("%+v, %v", report, err)
+			}
+		})
+	}
+}
+
+// The checks, by the ends of their names: what follows the version of MQTT.
+const (
+	lasting   = "the certificate is trusted and lasts"
+	password  = "a wrong password is refused"
+	nameless  = "nobody connects without a name"
+	denied    = "a forbidden topic is refused"
+	qos0      = "messages of QoS 0 arrive once and in time"
+	qos1      = "messages of QoS 1 arrive once and in time"
+	qos2      = "messages of QoS 2 arrive once and in time"
+	retaining = "a retained message waits for who comes later"
+	resuming  = "a session is taken up again with what came meanwhile"
+)
+
 func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
-	const long = 90 * 24 * time.Hour
+	const long, guard = 90 * 24 * time.Hour, "allow_anonymous false"
 	for _, c := range []struct {
 		name    string
 		until   time.Duration
 		allowed bool // is what no rule names
 		more    string
-		between func(packet []byte) (pass bool) // what happens to packets on their way to the client; nil: it connects to the broker itself
-		want    []string                        // ends of the names of the checks that fail, in both versions
+		between func() filter // nil: clients connect to the broker itself
+		want    []string      // the checks that fail, in both versions unless one is named
 	}{
-		{"a certificate that expires tomorrow", 23 * time.Hour, false, "allow_anonymous false", nil, []string{"the certificate is trusted and lasts"}},
-		{"anybody may come in", long, false, "allow_anonymous true", nil, []string{"nobody connects without a name"}},
-		{"everything is allowed", long, true, "allow_anonymous false", nil, []string{"a forbidden topic is refused"}},
-		{"QoS 2 is never completed", long, false, "allow_anonymous false", func(p []byte) bool { return p[0]>>4 != 5 }, []string{"messages of QoS 2 arrive once and in time"}},
-		{"messages are slow", long, false, "allow_anonymous false", func(p []byte) bool {
+		{"a certificate that expires tomorrow", 23 * time.Hour, false, guard, nil, []string{lasting}},
+		{"anybody may come in", long, false, "allow_anonymous true", nil, []string{nameless}},
+		{"a refused client is let in", long, false, guard, each(func(p []byte) []byte {
+			if p[0]>>4 == 2 {
+				p[3] = 0
+			}
+			return p
+		}), []string{password, nameless}},
+		{"everything is allowed", long, true, guard, nil, []string{denied}},
+		{"QoS 2 is never completed", long, false, guard, dropping(func(p []byte) bool { return p[0]>>4 == 5 }), []string{qos2}},
+		{"messages are slow", long, false, guard, each(func(p []byte) []byte {
 			if p[0]>>4 == 3 {
 				time.Sleep(150 * time.Millisecond)
 			}
-			return true
-		}, []string{"messages of QoS 0 arrive once and in time", "messages of QoS 1 arrive once and in time", "messages of QoS 2 arrive once and in time"}},
-		{"sessions are forgotten", long, false, "allow_anonymous false", func(p []byte) bool {
+			return p
+		}), []string{qos0, qos1, qos2}},
+		{"one message of ten is lost", long, false, guard, func() filter {
+			n := 0
+			return func(p []byte) []byte {
+				if p[0]>>4 == 3 {
+					n++
+				}
+				if p[0]>>4 == 3 && n%10 == 0 {
+					return nil
+				}
+				return p
+			}
+		}, []string{qos0, qos1, qos2}},
+		{"no subscription ever serves", long, false, guard, dropping(func(p []byte) bool { return p[0]>>4 == 3 && p[0]&1 == 0 }),
+			[]string{qos0, qos1, qos2, resuming}},
+		{"messages come twice", long, false, guard, func() filter { return twice }, []string{qos2}},
+		{"sessions are forgotten", long, false, guard, each(func(p []byte) []byte {
 			if p[0]>>4 == 2 {
 				p[2] &^= 1 // session present
 			}
-			return true
-		}, []string{"a session is taken up again with what came meanwhile"}},
-		{"it is busy whenever it should refuse", long, false, "allow_anonymous false", func(p []byte) bool {
+			return p
+		}), []string{resuming}},
+		{"what came meanwhile is lost", long, false, guard, func() filter { return forgetful() }, []string{resuming}},
+		{"it is busy whenever it should refuse a client", long, false, guard, each(func(p []byte) []byte {
 			if p[0]>>4 == 2 && p[3] != 0 {
 				p[3] = map[byte]byte{2: 0x03}[p[1]] // 3.1.1: server unavailable
 				if p[3] == 0 {
 					p[3] = 0x89 // server busy
 				}
 			}
-			return true
-		}, []string{"a wrong password is refused", "nobody connects without a name"}},
-		{"a refusal is kept back", long, false, "allow_anonymous false", func(p []byte) bool { return p[0]>>4 != 9 || p[len(p)-1] < 0x80 }, []string{"a forbidden topic is refused"}},
-		{"nothing is retained", long, false, "allow_anonymous false\nretain_available false", nil, []string{"a retained message waits for who comes later"}},
+			return p
+		}), []string{password, nameless}},
+		{"a refusal is kept back", long, false, guard, dropping(refusing), []string{denied}},
+		{"it refuses a topic for another reason", long, false, guard, each(func(p []byte) []byte {
+			if refusing(p) && p[len(p)-1] == notAuthorized {
+				p[len(p)-1] = 0x97 // quota exceeded
+			}
+			return p
+		}), []string{"MQTT 5: " + denied}},
+		{"it hangs up without a word", long, false, guard, func() filter { return hangUpInsteadOf(0) }, []string{"MQTT 5: " + denied}},
+		{"it hangs up because it stops", long, false, guard, func() filter { return hangUpInsteadOf(0x8b) }, []string{"MQTT 5: " + denied}},
+		{"nothing is retained", long, false, guard + "\nretain_available false", nil, []string{retaining}},
+		{"a retained message never comes", long, false, guard, dropping(func(p []byte) bool { return p[0]>>4 == 3 && p[0]&1 == 1 }),
+			[]string{retaining}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -164,22 +235,18 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 			if c.between != nil {
 				target.URL = fmt.Sprintf("mqtts://localhost:%d", g.behind(t, c.between))
 			}
-			failed := failing(t, target)
-			for check := range failed {
-				if !slices.ContainsFunc(c.want, func(end string) bool { return strings.HasSuffix(check, end) }) {
-					t.Errorf("%s fails: %s", check, failed[check])
+			var want []string
+			for _, check := range c.want {
+				if check == lasting || strings.HasPrefix(check, "MQTT") {
+					want = append(want, check)
+				} else {
+					want = append(want, "MQTT 3.1.1: "+check, "MQTT 5: "+check)
 				}
 			}
-			for _, end := range c.want {
-				n := 0
-				for check := range failed {
-					if strings.HasSuffix(check, end) {
-						n++
-					}
-				}
-				if versions := map[bool]int{true: 1, false: 2}[strings.HasPrefix(end, "the certificate")]; n != versions {
-					t.Errorf("%q fails in %d versions of MQTT: %v", end, n, failed)
-				}
+			slices.Sort(want)
+			failed := failing(t, target)
+			if got := slices.Sorted(maps.Keys(failed)); !slices.Equal(got, want) {
+				t.Errorf("these checks fail: %v\nwant: %v", failed, want)
 			}
 		})
 	}
@@ -217,8 +284,96 @@ func TestAnExpiredCertificateFailsEveryCheck(t *testing.T) {
 	}
 }
 
-// behind puts something between the broker and its clients that looks at each packet to a client, and gives back the port.
-func (g guarded) behind(t *testing.T, pass func([]byte) bool) int {
+// filter looks at a packet to a client, and gives back what the client gets in its place; nil: nothing. With hangUp, or a
+// DISCONNECT, the connection ends. Each connection has a filter of its own.
+type filter func(packet []byte) []byte
+
+var hangUp = []byte{}
+
+// notAuthorized is MQTT 5's reason for a refusal.
+const notAuthorized = 0x87
+
+// each is a filter that remembers nothing.
+func each(f filter) func() filter { return func() filter { return f } }
+
+func dropping(drop func([]byte) bool) func() filter {
+	return each(func(p []byte) []byte {
+		if drop(p) {
+			return nil
+		}
+		return p
+	})
+}
+
+// refusing says whether a packet refuses a subscription, or a message.
+func refusing(p []byte) bool {
+	return p[0]>>4 == 9 && p[len(p)-1] >= 0x80 || p[0]>>4 == 4 && len(p) > 4 && p[4] >= 0x80
+}
+
+// hangUpInsteadOf has the broker hang up where it would refuse: with a reason, or with 0 without a word. MQTT 3.1.1 has no word for it.
+func hangUpInsteadOf(reason byte) filter {
+	return func(p []byte) []byte {
+		switch old := p[0]>>4 == 9 && p[len(p)-1] == 0x80; {
+		case !refusing(p):
+			return p
+		case old || reason == 0:
+			return hangUp
+		default:
+			return []byte{0xe0, 2, reason, 0}
+		}
+	}
+}
+
+// What a message to a client may be, by its flag.
+const (
+	live = 0 // one that was published while the client was subscribed
+	kept = 1 // retained
+)
+
+// lateFor loses what comes too soon after the first subscription was granted.
+func lateFor(retained byte, late time.Duration) filter {
+	var granted time.Time
+	return func(p []byte) []byte {
+		if p[0]>>4 == 9 && granted.IsZero() {
+			granted = time.Now()
+		}
+		if p[0]>>4 == 3 && p[0]&1 == retained && !granted.IsZero() && time.Since(granted) < late {
+			return nil
+		}
+		return p
+	}
+}
+
+// twice has the broker send a message of QoS 2 again, as a message of its own.
+func twice(p []byte) []byte {
+	if p[0]>>4 != 3 || p[0]>>1&3 != 2 {
+		return p
+	}
+	again := slices.Clone(p)
+	id := len(again) - 1
+	for id = 2; again[id-1] >= 0x80; id++ { // past the length
+	}
+	id += 2 + int(again[id])<<8 + int(again[id+1]) // and the topic
+	again[id] ^= 0x40
+	return append(p, again...)
+}
+
+// forgetful has the broker lose what waits for a session that is taken up again.
+func forgetful() filter {
+	resumed := false
+	return func(p []byte) []byte {
+		if p[0]>>4 == 2 {
+			resumed = p[2]&1 == 1
+		}
+		if resumed && p[0]>>4 == 3 {
+			return nil
+		}
+		return p
+	}
+}
+
+// behind puts a filter between the broker and each of its clients, and gives back the port.
+func (g guarded) behind(t *testing.T, between func() filter) int {
 	t.Helper()
 	pair, err := tls.X509KeyPair([]byte(g.pem), []byte(g.pem))
 	if err != nil {
@@ -235,13 +390,13 @@ func (g guarded) behind(t *testing.T, pass func([]byte) bool) int {
 			if err != nil {
 				return
 			}
-			go g.relay(client, pass)
+			go g.relay(client, between())
 		}
 	}()
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (g guarded) relay(client net.Conn, pass func([]byte) bool) {
+func (g guarded) relay(client net.Conn, pass filter) {
 	defer client.Close()
 	broker, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.mqtts), &tls.Config{RootCAs: g.pool, ServerName: "localhost"})
 	if err != nil {
@@ -258,10 +413,12 @@ func (g guarded) relay(client net.Conn, pass func([]byte) bool) {
 		if err != nil {
 			return
 		}
-		if pass(packet) {
-			if _, err := client.Write(packet); err != nil {
-				return
-			}
+		packet = pass(packet)
+		if packet == nil {
+			continue
+		}
+		if _, err := client.Write(packet); err != nil || len(packet) == 0 || packet[0]>>4 == 14 {
+			return
 		}
 	}
 }
@@ -308,9 +465,9 @@ func TestALoadThatLosesMessagesOrClientsFails(t *testing.T) {
 	load := smoke.Load{Connections: 4, Rate: 20, Duration: 2 * time.Second, QoS: 1, Payload: 64}
 	lossy := g.target("")
 	var n atomic.Int32
-	lossy.URL = fmt.Sprintf("mqtts://localhost:%d", g.behind(t, func(p []byte) bool {
-		return p[0]>>4 != 3 || n.Add(1)%2 == 0 // every other message
-	}))
+	lossy.URL = fmt.Sprintf("mqtts://localhost:%d", g.behind(t, dropping(func(p []byte) bool {
+		return p[0]>>4 == 3 && n.Add(1)%2 == 1 // every other message
+	})))
 	lossy.Timeout = 2 * time.Second
 	if report, err := smoke.Play(t.Context(), lossy, load, func(smoke.Report) {}); !errors.Is(err, smoke.ErrFailed) || report.Lost() == 0 {
 		t.Errorf("with messages lost: %+v, %v", report, err)
