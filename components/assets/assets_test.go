@@ -11,27 +11,31 @@ import (
 
 var someEMQX = EMQX{DatabaseHost: "db.example", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", RedisHost: "redis.example", RedisPort: 10000}
 
-func TestEveryNodeHasTheSameSeedsAndItsOwnNameAmongThem(t *testing.T) {
-	seen := map[string]bool{}
+func TestEachNodeHasANameAndALockOfItsOwnInItsRegion(t *testing.T) {
+	names, locks := map[string]bool{}, map[string]bool{}
 	for i := range MaxNodes {
-		variables := map[string]string{}
-		for _, v := range NodeEnvironment(i) {
-			variables[v.Name] = v.Value
-		}
-		seen[variables["EMQX_CLUSTER__STATIC__SEEDS"]] = true
-		var seeds []string
-		if err := json.Unmarshal([]byte(variables["EMQX_CLUSTER__STATIC__SEEDS"]), &seeds); err != nil {
-			t.Fatal(err)
-		}
-		if len(seeds) != MaxNodes || !slices.Contains(seeds, variables["EMQX_NODE__NAME"]) {
-			t.Errorf("node %d is %s, its seeds are %v", i, variables["EMQX_NODE__NAME"], seeds)
-		}
-		if variables["EMQX_CLUSTER__DISCOVERY_STRATEGY"] != "static" {
-			t.Errorf("node %d has the environment %v", i, variables)
+		for _, region := range []string{"westeurope", "northeurope"} {
+			variables := map[string]string{}
+			for _, v := range NodeEnvironment(i, region) {
+				variables[v.Name] = v.Value
+			}
+			names[variables["EMQX_NODE__NAME"]] = true
+			locks[variables["GATE_REGION"]+" "+variables["GATE_INDEX"]] = true
+			if variables["GATE_PORT"] != fmt.Sprint(GatePort) || variables["GATE_PASSWORD_FILE"] != SecretsDir+"/"+DatabasePasswordFile {
+				t.Errorf("node %d has the environment %v", i, variables)
+			}
 		}
 	}
-	if len(seen) != 1 {
-		t.Errorf("there are %d seed lists", len(seen))
+	if len(names) != MaxNodes || len(locks) != 2*MaxNodes {
+		t.Errorf("%d names and %d locks", len(names), len(locks))
+	}
+}
+
+func TestTheGateAnswersWhatTheEdgeAsks(t *testing.T) {
+	for _, path := range []string{GateAlivePath, GateServingPath} {
+		if !strings.Contains(Gate, `code(<<"`+path+`">>,`) {
+			t.Errorf("the gate knows no %s", path)
+		}
 	}
 }
 
@@ -50,7 +54,10 @@ func TestANodeNameKeepsThePortAndHasADottedHost(t *testing.T) {
 // emqxKeys are the keys of EMQX 5.8's schema that the configuration may use, by path; lists are entered, "*" stands for a name of
 // ours. Sources: the schema modules and the documentation of release 5.8.
 var emqxKeys = map[string][]string{
-	"":                         {"listeners", "dashboard", "authentication", "authorization", "log"},
+	"":                         {"node", "cluster", "telemetry", "listeners", "dashboard", "authentication", "authorization", "log"},
+	"node":                     {"data_dir", "dist_net_ticktime"},
+	"cluster":                  {"discovery_strategy", "autoheal"},
+	"telemetry":                {"enable"},
 	"listeners":                {"tcp", "ws", "ssl", "wss"},
 	"listeners.tcp":            {"default"},
 	"listeners.ws":             {"default"},
@@ -64,14 +71,15 @@ var emqxKeys = map[string][]string{
 	"dashboard.listeners":      {"http"},
 	"dashboard.listeners.http": {"bind"},
 	"authentication": {"mechanism", "from", "use_jwks", "endpoint", "refresh_interval", "disconnect_after_expire", "verify_claims", "ssl",
-		"backend", "server", "database", "username", "password", "password_hash_algorithm", "query", "pool_size"},
+		"backend", "server", "database", "username", "password", "password_hash_algorithm", "query", "pool_size",
+		"acl_claim_name"},
 	"authentication.verify_claims":           {"iss", "aud", "sub"},
-	"authentication.ssl":                     {"enable", "verify", "cacertfile"},
+	"authentication.ssl":                     {"enable", "verify", "cacertfile", "server_name_indication"},
 	"authentication.password_hash_algorithm": {"name"},
 	"authorization":                          {"no_match", "deny_action", "cache", "sources"},
 	"authorization.cache":                    {"enable", "ttl"},
 	"authorization.sources":                  {"type", "redis_type", "server", "username", "password", "cmd", "ssl"},
-	"authorization.sources.ssl":              {"enable", "verify", "cacertfile"},
+	"authorization.sources.ssl":              {"enable", "verify", "cacertfile", "server_name_indication"},
 	"log":                                    {"console"},
 	"log.console":                            {"enable", "level", "formatter"},
 }
@@ -103,6 +111,31 @@ func TestTheBrokersConfigurationUsesKnownKeysOnly(t *testing.T) {
 		}
 	}
 	check("", decoded(t, with))
+}
+
+// TestTheBrokersConfigurationHasWhatEMQXRequires holds the keys that EMQX 5.8.9 gives no default: its name and its cookie
+// are in the environment, and the image's file, which has the third one, is replaced.
+func TestTheBrokersConfigurationHasWhatEMQXRequires(t *testing.T) {
+	if at(t, decoded(t, someEMQX), "node", "data_dir") != "data" {
+		t.Error("EMQX does not start without node.data_dir")
+	}
+}
+
+func TestAStoresCertificateIsHeldAgainstItsName(t *testing.T) {
+	config := decoded(t, someEMQX)
+	for name, path := range map[string][]any{
+		"db.example": {"authentication", 0, "ssl"}, "redis.example": {"authorization", "sources", 0, "ssl"},
+	} {
+		if got := at(t, config, append(path, "server_name_indication")...); got != name {
+			t.Errorf("%s is held against %v", name, got)
+		}
+	}
+}
+
+func TestNothingIsToldToTheBrokersMaker(t *testing.T) {
+	if at(t, decoded(t, someEMQX), "telemetry", "enable") != false {
+		t.Error("telemetry is on, as EMQX has it by default")
+	}
 }
 
 func decoded(t *testing.T, e EMQX) map[string]any {
@@ -200,7 +233,7 @@ func TestTheBrokerListensInsideOnly(t *testing.T) {
 		}
 	}
 	if at(t, config, "dashboard", "listeners", "http", "bind") != float64(StatusPort) {
-		t.Error("the edge looks for the status elsewhere")
+		t.Error("the collector looks for the metrics elsewhere")
 	}
 }
 
@@ -233,9 +266,9 @@ func TestTheEdgeKnowsEveryNodeThereMayBe(t *testing.T) {
 	}
 	for i := range MaxNodes {
 		for _, port := range []int{MQTTPort, WebSocketPort} {
-			line := fmt.Sprintf("server %s %s:%d port %d\n", NodeApp(i), NodeHost(i), port, StatusPort)
-			if strings.Count(config, line) != 1 {
-				t.Errorf("%q is not once in the configuration", line)
+			line := fmt.Sprintf("server %s %s:%d port %d\n", NodeApp(i), NodeHost(i), port, GatePort)
+			if strings.Count(config, line) != 2 { // as one that serves, and as one that can't check clients
+				t.Errorf("%q is not twice in the configuration", line)
 			}
 		}
 	}

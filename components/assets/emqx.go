@@ -92,6 +92,7 @@ type (
 		RefreshInterval       int               `json:"refresh_interval"` // seconds
 		DisconnectAfterExpire bool              `json:"disconnect_after_expire"`
 		VerifyClaims          map[string]string `json:"verify_claims"`
+		RulesClaim            string            `json:"acl_claim_name"`
 		SSL                   emqxTLS           `json:"ssl"`
 	}
 	emqxPostgreSQL struct {
@@ -183,7 +184,8 @@ func (e EMQX) Config() (string, error) {
 		}
 		// First: a password that is no token is passed on to the database, an expired token is refused for good.
 		config.Authentication = append(config.Authentication, emqxJWT{
-			Mechanism: "jwt", From: "password", UseJWKS: true, Endpoint: e.JWT.JWKSURL, RefreshInterval: 300,
+			Mechanism: "jwt", From: "password", UseJWKS: true, Endpoint: e.JWT.JWKSURL, RefreshInterval: 15, // also how long keys are missed that were away when the node started
+			RulesClaim:            "no_token_gives_itself_rules",
 			DisconnectAfterExpire: true, VerifyClaims: map[string]string{"iss": e.JWT.Issuer, "aud": e.JWT.Audience, e.JWT.UsernameClaim: "${username}"}, SSL: verified(""),
 		})
 	}

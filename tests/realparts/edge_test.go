@@ -36,7 +36,7 @@ type node struct {
 func newNode(t *testing.T, i int) *node {
 	t.Helper()
 	n := &node{EdgeNode: assets.EdgeNode{
-		Name: assets.NodeApp(i), Host: "127.0.0.1", MQTT: freePort(t), WebSocket: freePort(t), Status: freePort(t),
+		Name: assets.NodeApp(i), Host: "127.0.0.1", MQTT: freePort(t), WebSocket: freePort(t), Gate: freePort(t),
 	}}
 	n.config = write(t, filepath.Join(t.TempDir(), "mosquitto.conf"), fmt.Sprintf(
 		"allow_anonymous true\nlistener %d 127.0.0.1\nlistener %d 127.0.0.1\nprotocol websockets\n", n.MQTT, n.WebSocket))
@@ -47,8 +47,8 @@ func (n *node) start(t *testing.T) {
 	t.Helper()
 	n.broker = start(t, exec.Command("mosquitto", "-c", n.config))
 	n.serving.Store(true)
-	n.status = &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", n.Status), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/status" || !n.serving.Load() {
+	n.status = &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", n.Gate), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != assets.GateServingPath || !n.serving.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})}

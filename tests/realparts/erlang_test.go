@@ -1,7 +1,6 @@
 package realparts
 
 import (
-	"encoding/json"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -58,23 +57,7 @@ func (c *cluster) proxy(i int) *process {
 	return p
 }
 
-// seeds are the nodes that the deployed environment of node i names.
-func seeds(t *testing.T, i int) []string {
-	t.Helper()
-	for _, v := range assets.NodeEnvironment(i) {
-		if v.Name == "EMQX_CLUSTER__STATIC__SEEDS" {
-			var names []string
-			if err := json.Unmarshal([]byte(v.Value), &names); err != nil {
-				t.Fatal(err)
-			}
-			return names
-		}
-	}
-	t.Fatal("the environment has no seeds")
-	return nil
-}
-
-// join tries every seed that is not connected, as EMQX's static discovery does, and prints whom the node sees when that changes.
+// join tries every name that is not connected, and prints whom the node sees when that changes.
 const join = `
 Seeds = [%s],
 Loop = fun(Self, Last) ->
@@ -89,8 +72,8 @@ Loop(Loop, none).`
 func (c *cluster) node(i int) *process {
 	c.t.Helper()
 	quoted := make([]string, 0, assets.MaxNodes)
-	for _, s := range seeds(c.t, i) {
-		quoted = append(quoted, "'"+s+"'")
+	for seed := range assets.MaxNodes {
+		quoted = append(quoted, "'"+assets.ErlangName(seed)+"'")
 	}
 	command := exec.Command("erl", "-noinput", "-name", assets.ErlangName(i), "-setcookie", "rehearsed",
 		"-start_epmd", "false", "-erl_epmd_port", fmt.Sprint(assets.DistributionPort),
@@ -113,7 +96,7 @@ func sees(p *process, others ...int) bool {
 	return last >= 0 && strings.HasPrefix(said[last:], "sees ["+strings.Join(names, ",")+"]")
 }
 
-func TestThreeNodesFindEachOtherThroughProxiesByTheSeedListAlone(t *testing.T) {
+func TestThreeNodesFindEachOtherThroughProxiesByTheirNamesAlone(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 31, 3)
 	for i := range 3 {
@@ -172,5 +155,14 @@ func TestNoNodeNeedsOrStartsAnEpmd(t *testing.T) {
 	within(t, time.Minute, "the node is up alone", func() bool { return sees(lonely) })
 	if accepts(epmd) != before {
 		t.Error("the node started an epmd")
+	}
+}
+
+func TestTheGateIsAnErlangProgram(t *testing.T) {
+	t.Parallel()
+	need(t, "escript")
+	said, err := exec.Command("escript", "-s", write(t, filepath.Join(t.TempDir(), assets.GateFile), assets.Gate)).CombinedOutput()
+	if err != nil || len(said) > 0 {
+		t.Errorf("%v\n%s", err, said)
 	}
 }
