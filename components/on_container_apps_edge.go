@@ -46,9 +46,11 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 		},
 		Template: &app.TemplateArgs{
 			InitContainers: app.InitContainerArray{&app.InitContainerArgs{
-				Name:         pulumi.String("certificate"),
-				Image:        c.args.Registry.image(opensslImage),
-				Command:      script(assets.CertificateToPEMScript),
+				Name:    pulumi.String("certificate"),
+				Image:   c.args.Registry.image(opensslImage),
+				Command: script(assets.CertificateToPEMScript),
+				// Front Door has a certificate of its own for the other name.
+				Env:          app.EnvironmentVarArray{value("HOSTS", pulumi.String(c.args.Certificate.host()))},
 				VolumeMounts: app.VolumeMountArray{mount("vault", "/mnt/tls"), certificateDir},
 			}},
 			Containers: app.ContainerArray{&app.ContainerArgs{
