@@ -4,8 +4,7 @@
 # the root, which a client has to have by itself. What no client would accept leaves OUT alone, and is named in a line.
 # HOSTS are the names that clients use.
 set -eu
-in="${IN:-/mnt/tls/certificate}" out="${OUT:-/certs/tls.pem}"
-work="$out.work"
+work="$OUT.work"
 umask 077
 rm -rf "$work"
 mkdir "$work"
@@ -17,10 +16,10 @@ refuse() {
     exit 1
 }
 
-if grep -q -e '-----BEGIN' "$in"; then
-    cp "$in" "$work/all"
+if grep -q -e '-----BEGIN' "$IN"; then
+    cp "$IN" "$work/all"
 else
-    base64 -d <"$in" >"$work/p12" 2>/dev/null || refuse "neither PEM nor PKCS#12 in base64"
+    base64 -d <"$IN" >"$work/p12" 2>/dev/null || refuse "neither PEM nor PKCS#12 in base64"
     # What was encrypted with RC2, as Windows does, is read by the legacy algorithms only.
     openssl pkcs12 -in "$work/p12" -passin pass: -nodes -out "$work/all" 2>/dev/null ||
         openssl pkcs12 -legacy -in "$work/p12" -passin pass: -nodes -out "$work/all" 2>/dev/null ||
@@ -102,7 +101,5 @@ while [ -z "$self" ]; do
     last="$next.pem" above="$after"
 done
 
-# The proxy runs as a user of its own.
-chmod 0644 "$work/out"
-mv "$work/out" "$out"
-echo "certificate: $(named "$out") until $best"
+mv "$work/out" "$OUT"
+echo "certificate: $(named "$OUT") until $best"
