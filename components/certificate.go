@@ -34,13 +34,22 @@ type Certificate struct {
 	VaultID   pulumi.StringOutput `pulumi:"vaultId"`   // what reads it needs Key Vault Secrets User there
 	External  bool                // VaultID is not the stack's own vault
 
+	domains   []string          // host names that it has to be for
 	reachable []pulumi.Resource // what reads the certificate waits for these
+}
+
+// host is the name that clients of MQTT over TLS use.
+func (c *Certificate) host() string {
+	if len(c.domains) == 0 {
+		return ""
+	}
+	return c.domains[0]
 }
 
 // NewCertificate registers the certificate: the team's own as it is, or a self-signed one that a deployment script makes in
 // the vault when it is absent, because azure-native has no resource for certificates.
 func NewCertificate(ctx *pulumi.Context, name string, args *CertificateArgs, opts ...pulumi.ResourceOption) (*Certificate, error) {
-	c := &Certificate{}
+	c := &Certificate{domains: args.Domains}
 	if err := ctx.RegisterComponentResourceV2(certificateType, name, pulumi.Map{"domains": pulumi.ToStringArray(args.Domains)}, c, opts...); err != nil {
 		return nil, err
 	}

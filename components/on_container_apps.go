@@ -15,15 +15,14 @@ const onContainerAppsType = "amora:broker:OnContainerApps"
 
 // The images that stand around the broker. All are mirrored into the stack's registry.
 const (
-	proxyImage    = "docker.io/library/haproxy:3.0-alpine"
+	proxyImage    = "docker.io/haproxytech/haproxy-alpine:3.0" // has openssl, which edge.sh needs; the other one lacks it
 	postgresImage = "docker.io/library/postgres:17-alpine"
 	redisImage    = "docker.io/library/redis:7-alpine"
-	opensslImage  = "docker.io/alpine/openssl:3.5.8"
 )
 
 // OnContainerAppsImages lists every public image that the broker runs, to be mirrored.
 func OnContainerAppsImages(broker string) []string {
-	return []string{broker, proxyImage, postgresImage, redisImage, opensslImage, assets.CollectorImage}
+	return []string{broker, proxyImage, postgresImage, redisImage, assets.CollectorImage}
 }
 
 // PeakHours is a daily or weekly window in which all nodes up to MaxNodes run. Outside it only MinNodes do, and the clients of

@@ -14,14 +14,14 @@ const (
 )
 
 // newEdge makes the app that faces the Internet: TLS on 8883 by itself, WebSocket on 443 behind the environment's own TLS.
-// It holds no state, so a renewed certificate restarts it and no node.
+// It reads the certificate by itself, and takes a renewed one without a restart.
 func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 	config := c.args.FrontDoorID.ToStringOutput().ApplyT(func(id string) (string, error) {
 		return assets.Edge{
-			Nodes: assets.EdgeNodes(), FrontDoorID: id, MaxConnections: EdgeConnections, CertificateFile: assets.EdgeCertificateFile,
+			Nodes: assets.EdgeNodes(), FrontDoorID: id, MaxConnections: EdgeConnections,
+			CertificateFile: assets.EdgeCertificateFile, User: assets.EdgeUser,
 		}.Config()
 	}).(pulumi.StringOutput)
-	certificateDir := mount("certificate", "/certs")
 	return app.NewContainerApp(c.ctx, c.name+"-edge", &app.ContainerAppArgs{
 		ResourceGroupName:    c.args.ResourceGroup,
 		ContainerAppName:     pulumi.String("edge"),
@@ -39,44 +39,41 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 				}},
 			},
 			Registries: c.registries(),
-			Secrets: app.SecretArray{
-				c.vaultSecret("tls-certificate", c.args.Certificate.SecretURL),
-				file("haproxy-cfg", config),
-			},
+			Secrets:    app.SecretArray{file("haproxy-cfg", config)},
 		},
 		Template: &app.TemplateArgs{
-			InitContainers: app.InitContainerArray{&app.InitContainerArgs{
-				Name:         pulumi.String("certificate"),
-				Image:        c.args.Registry.image(opensslImage),
-				Command:      script(assets.CertificateToPEMScript),
-				VolumeMounts: app.VolumeMountArray{mount("vault", "/mnt/tls"), certificateDir},
-			}},
 			Containers: app.ContainerArray{&app.ContainerArgs{
 				Name:      pulumi.String("haproxy"),
 				Image:     c.args.Registry.image(proxyImage),
 				Command:   pulumi.ToStringArray(assets.EdgeCommand()),
 				Resources: shareOfHost(EdgeVCPU),
-				// Azure restarts an app for a renewed secret only where that is a variable, and for another one where its template changes.
-				Env: app.EnvironmentVarArray{
-					secretValue("TLS_CERTIFICATE", "tls-certificate"),
-					value("TLS_CERTIFICATE_URL", c.args.Certificate.SecretURL),
-				},
+				Env:       c.edgeEnvironment(),
 				Probes: app.ContainerAppProbeArray{
 					tcpProbe("Startup", assets.EdgeMQTTSPort, 1, 30),
 					tcpProbe("Liveness", assets.EdgeMQTTSPort, 10, 3),
 					tcpProbe("Readiness", assets.EdgeMQTTSPort, 5, 3),
 				},
-				VolumeMounts: app.VolumeMountArray{mount("config", assets.EdgeConfigDir), certificateDir},
+				VolumeMounts: app.VolumeMountArray{mount("config", assets.EdgeConfigDir)},
 			}},
-			Scale: c.edgeScale(),
-			Volumes: app.VolumeArray{
-				secretVolume("config", mounted{"haproxy-cfg", assets.EdgeConfigFile}),
-				secretVolume("vault", mounted{"tls-certificate", "certificate"}),
-				emptyVolume("certificate"),
-			},
+			Scale:   c.edgeScale(),
+			Volumes: app.VolumeArray{secretVolume("config", mounted{"haproxy-cfg", assets.EdgeConfigFile})},
 		},
 		Tags: c.args.tags(),
 	}, c.parent, c.ready)
+}
+
+// edgeEnvironment holds no secret: the proxy asks the vault as the app's identity. For the name of MQTT over WebSocket,
+// Front Door has a certificate of its own.
+func (c *containerApps) edgeEnvironment() app.EnvironmentVarArray {
+	environment := app.EnvironmentVarArray{
+		value("CERTIFICATE_URL", c.args.Certificate.SecretURL),
+		value("CLIENT_ID", c.identity.ClientId),
+		value("HOSTS", pulumi.String(c.args.Certificate.host())),
+	}
+	for _, v := range assets.EdgeEnvironment() {
+		environment = append(environment, value(v.Name, pulumi.String(v.Value)))
+	}
+	return environment
 }
 
 // edgeScale follows the CPU, which TLS handshakes and messages use: how a connection count treats an additional TCP port is

@@ -208,7 +208,7 @@ func (v *vms) newSettings() error {
 		return assets.VerneMQSettings{
 			Files: at(0) + "/" + at(1), FileNames: names, Shared: at(0) + "/" + assets.VerneMQShared,
 			DatabaseHost: at(2), DatabaseName: databaseName, DatabaseAdmin: databaseAdmin, AdminPasswordURL: at(3), BrokerPasswordURL: at(4),
-			CertificateURL: at(5), Cookie: at(6), ConnectionURL: at(7), Members: v.addresses(),
+			CertificateURL: at(5), Hosts: v.args.Certificate.domains, Cookie: at(6), ConnectionURL: at(7), Members: v.addresses(),
 		}.Text()
 	}).(pulumi.StringOutput)
 	v.settings, err = newBrokerSecret(v.ctx, v.name+"-settings", v.args.Placement, v.args.Vault, "vernemq-settings", text, pulumi.Composite(v.parent, pulumi.DependsOn(blobs)))

@@ -76,10 +76,21 @@ var queryAlerts = []QueryAlert{
 	{Key: "daily-cap", Title: "The workspace's daily cap", Severity: warning, Every: "PT1H", Window: "P1D"},
 }
 
-// nodeAlerts are about what a broker's nodes are: pods, or machines.
-var nodeAlerts = map[CollectedBroker]QueryAlert{
-	CollectedHiveMQ:  {Key: "pods-unwell", Title: "A pod does not run, or restarts", Severity: warning, Every: "PT15M", Window: "PT15M"},
-	CollectedVerneMQ: {Key: "machine-disk", Title: "A machine's disk fills up", Severity: warning, Every: "PT30M", Window: "PT30M"},
+// certificateRefused is about the script that readies a certificate for HAProxy and VerneMQ. HiveMQ's gateway reads the vault by itself.
+var certificateRefused = QueryAlert{
+	Key: "certificate-refused", Title: "A new certificate is refused", Severity: warning, Every: "PT30M", Window: "PT30M",
+}
+
+// brokerAlerts are about what only some brokers have: pods, machines, a certificate of their own.
+var brokerAlerts = map[CollectedBroker][]QueryAlert{
+	CollectedEMQX: {certificateRefused},
+	CollectedHiveMQ: {
+		{Key: "pods-unwell", Title: "A pod does not run, or restarts", Severity: warning, Every: "PT15M", Window: "PT15M"},
+	},
+	CollectedVerneMQ: {
+		certificateRefused,
+		{Key: "machine-disk", Title: "A machine's disk fills up", Severity: warning, Every: "PT30M", Window: "PT30M"},
+	},
 }
 
 // QueryAlerts are the rules on the workspace. Their descriptions are what their queries begin with.
@@ -87,12 +98,8 @@ func (w Watch) QueryAlerts() ([]QueryAlert, error) {
 	if err := w.check(); err != nil {
 		return nil, fmt.Errorf("alerts: %w", err)
 	}
-	all := slices.Clone(queryAlerts)
-	if alert, has := nodeAlerts[w.Broker]; has {
-		all = append(all, alert)
-	}
 	var alerts []QueryAlert
-	for _, a := range all {
+	for _, a := range slices.Concat(queryAlerts, brokerAlerts[w.Broker]) {
 		query, err := w.query("alerts/" + a.Key)
 		if err != nil {
 			return nil, err

@@ -24,6 +24,8 @@ var tables = map[string][]kql.Column{
 		{Name: "CounterName", Type: kql.String}, {Name: "InstanceName", Type: kql.String}, {Name: "CounterValue", Type: kql.Real}},
 	"KubePodInventory": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "Namespace", Type: kql.String}, {Name: "Name", Type: kql.String},
 		{Name: "PodUid", Type: kql.String}, {Name: "PodStatus", Type: kql.String}, {Name: "PodRestartCount", Type: kql.Int}},
+	"ContainerAppConsoleLogs": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "ContainerAppName", Type: kql.String}, {Name: "Log", Type: kql.String}},
+	"Syslog":                  {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "Computer", Type: kql.String}, {Name: "SyslogMessage", Type: kql.String}},
 }
 
 // entry is a row of a table, and how many minutes ago it was written.
@@ -118,6 +120,29 @@ func ingested(megabytes float64, billable bool) []entry {
 
 func stopped(category, detail string, ago int) []entry {
 	return []entry{{"_LogOperation", ago, []any{category, detail}}}
+}
+
+func TestARefusedCertificateIsToldWhereverItIsRefused(t *testing.T) {
+	tables := map[CollectedBroker]string{CollectedEMQX: "ContainerAppConsoleLogs", CollectedVerneMQ: "Syslog"}
+	const refused = "certificate refused: expired at 2026-11-24 11:00:00Z: subject=CN = mqtt.example.com"
+	for broker, table := range tables {
+		w := watched
+		w.Broker = broker
+		alerts, err := w.QueryAlerts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		alert := alerts[slices.IndexFunc(alerts, func(a QueryAlert) bool { return a.Key == "certificate-refused" })]
+		for line, fires := range map[string]bool{refused: true, "certificate: subject=CN = mqtt.example.com until 2027-01-01 00:00:00Z": false} {
+			result, err := kql.Run(alert.Query, data(t, windows[alert.Window], []entry{{table, 29, []any{"edge", line}}}), noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(result.Rows) > 0 != fires {
+				t.Errorf("%s with %q: rows %v", broker, line, result.Rows)
+			}
+		}
+	}
 }
 
 func TestAnAlertFiresWhenItShouldAndOnlyThen(t *testing.T) {

@@ -33,7 +33,8 @@ var expectedAlerts = map[string]struct {
 	"daily-cap": {2, "over P1D every PT1H", []string{"Within a day", "80 % or more"}},
 	"pods-unwell": {2, "over PT15M every PT15M", []string{"Within a quarter of an hour",
 		"restarted twice"}},
-	"machine-disk": {2, "over PT30M every PT30M", []string{"80 % full or more"}},
+	"certificate-refused": {2, "over PT30M every PT30M", []string{"Within half an hour", "was refused"}},
+	"machine-disk":        {2, "over PT30M every PT30M", []string{"80 % full or more"}},
 
 	"database-down": {0, "over PT5M every PT1M: Maximum of is_db_alive LessThan 1", []string{"For five minutes",
 		"not answer at all"}},

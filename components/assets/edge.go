@@ -3,6 +3,7 @@ package assets
 import (
 	_ "embed"
 	"errors"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -11,8 +12,14 @@ import (
 const (
 	EdgeConfigDir       = "/mnt/edge"
 	EdgeConfigFile      = "haproxy.cfg"
-	EdgeCertificateFile = "/certs/tls.pem" // private key and chain, PEM
+	EdgeCertificateFile = "/tmp/edge/tls.pem" // private key and chain, PEM
 )
+
+// EdgeUser is the user of the proxy's image. Its container starts as root.
+const EdgeUser = "haproxy"
+
+// edgeAdminPort takes HAProxy's own commands, from within the container only.
+const edgeAdminPort = 8881
 
 // EdgeNode is one broker node behind the edge.
 type EdgeNode struct {
@@ -35,7 +42,9 @@ type Edge struct {
 	FrontDoorID              string // WebSocket requests without it in X-Azure-FDID are refused
 	MaxConnections           int    // of one replica
 	CertificateFile          string
-	MQTTSPort, WebSocketPort int // 0: EdgeMQTTSPort and EdgeWebSocketPort
+	MQTTSPort, WebSocketPort int    // 0: EdgeMQTTSPort and EdgeWebSocketPort
+	AdminPort                int    // 0: edgeAdminPort
+	User                     string // that serves clients; "": who starts HAProxy
 }
 
 //go:embed haproxy.cfg.tmpl
@@ -52,6 +61,9 @@ func (e Edge) Config() (string, error) {
 	if e.WebSocketPort == 0 {
 		e.WebSocketPort = EdgeWebSocketPort
 	}
+	if e.AdminPort == 0 {
+		e.AdminPort = edgeAdminPort
+	}
 	parsed, err := template.New(EdgeConfigFile).Parse(edgeTemplate)
 	if err != nil {
 		return "", err
@@ -64,7 +76,19 @@ func (e Edge) Config() (string, error) {
 	return out.String(), err
 }
 
-// EdgeCommand starts the proxy in the foreground.
-func EdgeCommand() []string {
-	return []string{"haproxy", "-W", "-db", "-f", EdgeConfigDir + "/" + EdgeConfigFile}
+//go:embed edge.sh
+var edgeScript string
+
+// EdgeCommand fetches the certificate and starts the proxy in the foreground. Besides [EdgeEnvironment] it wants
+// CERTIFICATE_URL, the CLIENT_ID of the identity that may read it, and the HOSTS that it has to be for.
+func EdgeCommand() []string { return []string{"/bin/sh", "-c", edgeScript} }
+
+// EdgeEnvironment is what [EdgeCommand] finds in the container.
+func EdgeEnvironment() []Variable {
+	return []Variable{
+		{"CONFIG", EdgeConfigDir + "/" + EdgeConfigFile},
+		{"CERTIFICATE", EdgeCertificateFile},
+		{"ADMIN_PORT", strconv.Itoa(edgeAdminPort)},
+		{"TO_PEM", CertificateToPEMScript},
+	}
 }

@@ -28,7 +28,7 @@ var (
 	CredentialsScript string // database → /work/secret.json, for HiveMQ without a licence; libpq's variables
 
 	//go:embed certificate_to_pem.sh
-	CertificateToPEMScript string // /mnt/tls/certificate → EdgeCertificateFile
+	CertificateToPEMScript string // IN → OUT; HOSTS
 )
 
 // Scripts that run in an Azure CLI deployment script.

@@ -108,7 +108,7 @@ func sameLines(t *testing.T, name string, got, want []string) {
 }
 
 func TestEveryLineOfTheEdgesConfigurationIsTheOneThatWasChosen(t *testing.T) {
-	config, err := Edge{Nodes: EdgeNodes()[:1], FrontDoorID: "the-id", MaxConnections: 7, CertificateFile: "/f"}.Config()
+	config, err := Edge{Nodes: EdgeNodes()[:1], FrontDoorID: "the-id", MaxConnections: 7, CertificateFile: "/f", User: EdgeUser}.Config()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +116,9 @@ func TestEveryLineOfTheEdgesConfigurationIsTheOneThatWasChosen(t *testing.T) {
 global
 log stdout format raw local0 info
 maxconn 7
+user haproxy
+group haproxy
+stats socket ipv4@127.0.0.1:8881 level admin
 ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
 ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256
 ssl-default-bind-ciphers `+strings.Join([]string{

@@ -144,9 +144,10 @@ type VerneMQSettings struct {
 	Shared    string   // URL of a container
 
 	DatabaseHost, DatabaseName, DatabaseAdmin string
-	AdminPasswordURL, BrokerPasswordURL       string // of secrets
-	CertificateURL                            string // of a secret
-	ConnectionURL                             string // of a secret: the connection string of Application Insights; "" for no telemetry
+	AdminPasswordURL, BrokerPasswordURL       string   // of secrets
+	CertificateURL                            string   // of a secret
+	Hosts                                     []string // names that clients use
+	ConnectionURL                             string   // of a secret: the connection string of Application Insights; "" for no telemetry
 	Cookie                                    string
 	Members                                   []string // addresses of all nodes, the one that founds the cluster first
 }
@@ -158,6 +159,7 @@ func (s VerneMQSettings) Text() string {
 		{"FILES", s.Files}, {"FILE_NAMES", strings.Join(s.FileNames, " ")}, {"SHARED", s.Shared},
 		{"DATABASE_HOST", s.DatabaseHost}, {"DATABASE_NAME", s.DatabaseName}, {"DATABASE_ADMIN", s.DatabaseAdmin},
 		{"ADMIN_PASSWORD_URL", s.AdminPasswordURL}, {"BROKER_PASSWORD_URL", s.BrokerPasswordURL}, {"CERTIFICATE_URL", s.CertificateURL},
+		{"HOSTS", strings.Join(s.Hosts, " ")},
 		{"COOKIE", s.Cookie}, {"MEMBERS", strings.Join(s.Members, " ")}, {"CONNECTION_URL", s.ConnectionURL},
 	} {
 		fmt.Fprintf(&text, "%s=%s\n", v.Name, shellQuoted(v.Value))

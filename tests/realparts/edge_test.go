@@ -81,7 +81,7 @@ func newEdge(t *testing.T, nodes ...*node) *edge {
 		mqtts: fmt.Sprintf("127.0.0.1:%d", mqtts), http: fmt.Sprintf("127.0.0.1:%d", web),
 		certificate: newCertificate(t, time.Now().Add(time.Hour)), nodes: nodes,
 	}
-	settings := assets.Edge{FrontDoorID: frontDoorID, MaxConnections: 1000, CertificateFile: e.certificate.file, MQTTSPort: mqtts, WebSocketPort: web}
+	settings := assets.Edge{FrontDoorID: frontDoorID, MaxConnections: 1000, CertificateFile: e.certificate.file, MQTTSPort: mqtts, WebSocketPort: web, AdminPort: freePort(t)}
 	for _, n := range nodes {
 		settings.Nodes = append(settings.Nodes, n.EdgeNode)
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
@@ -24,48 +23,6 @@ func TestShellcheckFindsNothingInTheScripts(t *testing.T) {
 	}
 	if said, err := exec.Command("shellcheck", append(append(scripts, nodes...), "--external-sources", "--source-path=SCRIPTDIR", "install.sh")...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, said)
-	}
-}
-
-// toPEM runs the script of the edge's init container on what Key Vault would give.
-func toPEM(t *testing.T, given string) (pem, said string, err error) {
-	t.Helper()
-	need(t, "openssl")
-	in, out := write(t, filepath.Join(t.TempDir(), "certificate"), given), filepath.Join(t.TempDir(), "tls.pem")
-	said, err = sh(t, []string{"sh"}, assets.CertificateToPEMScript, "IN="+in, "OUT="+out)
-	data, _ := os.ReadFile(out) // absent after a failure
-	return string(data), said, err
-}
-
-// pkcs12 is a certificate as Key Vault gives one that was imported or made as PKCS#12.
-func pkcs12(t *testing.T, c certificate) string {
-	t.Helper()
-	need(t, "openssl")
-	return mustSh(t, `openssl pkcs12 -export -in "$PEM" -passout pass: | base64`, "PEM="+c.file)
-}
-
-func TestACertificateInEitherFormBecomesPEMWithItsKey(t *testing.T) {
-	t.Parallel()
-	c := newCertificate(t, time.Now().Add(time.Hour))
-	for form, given := range map[string]string{"PEM": c.pem, "PKCS#12": pkcs12(t, c)} {
-		pem, said, err := toPEM(t, given)
-		if err != nil || strings.Count(pem, "PRIVATE KEY-----") != 2 || strings.Count(pem, "BEGIN CERTIFICATE") != 1 {
-			t.Errorf("%s: %v\n%s", form, err, said)
-		}
-	}
-}
-
-func TestACertificateThatNoClientWouldAcceptStopsTheEdge(t *testing.T) {
-	t.Parallel()
-	c := newCertificate(t, time.Now().Add(time.Hour))
-	key, only, _ := strings.Cut(c.pem, "-----BEGIN CERTIFICATE")
-	for name, given := range map[string]string{
-		"garbage": "bm90IGEgY2VydGlmaWNhdGU=", "nothing": "", "no key": "-----BEGIN CERTIFICATE" + only, "no certificate": key,
-		"expired": newCertificate(t, time.Now().Add(-time.Hour)).pem, "expired PKCS#12": pkcs12(t, newCertificate(t, time.Now().Add(-time.Hour))),
-	} {
-		if _, said, err := toPEM(t, given); err == nil {
-			t.Errorf("%s passed:\n%s", name, said)
-		}
 	}
 }
 

@@ -115,7 +115,9 @@ func TestACertificateThatVerneMQCouldNotShowLeavesTheOldOneInPlace(t *testing.T)
 	m := s.settled(1)[0]
 	renewed := newCertificate(t, time.Now().Add(time.Hour)).pem
 	_, keyless, _ := strings.Cut(renewed, "-----END PRIVATE KEY-----\n")
-	for what, bad := range map[string]string{"expired": newCertificate(t, time.Now().Add(-time.Hour)).pem, "without a key": keyless, "no certificate": "bm90aGluZw=="} {
+	other := leaf(chain(t, 1, elliptical))
+	for what, bad := range map[string]string{"expired": newCertificate(t, time.Now().Add(-time.Hour)).pem, "without a key": keyless, "no certificate": "bm90aGluZw==",
+		"for another name": keyPEM(t, other.key) + certificatesPEM(other)} {
 		s.cloud.setSecret("certificate", bad)
 		m.age("certificate-checked", 2*time.Hour)
 		m.mustTick()
@@ -127,6 +129,20 @@ func TestACertificateThatVerneMQCouldNotShowLeavesTheOldOneInPlace(t *testing.T)
 	m.mustTick() // soon, not in an hour
 	if !m.shows(renewed) {
 		t.Error("the next good one is not used")
+	}
+}
+
+func TestVerneMQShowsTheChainFromItsOwnCertificateUp(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 1)
+	m := s.settled(1)[0]
+	above := chain(t, 3, elliptical)
+	own := issue(t, wish{name: "broker", key: elliptical(t), by: above[1], host: "localhost"})
+	s.cloud.setSecret("certificate", keyPEM(t, own.key)+certificatesPEM(above[0], above[1], own))
+	m.age("certificate-checked", 2*time.Hour)
+	m.mustTick()
+	if !m.shows(keyPEM(t, own.key)+certificatesPEM(own, above[1])) || m.starts() != 0 {
+		t.Errorf("it shows\n%s", read(t, m.path("etc/vernemq/tls.pem")))
 	}
 }
 

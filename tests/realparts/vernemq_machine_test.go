@@ -117,7 +117,7 @@ func newVMSite(t *testing.T, size int) *vmSite {
 	s.settings = assets.VerneMQSettings{
 		Shared:       s.cloud.URL + "/storage/vernemq-shared",
 		DatabaseHost: "database.example", DatabaseName: "mqtt", DatabaseAdmin: "mqttadmin",
-		AdminPasswordURL: s.cloud.secretURL("database-admin"), BrokerPasswordURL: s.cloud.secretURL("database-broker"), CertificateURL: s.cloud.secretURL("certificate"),
+		AdminPasswordURL: s.cloud.secretURL("database-admin"), BrokerPasswordURL: s.cloud.secretURL("database-broker"), CertificateURL: s.cloud.secretURL("certificate"), Hosts: []string{"localhost"},
 		Cookie: vmCookie, Members: slices.Clone(s.addresses),
 	}
 	s.secrets = []string{vmCookie, vmAdminPassword, vmBrokerPassword}

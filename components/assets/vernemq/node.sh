@@ -102,7 +102,8 @@ fetch_certificate() {
     local checked="$STATE/certificate-checked"
     install --directory --mode 0750 --group vernemq "$CONFIG"
     [ -z "$(find "$checked" -mmin -60 2>/dev/null)" ] || [ ! -s "$CONFIG/tls.pem" ] || return 0
-    if secret "$CERTIFICATE_URL" >"$STATE/certificate" && IN="$STATE/certificate" OUT="$STATE/tls.pem" sh "$FOLDER/certificate.sh" >&2; then
+    if secret "$CERTIFICATE_URL" >"$STATE/certificate" &&
+        IN="$STATE/certificate" OUT="$STATE/tls.pem" HOSTS="${HOSTS:-}" sh "$FOLDER/certificate.sh" >&2; then
         touch "$checked"
         if ! cmp --silent "$STATE/tls.pem" "$CONFIG/tls.pem"; then
             install --mode 0640 --group vernemq "$STATE/tls.pem" "$CONFIG/tls.pem"

@@ -177,7 +177,7 @@ func admitJob(w *World, r, _ *Resource) error {
 
 // admitWorkload holds what is the same for apps and jobs: sizes, references, secrets, images.
 func admitWorkload(w *World, r *Resource) error {
-	for _, rule := range []func(*World, *Resource) error{admitSize, admitReferences, admitSecrets, admitImages} {
+	for _, rule := range []func(*World, *Resource) error{admitSize, admitReferences, admitSecrets, admitReads, admitImages} {
 		if err := rule(w, r); err != nil {
 			return err
 		}
@@ -277,6 +277,34 @@ func admitSecrets(w *World, r *Resource) error {
 		}
 		if err := w.readable(r, url, secret.str("identity")); err != nil {
 			return invalidField("configuration.secrets", name, "Unable to get value using Managed identity "+secret.str("identity")+" for secret "+name+". Error: "+err.Error())
+		}
+	}
+	return nil
+}
+
+// admitReads holds that a container reaches the secrets whose URLs it is told, as the identity whose CLIENT_ID it is told.
+// Azure takes such an app, waits for a replica that never gets ready, and says no more than that.
+func admitReads(w *World, r *Resource) error {
+	for _, c := range r.in().objects("template.containers") {
+		told := map[string]string{}
+		for _, e := range c.objects("env") {
+			told[e.str("name")] = e.str("value")
+		}
+		for _, url := range told {
+			if !secretURL.MatchString(url) {
+				continue
+			}
+			identity := slices.IndexFunc(identitiesOf(r), func(id string) bool {
+				return told["CLIENT_ID"] != "" && w.find(id).out().str("clientId") == told["CLIENT_ID"]
+			})
+			err := fmt.Errorf("it is told the client id of no identity of %s", r.name())
+			if identity >= 0 {
+				err = w.readable(r, url, identitiesOf(r)[identity])
+			}
+			if err != nil {
+				return refusal("ContainerAppOperationError", "Failed to provision revision for container app '%s'. Error details: "+
+					"Operation expired. The container '%s' can't read what it starts with: %v", r.name(), c.str("name"), err)
+			}
 		}
 	}
 	return nil

@@ -98,6 +98,10 @@ func TestWhatAzureRefusesIsRefused(t *testing.T) {
 		{"a vault reference without a role", "secrets", func(part) part { return inUnknownEnvironment(planned(t, "app")) }, "Forbidden"},
 		{"a vault reference to a secret that there is not", "app", edit("configuration.secrets", vaultSecrets(secretURI+"none")), "SecretNotFound"},
 		{"a vault reference to a vault that there is not", "app", edit("configuration.secrets", vaultSecrets("https://kv-none.vault.azure.net/secrets/x")), "no such host"},
+		{"a secret that a container reads by itself, and that there is not", "app",
+			container("env", told(secretURI+"none", "reader")), "Operation expired. The container 'emqx' can't read what it starts with: SecretNotFound"},
+		{"a secret that a container reads as somebody else", "app",
+			container("env", told(secretURI+"mqtt-tls", "script")), "the client id of no identity of mqtt-edge"},
 		{"an image that was not mirrored", "app", container("image", "acramora.azurecr.io/emqx/emqx:5.8.8"), "MANIFEST_UNKNOWN"},
 		{"an image of a registry that there is not", "app", container("image", "acrother.azurecr.io/emqx/emqx:5.8.9"), "no such host"},
 		{"a private image without a registry identity", "app", edit("configuration.registries", nil), "UNAUTHORIZED"},
@@ -163,6 +167,11 @@ func refuses(t *testing.T, cases []refused) {
 
 // inUnknownEnvironment is an app in an environment that the world knows nothing of: it is created before the platform's own.
 func inUnknownEnvironment(p part) part { return p.with("environmentId", subscriptionScope) }
+
+// told is the environment of a container that reads a secret as an identity.
+func told(url, identity string) l {
+	return l{m{"name": "URL", "value": url}, m{"name": "CLIENT_ID", "value": guid(identityID+identity, "client")}}
+}
 
 func vaultSecrets(tls string) l {
 	return l{
