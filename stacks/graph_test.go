@@ -284,7 +284,7 @@ func TestStatefulResourcesAreProtectedInProductionOnly(t *testing.T) {
 }
 
 func TestEveryPasswordReachesItsContainerAsAReferenceToASecret(t *testing.T) {
-	secret := regexp.MustCompile(`PASSWORD|COOKIE|AUTH|LICENSE`)
+	secret, file := regexp.MustCompile(`PASSWORD|COOKIE|AUTH|LICENSE`), regexp.MustCompile(`_FILE$`)
 	looked := 0
 	for _, r := range deployed(t, "prod", map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"x"}`}) {
 		template := bare(r.Inputs["template"])
@@ -295,7 +295,7 @@ func TestEveryPasswordReachesItsContainerAsAReferenceToASecret(t *testing.T) {
 			for _, container := range elements(template.ObjectValue()[kind]) {
 				for _, v := range elements(container.ObjectValue()["env"]) {
 					variable := v.ObjectValue()
-					if !secret.MatchString(variable["name"].StringValue()) {
+					if name := variable["name"].StringValue(); !secret.MatchString(name) || file.MatchString(name) {
 						continue
 					}
 					looked++
@@ -369,19 +369,20 @@ func bare(v resource.PropertyValue) resource.PropertyValue {
 
 func TestTheNodeAppsOfAStackFormOneCluster(t *testing.T) {
 	for stack, nodes := range map[string]int{"dev": 2, "prod": 3} {
-		seeds, names := map[string]bool{}, map[string]bool{}
+		locks, names := map[string]bool{}, map[string]bool{}
 		for name, app := range appsOf(t, stack) {
 			if name == "edge" {
 				continue
 			}
-			list := app.environment["EMQX_CLUSTER__STATIC__SEEDS"]
-			seeds[list], names[app.environment["EMQX_NODE__NAME"]] = true, true
-			if !strings.Contains(list, `"`+app.environment["EMQX_NODE__NAME"]+`"`) {
-				t.Errorf("%s: node %s is not among its own seeds", stack, name)
+			own := app.environment
+			locks[own["PGHOST"]+own["PGDATABASE"]+own["GATE_REGION"]] = true
+			names[own["EMQX_NODE__NAME"]] = true
+			if own["EMQX_NODE__NAME"] != "emqx@emqx-"+own["GATE_INDEX"]+"."+assets.ClusterDomain {
+				t.Errorf("%s: node %s holds the name of %s", stack, name, own["GATE_INDEX"])
 			}
 		}
-		if len(seeds) != 1 || len(names) != nodes {
-			t.Errorf("%s has %d seed lists for the nodes %v", stack, len(seeds), names)
+		if len(locks) != 1 || len(names) != nodes {
+			t.Errorf("%s has its nodes %v at %d places for locks", stack, names, len(locks))
 		}
 	}
 }
@@ -400,7 +401,7 @@ func TestOnlyTheEdgeTakesConnectionsFromOutsideAndTheNodesTakeWhatItForwards(t *
 			}
 		}
 		for _, n := range assets.EdgeNodes() {
-			for _, port := range []int{n.MQTT, n.WebSocket, n.Status} {
+			for _, port := range []int{n.MQTT, n.WebSocket, n.Gate} {
 				if _, open := app.targets[port]; n.Name == name && !open {
 					t.Errorf("the edge forwards to port %d of %s, which is closed", port, name)
 				}

@@ -57,7 +57,7 @@ func TestWhatIsFetchedIsPinned(t *testing.T) {
 func TestCommandsStartWhatTheyAreFor(t *testing.T) {
 	for got, want := range map[string]string{
 		strings.Join(EdgeCommand()[:2], " "): "/bin/sh -c",
-		strings.Join(NodeCommand(), " "):     "/bin/sh -c cp /mnt/config/emqx.conf /opt/emqx/etc/emqx.conf && exec /usr/bin/docker-entrypoint.sh /opt/emqx/bin/emqx foreground",
+		strings.Join(NodeCommand(), " "):     "/bin/sh -c cp /mnt/config/emqx.conf /opt/emqx/etc/emqx.conf && exec /opt/emqx/erts-*/bin/escript /mnt/config/gate.escript",
 	} {
 		if got != want {
 			t.Errorf("it is %q, want %q", got, want)

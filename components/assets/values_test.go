@@ -54,8 +54,13 @@ func fromYAML(t *testing.T, text string) any {
 func TestEveryValueOfEMQXsConfigurationIsTheOneThatWasChosen(t *testing.T) {
 	with := someEMQX
 	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
-	const tls = `{enable: true, verify: verify_peer, cacertfile: /etc/ssl/certs/ca-certificates.crt}`
+	tls := func(name string) string {
+		return `{enable: true, verify: verify_peer, cacertfile: /etc/ssl/certs/ca-certificates.crt` + name + `}`
+	}
 	holds(t, "emqx.conf", any(decoded(t, with)), fromYAML(t, `
+node: {data_dir: data, dist_net_ticktime: 15s}
+cluster: {discovery_strategy: manual, autoheal: false}
+telemetry: {enable: false}
 listeners:
   tcp: {default: {enable: true, bind: "0.0.0.0:1883"}}
   ws: {default: {enable: true, bind: "0.0.0.0:8083"}}
@@ -63,18 +68,22 @@ listeners:
   wss: {default: {enable: false}}
 dashboard: {listeners: {http: {bind: 18083}}}
 authentication:
-  - {mechanism: jwt, from: password, use_jwks: true, endpoint: "https://issuer.example/keys", refresh_interval: 300, disconnect_after_expire: true,
-     verify_claims: {iss: "https://issuer.example", aud: mqtt, sub: "${username}"}, ssl: `+tls+`}
+  - {mechanism: jwt, from: password, use_jwks: true, endpoint: "https://issuer.example/keys", refresh_interval: 15, disconnect_after_expire: true,
+     verify_claims: {iss: "https://issuer.example", aud: mqtt, sub: "${username}"},
+     acl_claim_name: no_token_gives_itself_rules, ssl: `+tls("")+`}
   - {mechanism: password_based, backend: postgresql, server: "db.example:5432", database: mqtt, username: mqtt_broker,
      password: "file:///mnt/secrets/database-password", password_hash_algorithm: {name: bcrypt}, pool_size: 8,
-     query: "SELECT password_hash, salt, is_superuser FROM mqtt_user WHERE username = ${username} LIMIT 1", ssl: `+tls+`}
+     query: "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS password_hash, \
+       coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser \
+       FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username}",
+     ssl: `+tls(", server_name_indication: db.example")+`}
 authorization:
   no_match: deny
   deny_action: disconnect
   cache: {enable: true, ttl: 1m}
   sources:
     - {type: redis, redis_type: single, server: "redis.example:10000", username: default, password: "file:///mnt/secrets/redis-password",
-       cmd: "HGETALL mqtt_acl:${username}", ssl: `+tls+`}
+       cmd: "HGETALL mqtt_acl:${username}", ssl: `+tls(", server_name_indication: redis.example")+`}
 log: {console: {enable: true, level: warning, formatter: json}}
 `))
 }
@@ -116,6 +125,7 @@ func TestEveryLineOfTheEdgesConfigurationIsTheOneThatWasChosen(t *testing.T) {
 global
 log stdout format raw local0 info
 maxconn 7
+no strict-limits
 user haproxy
 group haproxy
 stats socket ipv4@127.0.0.1:8881 level admin
@@ -130,6 +140,9 @@ timeout client 1h
 timeout server 1h
 timeout tunnel 4h
 timeout check 3s
+retries 3
+option redispatch
+option dontlognull
 default-server check inter 2s fastinter 500ms fall 2 rise 1 init-addr none resolvers environment on-marked-down shutdown-sessions
 resolvers environment
 parse-resolv-conf
@@ -145,13 +158,21 @@ bind :8883 ssl crt /f
 tcp-request inspect-delay 10s
 tcp-request content accept if { req.len gt 0 }
 tcp-request content reject if WAIT_END
+use_backend mqtt-unchecked if { nbsrv(mqtt) eq 0 }
 default_backend mqtt
 backend mqtt
 mode tcp
 balance leastconn
-option httpchk GET /status
+option httpchk GET /serving
+http-check disable-on-404
 http-check expect status 200
-server emqx-0 emqx-0.k8se-apps.svc.cluster.local:1883 port 18083
+server emqx-0 emqx-0.k8se-apps.svc.cluster.local:1883 port 18084
+backend mqtt-unchecked
+mode tcp
+balance leastconn
+option httpchk GET /serving
+http-check expect status 404
+server emqx-0 emqx-0.k8se-apps.svc.cluster.local:1883 port 18084
 frontend websocket
 mode http
 option httplog
@@ -159,17 +180,26 @@ timeout http-request 10s
 bind :8080
 acl serving nbsrv(mqtt) ge 1
 acl health path /healthz
+http-request set-log-level silent if health
 http-request return status 200 content-type text/plain string ok if health serving
 http-request return status 503 content-type text/plain string "no broker node" if health
 http-request deny deny_status 403 unless { req.hdr(X-Azure-FDID) -m str the-id }
 http-request deny deny_status 404 unless { path /mqtt }
+use_backend websocket-unchecked if { nbsrv(websocket) eq 0 }
 default_backend websocket
 backend websocket
 mode http
 balance leastconn
-option httpchk GET /status
+option httpchk GET /serving
+http-check disable-on-404
 http-check expect status 200
-server emqx-0 emqx-0.k8se-apps.svc.cluster.local:8083 port 18083
+server emqx-0 emqx-0.k8se-apps.svc.cluster.local:8083 port 18084
+backend websocket-unchecked
+mode http
+balance leastconn
+option httpchk GET /serving
+http-check expect status 404
+server emqx-0 emqx-0.k8se-apps.svc.cluster.local:8083 port 18084
 `))
 }
 
