@@ -264,6 +264,9 @@ func (c *vmqCluster) checkStart(n *vmqNode, config map[string]string) {
 	if !packaged && !has(m.path("opt/vernemq/bin/vernemq")) {
 		c.fault("%s starts and is not installed", n.address)
 	}
+	if to, err := os.Readlink(m.path("opt/vernemq/data")); !packaged && (err != nil || to != vmData) {
+		c.fault("%s has its data on the system disk: %v", n.address, err)
+	}
 	for _, unknown := range unknownKeys(c.T, config) {
 		if !packaged || unknown != "accept_eula" {
 			c.fault("%s starts with the unknown %s", n.address, unknown)
