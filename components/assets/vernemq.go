@@ -70,7 +70,7 @@ func (v VerneMQ) Files() (map[string]string, error) {
 	}
 	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript, "certificate.sh": CertificateToPEMScript}
 	for _, name := range []string{
-		"node.sh", "cluster.sh", "install.sh", "collector.sh", "vernemq.conf.tmpl", "vernemq.service.tmpl", "vernemq.env.tmpl", "otelcol.service.tmpl",
+		"node.sh", "cluster.sh", "install.sh", "collector.sh", "auth.lua", "vernemq.conf.tmpl", "vernemq.service.tmpl", "vernemq.env.tmpl", "otelcol.service.tmpl",
 	} {
 		text, err := v.render(name)
 		if err != nil {
@@ -108,6 +108,10 @@ func (vernemqData) CollectorConnection() string { return ConnectionStringVariabl
 func (vernemqData) CollectorNodes() string      { return MetricNodesRunning }
 func (vernemqData) CollectorPort() int          { return CollectorPushPort }
 func (vernemqData) CollectorConfig() string     { return CollectorConfigFile }
+
+// WebSocketConnections are the tenth of a node's connections that may come over WebSocket, and MQTTConnections are the others.
+func (d vernemqData) WebSocketConnections() int { return (d.Connections + 9) / 10 }
+func (d vernemqData) MQTTConnections() int      { return d.Connections - d.WebSocketConnections() }
 
 // OpenFiles is how many a node may have open: one for each connection, and what its store and its cluster need.
 func (d vernemqData) OpenFiles() int { return d.Connections + 16384 }
