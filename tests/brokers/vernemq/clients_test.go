@@ -1,0 +1,161 @@
+package vernemq
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho"
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
+)
+
+const (
+	serverName = "mqtt.example.com"
+	patience   = 5 * time.Second // that clients have with a broker
+)
+
+// session is what a client asks for in its CONNECT.
+type session struct {
+	node           string // address
+	id, user       string
+	password       string
+	resume         bool   // goes on with the session that is there
+	keeps          uint32 // seconds that the session stays
+	receiveMaximum uint16
+}
+
+// client is a client of MQTT 5.
+type client struct {
+	*paho.Client
+	connack *paho.Connack
+
+	mu       sync.Mutex
+	received []string // TOPIC PAYLOAD
+}
+
+func (c *client) messages() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.received)
+}
+
+func tlsConfig(a *authority) *tls.Config { return &tls.Config{RootCAs: a.pool, ServerName: serverName} }
+
+// connect connects a client, or says why not.
+func (s *site) connect(want session) (*client, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	dialer := &tls.Dialer{Config: tlsConfig(s.authority)}
+	conn, err := dialer.DialContext(ctx, "tcp", fmt.Sprintf("%s:%d", want.node, assets.VerneMQPort))
+	if err != nil {
+		return nil, err
+	}
+	c := &client{}
+	c.Client = paho.NewClient(paho.ClientConfig{
+		ClientID: want.id, Conn: packets.NewThreadSafeConn(conn), PacketTimeout: patience,
+		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.received = append(c.received, p.Packet.Topic+" "+string(p.Packet.Payload))
+			return true, nil
+		}},
+	})
+	connect := &paho.Connect{ClientID: want.id, KeepAlive: 60, CleanStart: !want.resume}
+	if want.user != "" {
+		connect.Username, connect.UsernameFlag = want.user, true
+		connect.Password, connect.PasswordFlag = []byte(want.password), true
+	}
+	if want.keeps > 0 {
+		connect.Properties = &paho.ConnectProperties{SessionExpiryInterval: &want.keeps}
+	}
+	c.connack, err = c.Connect(ctx, connect)
+	if err != nil {
+		conn.Close()
+	}
+	return c, err
+}
+
+// device is the session of a client of the ordinary user.
+func device(node, id string) session {
+	return session{node: node, id: id, user: "device", password: "secret"}
+}
+
+func (s *site) mustConnect(want session) *client {
+	s.Helper()
+	c, err := s.connect(want)
+	if err != nil {
+		s.Fatalf("%+v: %v", want, err)
+	}
+	s.Cleanup(c.leave)
+	return c
+}
+
+func (c *client) leave() { _ = c.Disconnect(&paho.Disconnect{}) }
+
+func (c *client) subscribe(filter string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err := c.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: filter, QoS: 1}}})
+	return err
+}
+
+func (c *client) publish(topic, text string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(text)})
+	return err
+}
+
+// connect3 connects a client of MQTT 3.1.1 to ssl://… or wss://….
+func (s *site) connect3(url string, want session) (mqtt.Client, error) {
+	options := mqtt.NewClientOptions().AddBroker(url).SetClientID(want.id).SetUsername(want.user).SetPassword(want.password).
+		SetTLSConfig(tlsConfig(s.authority)).SetAutoReconnect(false).SetProtocolVersion(4).SetConnectTimeout(patience).
+		SetDialer(&net.Dialer{Timeout: patience})
+	c := mqtt.NewClient(options)
+	token := c.Connect()
+	if !token.WaitTimeout(patience) {
+		return c, fmt.Errorf("no answer within %s", patience)
+	}
+	return c, token.Error()
+}
+
+func mqttURL(node string) string { return fmt.Sprintf("ssl://%s:%d", node, assets.VerneMQPort) }
+func webSocketURL(node string) string {
+	return fmt.Sprintf("wss://%s:%d/mqtt", node, assets.VerneMQWebSocketPort)
+}
+
+// eventually waits for something to be so.
+func eventually(t *testing.T, within time.Duration, what string, is func() bool) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	for !is() {
+		if time.Since(begun) > within {
+			t.Fatalf("not within %s: %s", within, what)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return time.Since(begun)
+}
+
+// numbered is PREFIX 0, PREFIX 1 and so on.
+func numbered(prefix string, n int) []string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprint(prefix, i))
+	}
+	return all
+}
+
+// missingFrom lists which of the wanted messages have not come.
+func missingFrom(got, want []string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(want), func(w string) bool { return slices.Contains(got, w) }), ", ")
+}
