@@ -20,7 +20,8 @@ AMORA = $(BIN)/amora
 MODULES = tests/realparts tests/manifests tests/collector tests/sequences tests/cli tests/brokers
 
 .PHONY: amora rehearse review check test test-deep test-program test-rehearsal test-races test-realparts \
-        test-manifests test-collector test-brokers test-sequences test-terminal test-cli format lint install generate bench clean
+        test-manifests test-collector test-brokers test-sequences test-terminal test-cli \
+        format lint install generate bench clean
 
 amora:
 	@pipelines/build.sh $(AMORA) ./cmd/amora

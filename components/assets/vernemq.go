@@ -70,7 +70,8 @@ func (v VerneMQ) Files() (map[string]string, error) {
 	}
 	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript, "certificate.sh": CertificateToPEMScript}
 	for _, name := range []string{
-		"node.sh", "cluster.sh", "install.sh", "collector.sh", "auth.lua", "vernemq.conf.tmpl", "vernemq.service.tmpl", "vernemq.env.tmpl", "otelcol.service.tmpl",
+		"node.sh", "cluster.sh", "install.sh", "collector.sh", "auth.lua", "vernemq.conf.tmpl", "vernemq.service.tmpl",
+		"vernemq.env.tmpl", "otelcol.service.tmpl",
 	} {
 		text, err := v.render(name)
 		if err != nil {
@@ -109,7 +110,7 @@ func (vernemqData) CollectorNodes() string      { return MetricNodesRunning }
 func (vernemqData) CollectorPort() int          { return CollectorPushPort }
 func (vernemqData) CollectorConfig() string     { return CollectorConfigFile }
 
-// WebSocketConnections are the tenth of a node's connections that may come over WebSocket, and MQTTConnections are the others.
+// WebSocketConnections are the tenth of a node's connections that may come over WebSocket; MQTTConnections are the others.
 func (d vernemqData) WebSocketConnections() int { return (d.Connections + 9) / 10 }
 func (d vernemqData) MQTTConnections() int      { return d.Connections - d.WebSocketConnections() }
 

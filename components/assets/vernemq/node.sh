@@ -165,7 +165,8 @@ run() {
     cat "$FOLDER/vernemq.conf" "$STATE/node.conf" >"$STATE/vernemq.conf"
     write_listeners >>"$STATE/vernemq.conf"
     write_client_ca
-    if ! cmp --silent "$STATE/vernemq.conf" "$CONFIG/vernemq.conf" || ! cmp --silent "$FOLDER/vernemq.service" "$UNIT" ||
+    if ! cmp --silent "$STATE/vernemq.conf" "$CONFIG/vernemq.conf" ||
+        ! cmp --silent "$FOLDER/vernemq.service" "$UNIT" ||
         ! cmp --silent "$FOLDER/auth.lua" "$CONFIG/auth.lua"; then
         stop
         install --mode 0640 --group vernemq "$FOLDER/auth.lua" "$CONFIG/auth.lua"

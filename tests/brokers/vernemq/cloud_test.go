@@ -57,7 +57,8 @@ func (c *cloud) put(blobs map[string]string) {
 func (c *cloud) names(beginning string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(c.blobs)), func(name string) bool { return !strings.HasPrefix(name, beginning) })
+	others := func(name string) bool { return !strings.HasPrefix(name, beginning) }
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(c.blobs)), others)
 }
 
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {

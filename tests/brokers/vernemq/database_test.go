@@ -46,7 +46,8 @@ func newDatabase(s *site) *database {
 
 func (d *database) sh(script string) string {
 	d.Helper()
-	command := exec.Command("bash", "-ec", `as() { setpriv --reuid postgres --regid postgres --clear-groups "$BIN/$@"; }; `+script)
+	const as = `as() { setpriv --reuid postgres --regid postgres --clear-groups "$BIN/$@"; }; `
+	command := exec.Command("bash", "-ec", as+script)
 	command.Env = append(os.Environ(), "FOLDER="+d.folder, "BIN="+postgres(), "HOST="+d.address(2))
 	// The server keeps what it has for output: a file, and no pipe that would stay open.
 	log, err := os.CreateTemp(d.folder, "said")
@@ -64,7 +65,8 @@ func (d *database) sh(script string) string {
 
 func (d *database) start() {
 	d.Helper()
-	d.sh(`as pg_ctl -D "$FOLDER/data" -w -l "$FOLDER/log" -o "-c listen_addresses=$HOST -c unix_socket_directories=$FOLDER -c hba_file=$FOLDER/pg_hba.conf` +
+	d.sh(`as pg_ctl -D "$FOLDER/data" -w -l "$FOLDER/log" -o "-c listen_addresses=$HOST` +
+		` -c unix_socket_directories=$FOLDER -c hba_file=$FOLDER/pg_hba.conf` +
 		` -c ssl=on -c ssl_cert_file=$FOLDER/tls.pem -c ssl_key_file=$FOLDER/tls.key -c max_connections=200" start`)
 }
 
@@ -81,7 +83,8 @@ SQL`)
 // addUsers has users who may do this: to "device" what is below its name, and to "root" everything.
 func (d *database) addUsers() {
 	d.Helper()
-	d.query("mqtt", `SELECT mqtt_put_user('device', crypt('secret', gen_salt('bf', 6))), mqtt_allow('device', 'devices/${username}/#'),
+	d.query("mqtt", `SELECT mqtt_put_user('device', crypt('secret', gen_salt('bf', 6))),
+    mqtt_allow('device', 'devices/${username}/#'),
     mqtt_put_user('root', crypt('secret', gen_salt('bf', 6)), NULL, true),
     mqtt_put_user('all', crypt('secret', gen_salt('bf', 6))), mqtt_allow('all', '#'),
     mqtt_put_user('own', crypt('secret', gen_salt('bf', 6))), mqtt_allow('own', 'clients/${clientid}/#')`)

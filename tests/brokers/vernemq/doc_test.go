@@ -1,8 +1,9 @@
-// Package vernemq starts the real VerneMQ with what the program gives to its machines: their script, the files that they fetch, and the
-// schema, on machines of a network of their own, with a real PostgreSQL. AMORA_VERNEMQ_HOME names the folder of a release; without it,
-// or without root, whose namespaces the machines are made of, the tests skip.
+// Package vernemq starts the real VerneMQ with what the program gives to its machines: their script, the files that they
+// fetch, and the schema, on machines of a network of their own, with a real PostgreSQL. AMORA_VERNEMQ_HOME names the
+// folder of a release; without it, or without root, whose namespaces the machines are made of, the tests skip.
 //
-// Azure is played: the metadata service, the vault and the storage account. So is systemd, which has no place in a namespace: see systemctl.sh.
+// Azure is played: the metadata service, the vault and the storage account. So is systemd, which has no place in a
+// namespace: see systemctl.sh.
 package vernemq
 
 import (
@@ -38,7 +39,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.Remove(folder) // which is empty outside
-	inside := exec.Command("unshare", append([]string{"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", os.Args[0]}, os.Args[1:]...)...)
+	namespaces := []string{"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"}
+	inside := exec.Command("unshare", append(namespaces, os.Args...)...)
 	inside.Env = append(os.Environ(), insideVariable+"=1", "TMPDIR="+folder)
 	inside.Stdin, inside.Stdout, inside.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = inside.Run()
@@ -65,7 +67,8 @@ func missing() string {
 	if os.Geteuid() != 0 {
 		return "the machines of these tests are namespaces, which only root may make"
 	}
-	for _, program := range []string{"unshare", "nsenter", "ip", "psql", "curl", "python3", "openssl", "mkfs.ext4", "setpriv"} {
+	programs := []string{"unshare", "nsenter", "ip", "psql", "curl", "python3", "openssl", "mkfs.ext4", "setpriv"}
+	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			return program + " is not installed"
 		}

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The first process of a machine: makes its file systems and its network, and then waits. Files are those of the machine that the tests run
-# on, with changes in SYSTEM.
+# The first process of a machine: makes its file systems and its network, and then waits. Files are those of the
+# machine that the tests run on, with changes in SYSTEM.
 set -e
 mount --make-rprivate /
 mount -t proc proc /proc

@@ -30,8 +30,8 @@ func TestOnlyTheRightPasswordLetsAClientIn(t *testing.T) {
 		user, password string
 		lets           bool
 	}{
-		{"device", "secret", true}, {"device", "Secret", false}, {"device", "", false}, {"nobody", "secret", false}, {"", "", false},
-		{"device' OR 'a'='a", "secret", false},
+		{"device", "secret", true}, {"device", "Secret", false}, {"device", "", false}, {"nobody", "secret", false},
+		{"", "", false}, {"device' OR 'a'='a", "secret", false},
 	} {
 		want := session{node: all[0].address, id: "client", user: c.user, password: c.password}
 		client, err := s.connect(want)
@@ -40,7 +40,7 @@ func TestOnlyTheRightPasswordLetsAClientIn(t *testing.T) {
 		}
 		if err == nil {
 			client.leave()
-		} else if client == nil || client.connack == nil || client.connack.ReasonCode != 0x87 && client.connack.ReasonCode != 0x86 {
+		} else if client == nil || client.connack == nil || client.connack.ReasonCode&^1 != 0x86 { // 0x86 or 0x87
 			t.Errorf("%q with %q is not told that it may not: %v", c.user, c.password, err)
 		}
 		older, err := s.connect3(mqttURL(all[0].address), want)
@@ -55,7 +55,8 @@ func TestOnlyTheRightPasswordLetsAClientIn(t *testing.T) {
 func TestAClientIDThatIsNotOneLevelOfATopicIsRefused(t *testing.T) {
 	s, all := cluster(t, 1)
 	for id, lets := range map[string]bool{
-		"one": true, "one.two:3 $4%5": true, "+": false, "#": false, "a/b": false, "/": false, "a/#": false, "a+": false, "a#b": false,
+		"one": true, "one.two:3 $4%5": true,
+		"+": false, "#": false, "a/b": false, "/": false, "a/#": false, "a+": false, "a#b": false,
 	} {
 		own := session{node: all[0].address, id: id, user: "own", password: "secret"}
 		client, err := s.connect(own)
@@ -63,8 +64,10 @@ func TestAClientIDThatIsNotOneLevelOfATopicIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 		if err == nil && id == "one" {
-			if client.subscribe("clients/one/#") != nil || client.subscribe("clients/two/x") == nil || client.subscribe("clients/+/x") == nil {
-				t.Errorf("%q has not what its rule says", id)
+			for filter, may := range map[string]bool{"clients/one/#": true, "clients/two/x": false, "clients/+/x": false} {
+				if err := client.subscribe(filter); (err == nil) != may {
+					t.Errorf("%q subscribes to %s: %v", id, filter, err)
+				}
 			}
 		}
 		if err == nil {
@@ -121,10 +124,12 @@ func TestAMessageToATopicThatBeginsWithADollarReachesNobodyAndHoldsUpNothingElse
 	}
 	for range 3 {
 		if what := <-unanswered; what != "" {
-			t.Log(what)
+			t.Errorf("%s, and docs/vernemq.md is wrong", what)
 		}
 	}
-	eventually(t, patience, "what is published to x", func() bool { return missingFrom(root.messages(), numbered("x ", 5)) == "" })
+	eventually(t, patience, "what is published to x", func() bool {
+		return missingFrom(root.messages(), numbered("x ", 5)) == ""
+	})
 	if got := root.messages(); slices.ContainsFunc(got, func(m string) bool { return strings.HasPrefix(m, "$") }) {
 		t.Errorf("it reads %q", got)
 	}
@@ -182,7 +187,8 @@ func TestConnectionsAndIdleMinutesAddLittleToTheLog(t *testing.T) {
 		_, _ = s.connect(session{node: m.address, id: "wrong", user: "device", password: "wrong"})
 	}
 	if grown := m.journal() - before; grown > 40*300 {
-		t.Errorf("40 logins logged %d bytes: %.2000s", grown, m.must(fmt.Sprintf("tail -c +%d /var/log/vernemq.journal", before)))
+		added := m.must(fmt.Sprintf("tail -c +%d /var/log/vernemq.journal", before))
+		t.Errorf("40 logins logged %d bytes: %.2000s", grown, added)
 	}
 	before = m.journal()
 	time.Sleep(10 * time.Second)
@@ -247,7 +253,8 @@ func TestADatabaseThatIsAwayTakesNothingWithItButLogins(t *testing.T) {
 func kept(t *testing.T) []string {
 	t.Helper()
 	config, err := assets.Collector{
-		Broker: assets.CollectedVerneMQ, Certificate: "localhost:8883", Targets: []assets.CollectorTarget{{Address: "localhost:8888", Node: "n"}},
+		Broker: assets.CollectedVerneMQ, Certificate: "localhost:8883",
+		Targets: []assets.CollectorTarget{{Address: "localhost:8888", Node: "n"}},
 	}.Config()
 	if err != nil {
 		t.Fatal(err)

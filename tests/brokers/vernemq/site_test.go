@@ -72,7 +72,8 @@ func newSite(t *testing.T, size int, v assets.VerneMQ) *site {
 	s.cloud.setSecret("broker", "broker-password")
 	s.settings = assets.VerneMQSettings{
 		Shared: s.url("shared"), DatabaseHost: databaseHost, DatabaseName: "mqtt", DatabaseAdmin: "mqttadmin",
-		AdminPasswordURL: s.url("secrets/admin"), BrokerPasswordURL: s.url("secrets/broker"), CertificateURL: s.url("secrets/certificate"), Cookie: "cookie",
+		AdminPasswordURL: s.url("secrets/admin"), BrokerPasswordURL: s.url("secrets/broker"),
+		CertificateURL: s.url("secrets/certificate"), Cookie: "cookie",
 	}
 	for i := range size {
 		s.settings.Members = append(s.settings.Members, s.machineAddress(i))
@@ -97,7 +98,8 @@ func (s *site) begin(t *testing.T) {
 
 var shared = map[int]*site{} // by size
 
-// cluster is a cluster of so many nodes with users, which tests have one after the other: to form one takes longer than most of them.
+// cluster is a cluster of so many nodes with users, which tests have one after the other: to form one takes longer than
+// most of them.
 func cluster(t *testing.T, size int) (*site, []*machine) {
 	t.Helper()
 	s := shared[size]
@@ -116,7 +118,8 @@ func cluster(t *testing.T, size int) (*site, []*machine) {
 	return s, slices.Clone(s.machines)
 }
 
-// address is one in the site's network: 1 is Azure's and the gateway's, 2 the database's, and from 10 on they are machines'.
+// address is one in the site's network: 1 is Azure's and the gateway's, 2 the database's, and from 10 on they are
+// machines'.
 func (s *site) address(last int) string { return fmt.Sprintf("10.20.%d.%d", s.number, last) }
 
 func (s *site) machineAddress(i int) string { return s.address(10 + i) }
@@ -146,7 +149,8 @@ func (s *site) end() {
 
 // release is the archive that a node would build. It is one for all tests.
 var release = sync.OnceValues(func() (string, error) {
-	archive, err := exec.Command("tar", "--create", "--use-compress-program=gzip -1", "--directory", os.Getenv(homeVariable), ".").Output()
+	home := os.Getenv(homeVariable)
+	archive, err := exec.Command("tar", "--create", "--use-compress-program=gzip -1", "--directory", home, ".").Output()
 	return string(archive), err
 })
 
@@ -258,7 +262,8 @@ func (m *machine) powerOn() {
 	}
 	m.first = exec.Command("bash", "-c", machineScript)
 	m.first.Env = append(os.Environ(), "SYSTEM="+m.system, "DISK="+m.disk, "ADDRESS="+m.address,
-		fmt.Sprint("NETWORK=10.20.", m.site.number), fmt.Sprintf("LINK=02:00:0a:14:%02d", m.site.number), "GATEWAY="+m.site.address(1),
+		fmt.Sprint("NETWORK=10.20.", m.site.number), fmt.Sprintf("LINK=02:00:0a:14:%02d", m.site.number),
+		"GATEWAY="+m.site.address(1),
 		"AUTHORITY="+authority, "HOSTS="+m.site.address(2)+" "+databaseHost)
 	log, err := os.OpenFile(filepath.Join(m.system, "console"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -314,8 +319,8 @@ func (m *machine) reboot() {
 
 // sh runs something on the machine, with the environment that systemd gives.
 func (m *machine) sh(script string, environment ...string) (string, error) {
-	args := []string{"--target", fmt.Sprint(m.first.Process.Pid), "--mount", "--net", "--pid", "--wd=/", "env", "-i", "LANG=C.UTF-8",
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	args := []string{"--target", fmt.Sprint(m.first.Process.Pid), "--mount", "--net", "--pid", "--wd=/",
+		"env", "-i", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	args = append(append(args, environment...), "bash", "-c", script)
 	command := exec.Command("nsenter", args...)
 	var out bytes.Buffer

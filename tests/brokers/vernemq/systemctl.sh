@@ -1,5 +1,6 @@
 #!/bin/bash
-# What the machines' scripts need of systemctl, for one unit with a user of its own: it really starts and stops what the unit's file says.
+# What the machines' scripts need of systemctl, for one unit with a user of its own: it really starts and stops what
+# the unit's file says.
 unit="${!#}"
 folder="/run/units/$unit"
 file="/etc/systemd/system/$unit.service"
@@ -18,7 +19,8 @@ supervise() {
     while :; do
         begun=$(of ExecStart)
         # shellcheck disable=SC2086 # words of their own
-        setpriv --reuid "$user" --regid "$user" --init-groups env -i PATH="$PATH" "$(of Environment)" $begun </dev/null &
+        setpriv --reuid "$user" --regid "$user" --init-groups \
+            env -i PATH="$PATH" "$(of Environment)" $begun </dev/null &
         echo $! >"$folder/main"
         wait $!
         code=$?
