@@ -284,7 +284,7 @@ func (c *vmqCluster) checkStart(n *vmqNode, config map[string]string) {
 		c.fault("%s takes clients before it is in the cluster", n.address)
 	}
 	// VerneMQ runs as a user of its own.
-	for _, name := range []string{"", "vernemq.conf", "tls.pem"} {
+	for _, name := range []string{"", "vernemq.conf", "auth.lua", "tls.pem"} {
 		path := m.path(filepath.Join("etc/vernemq", name))
 		if info, err := os.Stat(path); err != nil || users[path] != "vernemq" || info.Mode()&0o040 == 0 || info.Mode()&0o007 != 0 {
 			c.fault("%s: %s is not for VerneMQ alone: %v", n.address, path, err)

@@ -1,6 +1,6 @@
-// Package vernemq starts the real VerneMQ with what the program gives to its machines: their script, the files that they
-// fetch, and the schema, on machines of a network of their own, with a real PostgreSQL. AMORA_VERNEMQ_HOME names the
-// folder of a release; without it, or without root, whose namespaces the machines are made of, the tests skip.
+// Package vernemq starts the real VerneMQ with what the program gives to its machines: their script, the files that
+// they fetch, and the schema, on machines of a network of their own, with a real PostgreSQL. AMORA_VERNEMQ_HOME names
+// the folder of a release; without it, or without root, whose namespaces the machines are made of, the tests skip.
 //
 // Azure is played: the metadata service, the vault and the storage account. So is systemd, which has no place in a
 // namespace: see systemctl.sh.
@@ -67,7 +67,9 @@ func missing() string {
 	if os.Geteuid() != 0 {
 		return "the machines of these tests are namespaces, which only root may make"
 	}
-	programs := []string{"unshare", "nsenter", "ip", "psql", "curl", "python3", "openssl", "mkfs.ext4", "setpriv"}
+	programs := []string{
+		"unshare", "nsenter", "ip", "psql", "curl", "python3", "openssl", "mkfs.ext4", "losetup", "setpriv",
+	}
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			return program + " is not installed"

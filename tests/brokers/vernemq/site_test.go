@@ -309,6 +309,13 @@ func (m *machine) powerOff() {
 	m.first = nil
 	// Its half of the link goes with its namespace, some time later.
 	_ = exec.Command("ip", "link", "delete", m.link()).Run()
+	// So does its mount of the disk; what was written is on the disk then.
+	for range 600 {
+		if used, err := exec.Command("losetup", "--associated", m.disk).Output(); err != nil || len(used) == 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // reboot leaves what is on the disks.
