@@ -28,8 +28,9 @@ type session struct {
 	node     string // address
 	id, user string
 	password string
-	resume   bool   // goes on with the session that is there
-	keeps    uint32 // seconds that the session stays
+	// keeps is for how many seconds the session stays. Such a client asks for no clean start: of a session that began
+	// with one, VerneMQ 2.1.2 forgets the queue when it restarts.
+	keeps uint32
 }
 
 // client is a client of MQTT 5.
@@ -68,7 +69,7 @@ func (s *site) connect(want session) (*client, error) {
 			return true, nil
 		}},
 	})
-	connect := &paho.Connect{ClientID: want.id, KeepAlive: 60, CleanStart: !want.resume}
+	connect := &paho.Connect{ClientID: want.id, KeepAlive: 60, CleanStart: want.keeps == 0}
 	if want.user != "" {
 		connect.Username, connect.UsernameFlag = want.user, true
 		connect.Password, connect.PasswordFlag = []byte(want.password), true

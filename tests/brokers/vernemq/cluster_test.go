@@ -64,7 +64,7 @@ func (s *site) leavesBehind(id string, at, through *machine) waiting {
 // comesBackTo has the client connect to a node, and get what waits for it.
 func (s *site) comesBackTo(m *machine, w waiting) {
 	s.Helper()
-	w.resume, w.node = true, m.address
+	w.node = m.address
 	client := s.mustConnect(w.session)
 	if !client.connack.SessionPresent {
 		s.Errorf("the session of %s is gone", w.id)
