@@ -110,10 +110,9 @@ func (vernemqData) CollectorNodes() string      { return MetricNodesRunning }
 func (vernemqData) CollectorPort() int          { return CollectorPushPort }
 func (vernemqData) CollectorConfig() string     { return CollectorConfigFile }
 
-// A tenth of a node's connections may come over WebSocket, and the others over MQTT. What the listeners' acceptors let in
-// beyond a limit is among them.
-func (d vernemqData) WebSocketConnections() int { return d.Connections/10 - d.Acceptors() }
-func (d vernemqData) MQTTConnections() int      { return d.Connections - d.Connections/10 - d.Acceptors() }
+// A tenth of a node's connections may come over WebSocket, and the others over MQTT: so many for each acceptor.
+func (d vernemqData) WebSocketConnections() int { return d.Connections / 10 / d.Acceptors() }
+func (d vernemqData) MQTTConnections() int      { return (d.Connections - d.Connections/10) / d.Acceptors() }
 func (vernemqData) Acceptors() int              { return 10 }
 
 // OpenFiles is how many a node may have open: one for each connection, and what its store and its cluster need.
