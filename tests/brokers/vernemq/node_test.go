@@ -92,7 +92,7 @@ func TestNobodyReadsOfVerneMQItselfBelowSYS(t *testing.T) {
 	time.Sleep(22 * time.Second) // it would publish every 20
 	for _, reader := range readers {
 		if got := reader.messages(); len(got) > 0 {
-			t.Errorf("%d messages: %.3q", len(got), got)
+			t.Errorf("%d messages, the first one %.100q", len(got), got[0])
 		}
 	}
 }
