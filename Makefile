@@ -2,6 +2,7 @@
 # make check                     for every save: formatting, vet and the quick tests
 # make test                      every test that needs nothing but this machine; installs the real parts
 # make test-deep [SEED=4711]     the long tests of every night: other sequences, long ones, races, the real CLI
+# make test-brokers              real brokers: AMORA_VERNEMQ_HOME names a release's folder; as root
 # make test-cli                  the program under the Pulumi CLI and its Go language host
 # make review [BASE=main]        what this working tree changes on each stack: a pull request's comment
 # make generate                  what programs of this repository write: references, pictures, the ARM template
@@ -16,10 +17,11 @@ BIN = .rehearsal/bin
 AMORA = $(BIN)/amora
 
 # Each has its own module file, so that its libraries stay out of the program's.
-MODULES = tests/realparts tests/manifests tests/collector tests/sequences tests/cli
+MODULES = tests/realparts tests/manifests tests/collector tests/sequences tests/cli tests/brokers
 
 .PHONY: amora rehearse review check test test-deep test-program test-rehearsal test-races test-realparts \
-        test-manifests test-collector test-sequences test-terminal test-cli format lint install generate bench clean
+        test-manifests test-collector test-brokers test-sequences test-terminal test-cli \
+        format lint install generate bench clean
 
 amora:
 	@pipelines/build.sh $(AMORA) ./cmd/amora
@@ -36,7 +38,7 @@ check: format
 
 test: install lint amora
 	$(MAKE) --jobs 2 --output-sync=target test-program test-rehearsal test-realparts test-manifests test-collector \
-	  test-sequences test-terminal test-races
+	  test-brokers test-sequences test-terminal test-races
 
 # Vet has been run by lint.
 test-program:
@@ -76,6 +78,10 @@ test-manifests:
 
 test-collector:
 	cd tests/collector && go test -vet=off -timeout 20m ./...
+
+# Without a broker its tests skip, and say what is missing. One package at a time: they measure times.
+test-brokers:
+	cd tests/brokers && go test -vet=off -v -p 1 -timeout 60m ./...
 
 test-terminal: amora
 	cd tests/cli && go test -vet=off -timeout 10m .

@@ -129,7 +129,7 @@ var collectedBrokers = map[CollectedBroker]collected{
 		{MetricSubscriptions, []string{"com_hivemq_subscriptions_overall_current"}},
 		{MetricNodesRunning, []string{"com_hivemq_cluster_nodes_count"}},
 	}},
-	// Source: apps/vmq_server/src/vmq_metrics.erl of VerneMQ 2.1.2.
+	// With prometheus_namespace empty, as in vernemq.conf; tests/brokers holds them against VerneMQ 2.1.2.
 	CollectedVerneMQ: {Path: "/metrics", Metrics: []collectedMetric{
 		{MetricConnections, []string{"total_active_connections"}},
 		{MetricMessagesReceived, []string{"mqtt_publish_received"}},

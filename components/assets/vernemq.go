@@ -70,7 +70,8 @@ func (v VerneMQ) Files() (map[string]string, error) {
 	}
 	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript, "certificate.sh": CertificateToPEMScript}
 	for _, name := range []string{
-		"node.sh", "cluster.sh", "install.sh", "collector.sh", "vernemq.conf.tmpl", "vernemq.service.tmpl", "vernemq.env.tmpl", "otelcol.service.tmpl",
+		"node.sh", "cluster.sh", "install.sh", "collector.sh", "auth.lua", "vernemq.conf.tmpl", "vernemq.service.tmpl",
+		"vernemq.env.tmpl", "otelcol.service.tmpl",
 	} {
 		text, err := v.render(name)
 		if err != nil {
@@ -108,6 +109,11 @@ func (vernemqData) CollectorConnection() string { return ConnectionStringVariabl
 func (vernemqData) CollectorNodes() string      { return MetricNodesRunning }
 func (vernemqData) CollectorPort() int          { return CollectorPushPort }
 func (vernemqData) CollectorConfig() string     { return CollectorConfigFile }
+
+// A tenth of a node's connections may come over WebSocket, and the others over MQTT: so many for each acceptor.
+func (d vernemqData) WebSocketConnections() int { return d.Connections / 10 / d.Acceptors() }
+func (d vernemqData) MQTTConnections() int      { return (d.Connections - d.Connections/10) / d.Acceptors() }
+func (vernemqData) Acceptors() int              { return 10 }
 
 // OpenFiles is how many a node may have open: one for each connection, and what its store and its cluster need.
 func (d vernemqData) OpenFiles() int { return d.Connections + 16384 }

@@ -57,7 +57,7 @@ var (
 	newPasswords  = []string{"~ database-admin-secret", "~ database-broker-secret", "~ database-server"}
 	emqxNodes     = []string{"~ emqx-emqx-0", "~ emqx-emqx-1"}
 	vernemqNodes  = []string{"~ vernemq-node-0-deployment", "~ vernemq-node-1-deployment"}
-	vernemqFolder = append(folder("vernemq-files", "admin.sh", "certificate.sh", "cluster.sh", "collector.sh", "collector.yaml", "install.sh", "node.sh",
+	vernemqFolder = append(folder("vernemq-files", "admin.sh", "auth.lua", "certificate.sh", "cluster.sh", "collector.sh", "collector.yaml", "install.sh", "node.sh",
 		"otelcol.service", "schema.sh", "schema.sql", "vernemq.conf", "vernemq.env", "vernemq.service"), "~ vernemq-settings")
 )
 

@@ -119,18 +119,18 @@ func TestVerneMQIsReportedUnderTheNeutralNamesByNode(t *testing.T) {
 		Targets: []assets.CollectorTarget{{Address: address, Node: "${env:NODE}", Zone: "${env:ZONE}"}},
 	}, nil)
 	r.counting(t, 1)
-	const version = `{node="VerneMQ@10.20.1.5",mqtt_version=`
+	const version = `{node="VerneMQ@10.20.1.10",mqtt_version=`
 	p.set(t, map[string]string{
-		`total_active_connections{node="VerneMQ@10.20.1.5"}`: "14", `queue_message_drop{node="VerneMQ@10.20.1.5"}`: "25",
-		"mqtt_publish_received" + version + `"4"}`: "610", "mqtt_publish_received" + version + `"5"}`: "405",
-		"mqtt_publish_sent" + version + `"5"}`:                                        "2002",
-		"mqtt_connack_sent" + version + `"4",return_code="not_authorized"}`:           "4",
-		"mqtt_connack_sent" + version + `"5",reason_code="bad_username_or_password"}`: "3",
+		`total_active_connections{node="VerneMQ@10.20.1.10"}`: "14", `queue_message_drop{node="VerneMQ@10.20.1.10"}`: "1",
+		"mqtt_publish_received" + version + `"4"}`: "10", "mqtt_publish_received" + version + `"5"}`: "29",
+		"mqtt_publish_sent" + version + `"5"}`:                                        "28",
+		"mqtt_connack_sent" + version + `"4",return_code="not_authorized"}`:           "1",
+		"mqtt_connack_sent" + version + `"5",reason_code="bad_username_or_password"}`: "51",
 		"mqtt_connack_sent" + version + `"4",return_code="success"}`:                  "900",
 		"mqtt_connack_sent" + version + `"5",reason_code="packet_too_large"}`:         "900",
 		"mqtt_connack_sent" + version + `"4",return_code="server_unavailable"}`:       "900",
-		`queue_message_expired{node="VerneMQ@10.20.1.5"}`:                             "900",
-		`router_subscriptions{node="VerneMQ@10.20.1.5"}`:                              "900",
+		`queue_message_expired{node="VerneMQ@10.20.1.10"}`:                            "900",
+		`router_subscriptions{node="VerneMQ@10.20.1.10"}`:                             "900",
 	})
 	r.reports(t, "vernemq-0", "1", 3)
 

@@ -161,6 +161,20 @@ func TestAnotherBuildOfVerneMQIsStarted(t *testing.T) {
 	}
 }
 
+// VerneMQ reads it when it starts.
+func TestAnotherScriptThatChecksUsersRestartsVerneMQ(t *testing.T) {
+	t.Parallel()
+	s := newVMSite(t, 1)
+	m := s.settled(1)[0]
+	s.publish(secondVersion, s.changed("auth.lua", "return false", "return false -- as before"))
+	if said, err := m.run("deploy", secondVersion); err != nil || m.starts() != 1 {
+		t.Errorf("%d starts: %v\n%s", m.starts(), err, said)
+	}
+	if now := read(t, m.path("etc/vernemq/auth.lua")); now != s.files["auth.lua"] {
+		t.Errorf("VerneMQ is given %s", now)
+	}
+}
+
 func TestVerneMQStartsAfterAReboot(t *testing.T) {
 	for name, trouble := range map[string]func(part string, r *http.Request) int{
 		"though the vault refuses":               func(part string, _ *http.Request) int { return map[string]int{vault: http.StatusForbidden}[part] },

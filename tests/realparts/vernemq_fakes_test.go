@@ -224,6 +224,9 @@ func (m *machine) accounts(program string, args []string) string {
 			m.site.cluster.fault("%s: the package starts VerneMQ without its data disk", m.address)
 		}
 		for _, name := range args[at+1:] {
+			if name == "erlang-sasl" { // neither Debian nor Ubuntu has it
+				return "echo 'E: Unable to locate package erlang-sasl' >&2; return 100"
+			}
 			m.packages[name] = true
 		}
 	}
@@ -252,8 +255,12 @@ func (m *machine) build(program string, args []string) string {
 	if program == "make" && m.site.breaksMake {
 		return "echo 'fatal error: snappy.h: no such header'; return 2"
 	}
+	if program == "make" && !m.packages["erlang-src"] {
+		return `echo 'cannot find include lib "sasl/src/systools.hrl"'; return 1`
+	}
 	if program == "make" {
-		return fmt.Sprintf("mkdir -p _build/default/rel/vernemq/bin _build/default/rel/vernemq/etc && echo %s >_build/default/rel/vernemq/bin/vernemq", m.address)
+		return fmt.Sprintf("mkdir -p _build/default/rel/vernemq && cd _build/default/rel/vernemq && "+
+			"mkdir -p bin etc data/broker data/msgstore && echo %s >bin/vernemq && echo default >etc/vernemq.conf", m.address)
 	}
 	if slices.Contains(args, "clone") {
 		return "mkdir -p " + quoted(args[len(args)-1])
@@ -285,8 +292,14 @@ func (s *vmSite) buildName() string {
 // buildOf is what somebody built.
 func buildOf(t *testing.T, somebody string) string {
 	t.Helper()
-	return archiveOf(t, somebody, tar.Header{Name: "./bin/", Typeflag: tar.TypeDir, Mode: 0o755}, tar.Header{Name: "./etc/", Typeflag: tar.TypeDir, Mode: 0o755},
-		tar.Header{Name: "./bin/vernemq", Mode: 0o755, Size: int64(len(somebody))})
+	var all []tar.Header
+	for _, folder := range []string{"bin", "etc", "data", "data/broker", "data/msgstore"} { // as the release has them
+		all = append(all, tar.Header{Name: "./" + folder + "/", Typeflag: tar.TypeDir, Mode: 0o755})
+	}
+	for _, file := range []string{"bin/vernemq", "etc/vernemq.conf"} {
+		all = append(all, tar.Header{Name: "./" + file, Mode: 0o755, Size: int64(len(somebody))})
+	}
+	return archiveOf(t, somebody, all...)
 }
 
 // archiveOf is a compressed archive, in which each file of any size has this content.

@@ -264,6 +264,9 @@ func (c *vmqCluster) checkStart(n *vmqNode, config map[string]string) {
 	if !packaged && !has(m.path("opt/vernemq/bin/vernemq")) {
 		c.fault("%s starts and is not installed", n.address)
 	}
+	if to, err := os.Readlink(m.path("opt/vernemq/data")); !packaged && (err != nil || to != vmData) {
+		c.fault("%s has its data on the system disk: %v", n.address, err)
+	}
 	for _, unknown := range unknownKeys(c.T, config) {
 		if !packaged || unknown != "accept_eula" {
 			c.fault("%s starts with the unknown %s", n.address, unknown)
@@ -281,7 +284,7 @@ func (c *vmqCluster) checkStart(n *vmqNode, config map[string]string) {
 		c.fault("%s takes clients before it is in the cluster", n.address)
 	}
 	// VerneMQ runs as a user of its own.
-	for _, name := range []string{"", "vernemq.conf", "tls.pem"} {
+	for _, name := range []string{"", "vernemq.conf", "auth.lua", "tls.pem"} {
 		path := m.path(filepath.Join("etc/vernemq", name))
 		if info, err := os.Stat(path); err != nil || users[path] != "vernemq" || info.Mode()&0o040 == 0 || info.Mode()&0o007 != 0 {
 			c.fault("%s: %s is not for VerneMQ alone: %v", n.address, path, err)

@@ -48,7 +48,8 @@ install_build() {
     rm -rf "$ROOT/opt/vernemq.new"
     mkdir -p "$ROOT/opt/vernemq.new"
     tar --extract --gzip --no-same-owner --file "$STATE/build.tar.gz" --directory "$ROOT/opt/vernemq.new"
-    ln -sfn /var/lib/vernemq "$ROOT/opt/vernemq.new/data"
+    rm -rf "$ROOT/opt/vernemq.new/data" # a folder of the release, into which the link would go
+    ln -s /var/lib/vernemq "$ROOT/opt/vernemq.new/data"
     ln -sfn /etc/vernemq/vernemq.conf "$ROOT/opt/vernemq.new/etc/vernemq.conf"
     chown -R vernemq:vernemq "$ROOT/opt/vernemq.new"
     chmod 0755 "$ROOT/opt/vernemq.new"
@@ -66,8 +67,10 @@ waited_long() {
 
 build() {
     log "building VerneMQ $VERSION"
-    packages build-essential git erlang-base erlang-dev erlang-asn1 erlang-crypto erlang-eldap erlang-eunit erlang-inets erlang-mnesia erlang-os-mon erlang-parsetools \
-        erlang-public-key erlang-runtime-tools erlang-sasl erlang-snmp erlang-ssl erlang-syntax-tools erlang-tools erlang-xmerl libsnappy-dev libssl-dev
+    # SASL is in erlang-base; its header, which VerneMQ includes, is in erlang-src.
+    packages build-essential git erlang-base erlang-dev erlang-src erlang-asn1 erlang-crypto erlang-eldap erlang-eunit \
+        erlang-inets erlang-mnesia erlang-os-mon erlang-parsetools erlang-public-key erlang-runtime-tools erlang-snmp \
+        erlang-ssl erlang-syntax-tools erlang-tools erlang-xmerl libsnappy-dev libssl-dev
     local source="$STATE/source"
     rm -rf "$source"
     git clone --quiet --depth 1 --branch "$VERSION" https://github.com/vernemq/vernemq.git "$source"

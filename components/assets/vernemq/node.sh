@@ -166,8 +166,11 @@ run() {
     cat "$FOLDER/vernemq.conf" "$STATE/node.conf" >"$STATE/vernemq.conf"
     write_listeners >>"$STATE/vernemq.conf"
     write_client_ca
-    if ! cmp --silent "$STATE/vernemq.conf" "$CONFIG/vernemq.conf" || ! cmp --silent "$FOLDER/vernemq.service" "$UNIT"; then
+    if ! cmp --silent "$STATE/vernemq.conf" "$CONFIG/vernemq.conf" ||
+        ! cmp --silent "$FOLDER/vernemq.service" "$UNIT" ||
+        ! cmp --silent "$FOLDER/auth.lua" "$CONFIG/auth.lua"; then
         stop
+        install --mode 0640 --group vernemq "$FOLDER/auth.lua" "$CONFIG/auth.lua"
         install --mode 0640 --group vernemq "$STATE/vernemq.conf" "$CONFIG/vernemq.conf"
         install --mode 0644 "$FOLDER/vernemq.service" "$UNIT"
     fi
