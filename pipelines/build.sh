@@ -20,7 +20,7 @@ while kill -0 "$build" 2>/dev/null; do
     seconds=$((seconds + 1))
     if [ $((seconds % 50)) -eq 0 ]; then
         all=${all:-$(go list -deps "$2" | wc -l)}
-        echo "building: $(grep -c '^[a-z].*[^:]$' "$log") of $all packages after $((seconds / 5)) s; all of them take some five minutes on two cores," \
+        echo "building: $(grep -c '^[a-z].*[^:]$' "$log") of $all packages after $((seconds / 5)) s; all of them take some eight minutes on two cores," \
             "and the largest come last"
     fi
 done
