@@ -350,8 +350,8 @@ func twice(p []byte) []byte {
 		return p
 	}
 	again := slices.Clone(p)
-	id := len(again) - 1
-	for id = 2; again[id-1] >= 0x80; id++ { // past the length
+	id := 2
+	for ; again[id-1] >= 0x80; id++ { // past the length
 	}
 	id += 2 + int(again[id])<<8 + int(again[id+1]) // and the topic
 	again[id] ^= 0x40

@@ -270,8 +270,3 @@ func (i *ingress) carry(client net.Conn, port int) {
 		return
 	}
 }
-
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
