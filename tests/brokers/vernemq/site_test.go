@@ -317,6 +317,7 @@ func (m *machine) powerOff() {
 		time.Sleep(50 * time.Millisecond)
 	}
 }
+
 // sh runs something on the machine, with the environment that systemd gives.
 func (m *machine) sh(script string, environment ...string) (string, error) {
 	args := []string{"--target", fmt.Sprint(m.first.Process.Pid), "--mount", "--net", "--pid", "--wd=/",
