@@ -184,7 +184,10 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	}
 	f.end(t)
 	all[2].join()
-	within(t, time.Minute, "it is found out", func() bool { return !all[2].serves() })
+	within(t, 2*time.Minute, "it starts anew", func() bool {
+		return strings.Count(all[2].said.String(), "clients are let in") == 1 && strings.Contains(all[2].said.String(), "starting anew") &&
+			!all[2].serves()
+	})
 	all[2].mustServe()
 	together(t, all...)
 }
