@@ -124,7 +124,7 @@ func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clust
 					mounted{gateSecret, assets.GateFile}),
 				secretVolume("secrets", mounted{brokerSecret, assets.DatabasePasswordFile}, mounted{redisSecret, assets.RedisPasswordFile}),
 			},
-			TerminationGracePeriodSeconds: pulumi.Float64(60),
+			TerminationGracePeriodSeconds: pulumi.Float64(600), // a node waits for its turn to stop: see the gate
 		},
 		Tags: c.args.tags(),
 	}, c.parent, c.ready, pulumi.DependsOn(after))
@@ -192,7 +192,7 @@ func (c *containerApps) nodeContainer(i int) *app.ContainerArgs {
 		Probes: app.ContainerAppProbeArray{
 			// A node is ready while it waits for the one before to go, or Azure would never let that go. Whether it serves
 			// clients is for the edge to find out, from the gate as well.
-			tcpProbe("Startup", assets.GatePort, 1, 10),
+			tcpProbe("Startup", assets.GatePort, 30, 10), // in turn, where all nodes are updated
 			tcpProbe("Liveness", assets.GatePort, 10, 6),
 			tcpProbe("Readiness", assets.GatePort, 5, 3),
 		},

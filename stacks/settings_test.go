@@ -51,7 +51,7 @@ var settings = map[string][]setting{
 		{"recoveryservices:ProtectionPolicy", "properties.timeZone", is("UTC")},
 		{"recoveryservices:ProtectedItem", "properties.protectedItemType", is("Microsoft.Compute/virtualMachines")},
 		{"authorization:ManagementLockByScope", "level", is("CanNotDelete")},
-		{"emqx-emqx-#", "template.terminationGracePeriodSeconds", is(60.0)},
+		{"emqx-emqx-#", "template.terminationGracePeriodSeconds", is(600.0)},
 	},
 	"a machine leaves its system behind, and its successor finds the name taken": {
 		{"compute:VirtualMachine", "storageProfile.osDisk.deleteOption", is("Delete")},
@@ -130,7 +130,7 @@ var settings = map[string][]setting{
 		{"emqx-emqx-#", "template.scale.maxReplicas", is(1.0)},
 		{"emqx-emqx-#", "template.containers[].probes[].type", is("Startup", "Liveness", "Readiness")},
 		{"emqx-emqx-#", "template.containers[].probes[].tcpSocket.port", is(18084.0)},
-		{"emqx-emqx-#", "template.containers[].probes[].periodSeconds", is(1.0, 10.0, 5.0)},
+		{"emqx-emqx-#", "template.containers[].probes[].periodSeconds", is(30.0, 10.0, 5.0)},
 		{"emqx-emqx-#", "template.containers[].probes[].failureThreshold", is(10.0, 6.0, 3.0)},
 		{"emqx-emqx-#", "configuration.ingress.additionalPortMappings[].exposedPort",
 			is(5369.0, 1883.0, 8083.0, 18083.0, 18084.0)},

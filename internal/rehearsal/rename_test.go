@@ -27,10 +27,10 @@ func TestARenamedDomainIsServedBeforeTheOldNameGoes(t *testing.T) {
 	door := []string{"front-door-domain", "front-door-validation"}
 	manifests := []string{"hivemq-manifests", "hivemq-manifests-base", "hivemq-manifests-broker", "hivemq-manifests-collector", "hivemq-manifests-operator"}
 	for broker, others := range map[string][]string{
-		// The collector tells the name to the dashboard.
-		"emqx-container-apps": sorted(replaced(door), []string{"~ emqx-collector", "~ front-door-route-route"}),
+		// The collector tells the name to the dashboard. The edge and VerneMQ's nodes hold their certificate against it.
+		"emqx-container-apps": sorted(replaced(door), []string{"~ emqx-collector", "~ emqx-edge", "~ front-door-route-route"}),
 		"hivemq-aks":          sorted(replaced(manifests), []string{"~ hivemq-configuration"}),
-		"vernemq-vms":         nil,
+		"vernemq-vms":         {"~ vernemq-settings"},
 	} {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
@@ -41,6 +41,9 @@ func TestARenamedDomainIsServedBeforeTheOldNameGoes(t *testing.T) {
 			s.must(Up)
 			if got, want := s.touched(), sorted(names, others, []string{"~ certificate-script"}); !slices.Equal(got, want) {
 				t.Errorf("the rename touches %v\nand should touch %v", got, want)
+			}
+			if broker == "emqx-container-apps" && !s.waitsFor("emqx-edge", "certificate-script") {
+				t.Error("the edge starts anew without a certificate for its new name")
 			}
 			for _, record := range []string{"endpoint-address", "endpoint-websocket"} {
 				if !s.waitsFor(record, "certificate-script") {

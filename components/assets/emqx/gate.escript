@@ -4,11 +4,16 @@
 %% Starts EMQX, and lets clients in when it may serve them.
 %%
 %% A name is held once: a session of PostgreSQL holds a lock on it for the node's whole life. Azure starts the new
-%% revision of an app beside the old one; the new one waits here, EMQX not started, until the old one has gone.
+%% revision of an app beside the old one; the new one waits here, EMQX not started, until the old one has gone. To Azure
+%% it is well meanwhile, or the old one would never be ended; but from then on the app's name leads to the new one. So one
+%% node at a time does that: the others answer no probe before it is their turn.
 %%
 %% EMQX boots with its MQTT listeners shut (boot_modules). They are opened when its user store and its rules can be
 %% reached, and when it is in one cluster with every node that serves. Who serves is a second lock in PostgreSQL: a node
 %% that finds nobody founds the cluster, every other one joins. They are shut before EMQX stops.
+%%
+%% Nodes that are told to stop stop one after the other: each waits until every other name that somebody holds, or waits
+%% for, is served again.
 %%
 %% GATE_PORT answers HTTP: /alive to Azure, also while it waits; /serving to the edge, with 404 while clients are kept
 %% whom it could not check.
@@ -21,6 +26,7 @@
 -define(SETTLED, 10000).        % ms that a session must have stood before a waiter takes a name: holders retake it first
 -define(CUT_OFF, 10).           % ticks in which a node is not in one cluster with others that it reaches
 -define(FLUSH, 2000).           % ms between the last client and the end of EMQX
+-define(GRACE, 540000).         % ms that a node may wait for its turn to stop; its app has 60 s more
 -define(STOP, 40000).           % ms that EMQX has to stop, within the app's grace period
 
 main([]) ->
@@ -28,12 +34,11 @@ main([]) ->
     ok = gen_event:swap_handler(erl_signal_server, {erl_signal_handler, []}, {?MODULE, self()}),
     {ok, _} = application:ensure_all_started(ssl),
     say(waiting, "waiting for the database"),
-    serve(list_to_integer(env("GATE_PORT"))),
     Node = list_to_atom(env("EMQX_NODE__NAME")),
     know_own_host(Node),
     {ok, _} = net_kernel:start('gate@127.0.0.1', #{name_domain => longnames, hidden => true, dist_listen => false}),
     erlang:set_cookie(Node, list_to_atom(env("EMQX_NODE__COOKIE"))),
-    loop(start(hold(#{node => Node, db => none, serves => false, cut => 0}))).
+    loop(start(hold(#{node => Node, db => none, serves => false, cut => 0, stops => never}))).
 
 %% A node's own name leads to the app's ingress, and perhaps to another revision. This program means the one beside it.
 know_own_host(Node) ->
@@ -45,12 +50,32 @@ know_own_host(Node) ->
 
 loop(S) ->
     receive
-        sigterm -> stop(S);
+        sigterm -> say("told to stop"), loop(turn(S#{stops := now_ms() + ?GRACE}));
         {Port, {exit_status, Status}} when is_port(Port) ->
             say(stopped, "EMQX ended by itself with ~b", [Status]),
             halt(1);
         _ -> loop(S)
-    after ?TICK -> loop(look(keep(S)))
+    after ?TICK -> loop(turn(look(keep(S))))
+    end.
+
+%% Stops, if it is to, when no other name is without its node, and no other node stops.
+turn(#{stops := never} = S) -> S;
+turn(#{serves := false} = S) -> stop(S);
+turn(#{stops := End} = S) ->
+    Alone = case {wanted(S), indexes(S, serving)} of
+        {Wanted, Served} when is_list(Wanted), is_list(Served) -> Wanted -- [index() | Served] =:= [];
+        _ -> false
+    end,
+    case now_ms() > End orelse Alone andalso locked(S, stopping, 0) =:= true of
+        true -> stop(S);
+        false -> S
+    end.
+
+%% The names that somebody holds, or waits for.
+wanted(S) ->
+    case {indexes(S, name), indexes(S, waiting)} of
+        {Held, Waiting} when is_list(Held), is_list(Waiting) -> lists:usort(Held ++ Waiting);
+        _ -> unknown
     end.
 
 %% What fails is tried again with the next tick: EMQX may be starting its applications anew.
@@ -131,11 +156,19 @@ found(S) ->
 open(#{node := Node} = S) ->
     case locked(S, serving, index()) of
         true ->
-            ok = refuse_wildcards(Node),
-            ok = ask(Node, emqx_listeners, start, []),
-            say(serving, "serving"),
-            say("clients are let in"),
-            S#{serves := true};
+            try
+                ok = refuse_wildcards(Node),
+                ok = ask(Node, emqx_listeners, start, []),
+                unlock(S, waiting, index()),
+                say(serving, "serving"),
+                say("clients are let in"),
+                S#{serves := true}
+            catch
+                _:Reason ->
+                    say("the listeners do not open: ~0p", [Reason]),
+                    unlock(S, serving, index()),
+                    S
+            end;
         _ -> S
     end.
 
@@ -231,11 +264,39 @@ hold(S) ->
     case connected_since(S) of
         {S1, Age} when Age >= ?SETTLED ->
             case locked(S1, name, index()) of
-                true -> say("the name is held"), S1;
-                false -> say(waiting, "another instance of this node runs"), pause(), hold(S1);
+                true -> say("the name is held"), appear(), S1;
+                false -> say(waiting, "another instance of this node runs"), queue(S1), pause(), hold(S1);
                 lost -> hold(S1#{db := none})
             end;
         {S1, _} -> pause(), hold(S1)
+    end.
+
+%% Says that somebody waits for this name, once nobody waits for another one.
+queue(S) ->
+    case locked(S, queueing, 0) of
+        true ->
+            Turn = case indexes(S, waiting) of
+                unknown -> false;
+                All -> All -- [index()] =:= []
+            end,
+            Turn andalso waits(S),
+            unlock(S, queueing, 0),
+            Turn andalso appear();
+        _ -> ok
+    end.
+
+%% Answers probes from now on.
+appear() ->
+    case persistent_term:get(appeared, false) of
+        false -> persistent_term:put(appeared, true), serve(list_to_integer(env("GATE_PORT")));
+        true -> ok
+    end.
+
+%% Says that somebody waits for this name. A session takes a lock once more for each time that it asks.
+waits(S) ->
+    case indexes(S, waiting) of
+        unknown -> ok;
+        All -> lists:member(index(), All) orelse locked(S, waiting, index())
     end.
 
 pause() -> receive sigterm -> halt(0) after ?TICK -> ok end.
@@ -258,8 +319,8 @@ keep(#{db := none, serves := Serves} = S) ->
         {ok, Db} ->
             S1 = S#{db := Db},
             case locked(S1, name, index()) of
-                true when Serves -> true = locked(S1, serving, index()), S1;
-                true -> S1;
+                true when Serves -> locked(S1, serving, index()), S1;
+                true -> waits(S1), S1;
                 false -> mine(S1) orelse lost(S1), S1#{db := none};
                 lost -> S1#{db := none}
             end;
@@ -289,8 +350,15 @@ lost(S) ->
 
 %% Which other nodes serve.
 others(S) ->
-    case query(S, "SELECT objid FROM pg_locks WHERE " ++ where(serving) ++ " AND objid <> " ++ integer_to_list(index())) of
-        {ok, Rows} -> [other(binary_to_integer(I)) || {I} <- Rows];
+    case indexes(S, serving) of
+        unknown -> unknown;
+        All -> [other(I) || I <- All, I =/= index()]
+    end.
+
+%% Whose locks of a kind are held.
+indexes(S, What) ->
+    case query(S, "SELECT DISTINCT objid FROM pg_locks WHERE " ++ where(What)) of
+        {ok, Rows} -> [binary_to_integer(I) || {I} <- Rows];
         lost -> unknown
     end.
 

@@ -1,10 +1,14 @@
 package emqx
 
 import (
+	"context"
 	"flag"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/eclipse/paho.golang/paho"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
@@ -126,6 +130,62 @@ func TestAnUpdateRunsOneInstanceOfANameThoughAzureStartsTwo(t *testing.T) {
 		f.end(t)
 	}
 	h.rest(t)
+}
+
+// TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther has Azure end each old instance once the new one answers its probes.
+func TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther(t *testing.T) {
+	l, all := served(t, 3)
+	keeper := inside(0).mustConnect(t, "keeper", "u1", "u1")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := keeper.Publish(ctx, &paho.Publish{Topic: "devices/u1/kept", QoS: 1, Retain: true, Payload: []byte("kept")}); err != nil {
+		t.Fatal(err)
+	}
+	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+	renewed := make([]*replica, len(all))
+	for i := range all {
+		renewed[i] = l.run(i)
+	}
+	begun, tried, refused, told := time.Now(), 0, 0, map[int]time.Time{}
+	for left := len(all); left > 0; time.Sleep(100 * time.Millisecond) {
+		tried++
+		if code, err := l.throughEdge().login("somebody", "u1", "u1"); err != nil || code != 0 {
+			refused++
+		}
+		left = 0
+		for i, r := range all {
+			select {
+			case <-r.over:
+				l.apps[i].remove(r.address)
+				continue
+			default:
+				left++
+			}
+			if ready, is := told[i]; !is {
+				if code, _ := renewed[i].gate(assets.GateAlivePath); code == 200 {
+					told[i] = time.Now()
+				}
+			} else if !ready.IsZero() && time.Since(ready) > 5*time.Second {
+				told[i] = time.Time{} // told
+				r.signal(syscall.SIGTERM)
+			}
+		}
+		if time.Since(begun) > 6*time.Minute {
+			t.Fatalf("%d have not stopped", left)
+		}
+	}
+	t.Logf("all have stopped after %s; %d of %d logins of the right password failed meanwhile", time.Since(begun), refused, tried)
+	if refused > tried/20 {
+		t.Error("too many logins failed: the edge was without nodes")
+	}
+	for _, r := range renewed {
+		r.mustServe()
+	}
+	together(t, renewed...)
+	h.rest(t)
+	reader := inside(1).mustConnect(t, "late", "u1", "u1")
+	must(t, reader.subscribe("devices/u1/kept"))
+	within(t, patience, "the retained message is there", func() bool { return len(reader.missing(map[string]byte{"kept": 0})) == 0 })
 }
 
 func TestAClusterOfWhichAllNodesStopFoundsItselfAnew(t *testing.T) {
