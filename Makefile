@@ -10,6 +10,10 @@
 
 # As Pulumi builds the program: otherwise the Azure SDK is compiled twice.
 export GOFLAGS = -trimpath -buildvcs=false
+# Where there is memory for it, compiler and tests collect garbage less often: a quarter less CPU, half as much memory more.
+ifndef GOGC
+export GOGC := $(shell awk '/^MemAvailable/ && $$2 > 14e6 { print 400 }' /proc/meminfo 2>/dev/null)
+endif
 STACK ?= dev
 BASE ?= main
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
@@ -34,7 +38,7 @@ review:
 
 check: format
 	go vet ./...
-	go test -short ./...
+	go test -short -vet=off ./...
 
 test: install lint amora
 	$(MAKE) --jobs 2 --output-sync=target test-program test-rehearsal test-realparts test-manifests test-collector \
@@ -49,7 +53,7 @@ STACKS = dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq
 FAILING = ^TestADeploymentThatFailsAtAnyCallConverges$$
 KILLED = ^TestARunThatIsKilledAtAnyMomentIsTakenUpAgain$$
 test-rehearsal:
-	go test -c -vet=off -o $(BIN)/rehearsal.test ./internal/rehearsal
+	go test -c -vet=off -ldflags="-s -w" -o $(BIN)/rehearsal.test ./internal/rehearsal
 	cd internal/rehearsal && for stack in $(STACKS); do \
 	  $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(FAILING)/^$$stack$$" || exit 1; done
 	cd internal/rehearsal && $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(KILLED)"
@@ -60,7 +64,7 @@ test-rehearsal:
 SEQUENCES =
 THOSE = ^TestNothingIsLost
 test-sequences:
-	cd tests/sequences && go test -c -vet=off -o $(CURDIR)/$(BIN)/sequences.test
+	cd tests/sequences && go test -c -vet=off -ldflags="-s -w" -o $(CURDIR)/$(BIN)/sequences.test
 	cd tests/sequences && for test in $$($(CURDIR)/$(BIN)/sequences.test -test.list $(THOSE) | grep ^Test); do \
 	  $(CURDIR)/$(BIN)/sequences.test -test.timeout 60m -test.run "^$$test$$" $(SEQUENCES) || exit 1; done
 

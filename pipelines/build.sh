@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds a command of this repository, and says how far it is where that takes long: the first time compiles the Azure SDK and Pulumi's engine.
+# Builds a command of this repository, without what only a debugger reads, and says how far it is where that takes long:
+# the first time compiles the Azure SDK and Pulumi's engine.
 #
 #     pipelines/build.sh FILE PACKAGE
 set -eu
@@ -11,7 +12,7 @@ cd "$(dirname "$0")/.."
 export GOFLAGS="-trimpath -buildvcs=false"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-go build -v -o "$1" "$2" 2>"$log" &
+go build -v -ldflags="-s -w" -o "$1" "$2" 2>"$log" &
 build=$!
 trap 'kill "$build" 2>/dev/null; rm -f "$log"; exit 130' INT TERM
 seconds=0 all=""
