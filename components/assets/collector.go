@@ -109,7 +109,7 @@ type collectedMetric struct {
 }
 
 var collectedBrokers = map[CollectedBroker]collected{
-	// Source: apps/emqx_prometheus/src/emqx_prometheus.erl of EMQX 5.8.9. In the mode "node" all of these are the node's own.
+	// tests/brokers holds them against EMQX 5.8.9. In the mode "node" all of these are the node's own.
 	CollectedEMQX: {Path: "/api/v5/prometheus/stats", Metrics: []collectedMetric{
 		// Without the clients that are away and have a session, which connections_count has as well.
 		{MetricConnections, []string{"emqx_live_connections_count"}},
