@@ -15,14 +15,14 @@ trap 'rm -f "$log"' EXIT
 go build -v -ldflags="-s -w" -o "$1" "$2" 2>"$log" &
 build=$!
 trap 'kill "$build" 2>/dev/null; rm -f "$log"; exit 130' INT TERM
-seconds=0 all=""
+ticks=0 all=""
 while kill -0 "$build" 2>/dev/null; do
     sleep 0.2
-    seconds=$((seconds + 1))
-    if [ $((seconds % 50)) -eq 0 ]; then
+    ticks=$((ticks + 1))
+    if [ $((ticks % 50)) -eq 0 ]; then
         all=${all:-$(go list -deps "$2" | wc -l)}
-        echo "building: $(grep -c '^[a-z].*[^:]$' "$log") of $all packages after $((seconds / 5)) s; all of them take some eight minutes on two cores," \
-            "and the largest come last"
+        echo "building: $(grep -c '^[a-z].*[^:]$' "$log") packages compiled after $((ticks / 5)) s. The first time it is" \
+            "all $all, in some six minutes on two cores, and the largest come last."
     fi
 done
 status=0

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -84,6 +85,10 @@ func start(t *testing.T, command *exec.Cmd) *process {
 	t.Helper()
 	p := &process{command: command, said: &lockedBuffer{}}
 	command.Stdout, command.Stderr = p.said, p.said
+	if command.SysProcAttr == nil {
+		command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	command.SysProcAttr.Setpgid = true
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +101,10 @@ func start(t *testing.T, command *exec.Cmd) *process {
 	return p
 }
 
+// kill ends the process and what it has started, which would keep its output open.
 func (p *process) kill() {
 	p.once.Do(func() {
-		_ = p.command.Process.Kill() // gone already is as good
+		_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL) // gone already is as good
 		_ = p.command.Wait()
 	})
 }

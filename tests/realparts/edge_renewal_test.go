@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -242,8 +243,9 @@ func ends(t *testing.T, edge *process) (fails bool) {
 	select {
 	case err := <-ended:
 		return err != nil
-	case <-time.After(time.Minute):
-		edge.kill()
+	case <-time.After(20 * time.Second):
+		_ = syscall.Kill(-edge.command.Process.Pid, syscall.SIGKILL) // it may have ended at last
+		<-ended
 		return false
 	}
 }
@@ -275,8 +277,10 @@ func TestTheEdgeShowsItsTokenToTheRightVaultOnly(t *testing.T) {
 	for what, v := range map[string]*edgeVault{"a stranger": stranger, "one with another name": misnamed} {
 		_, edge := v.startEdge(t, newNode(t, 0))
 		fails := ends(t, edge)
+		v.mu.Lock()
 		if !fails || !strings.Contains(edge.said.String(), "localhost answers nothing") || v.tokens != 0 {
 			t.Errorf("%s: the edge fails: %v, showed %d tokens, and said\n%s", what, fails, v.tokens, edge.said)
 		}
+		v.mu.Unlock()
 	}
 }
