@@ -29,7 +29,7 @@ const patience = 5 * time.Second // for an answer, however busy this machine is
 // throughEdge is from outside, with TLS.
 func (l *lab) throughEdge() way {
 	dialer := &net.Dialer{Timeout: patience}
-	config := &tls.Config{RootCAs: l.ca.pool, ServerName: "mqtt.lab.test"}
+	config := &tls.Config{RootCAs: l.ca.pool, ServerName: edgeHost}
 	return way{"the edge", func() (net.Conn, error) {
 		return tls.DialWithDialer(dialer, "tcp", fmt.Sprintf("127.0.0.1:%d", edgeMQTTS), config)
 	}}

@@ -28,6 +28,7 @@ const (
 	hub       = "10.99.0.1"
 	dataHost  = "database.lab.test"
 	cacheHost = "cache.lab.test"
+	edgeHost  = "mqtt.lab.test"
 )
 
 func TestMain(m *testing.M) {

@@ -63,7 +63,7 @@ const edgeMQTTS, edgeHTTP = 8883, 8080
 
 func (l *lab) startEdge() {
 	l.t.Helper()
-	key, certificate := l.ca.sign(l.t, "mqtt.lab.test")
+	key, certificate := l.ca.sign(l.t, edgeHost)
 	dir := l.t.TempDir()
 	config, err := assets.Edge{
 		Nodes: assets.EdgeNodes(), FrontDoorID: "lab", MaxConnections: 1000,
