@@ -1,15 +1,17 @@
 package components
 
-// DiskBackup is how what brokers keep on disk is backed up: each disk once a night, by itself. Disks of one cluster are not backed up at
-// one moment.
+// DiskBackup is how what brokers keep on disk is backed up: each disk once a night, by itself. Disks of one cluster are
+// not backed up at one moment.
 type DiskBackup struct {
 	RetentionDays int  // of a backup; 7 to 35
 	GeoRedundant  bool // machines only: the backups are in the paired region as well, and can be restored there
 	Zoned         bool // the region has availability zones: the backups outlive the loss of one
-	Keep          bool // clusters only: the backups stay when the broker goes. Those of machines always do, for softDeleteDays
+	// clusters only: the backups stay when the broker goes. Those of machines always do, for softDeleteDays
+	Keep bool
 }
 
-// softDeleteDays is how long Azure Backup keeps what was deleted: the shortest time that it takes, which is the one without a price.
+// softDeleteDays is how long Azure Backup keeps what was deleted: the shortest time that it takes, which is the one
+// without a price.
 const softDeleteDays = 14
 
 // backupTime is when a backup starts, in UTC. Azure reads the time of day out of it.

@@ -36,15 +36,18 @@ func backups(t *testing.T, backup DiskBackup, machines int) map[string]pulumites
 	for _, r := range pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
 		var serving []pulumi.Resource
 		for i := range machines {
-			served, err := random.NewRandomString(ctx, fmt.Sprintf("served-%d", i), &random.RandomStringArgs{Length: pulumi.Int(4)})
+			served, err := random.NewRandomString(ctx, fmt.Sprintf("served-%d", i),
+				&random.RandomStringArgs{Length: pulumi.Int(4)})
 			if err != nil {
 				return err
 			}
 			serving = append(serving, served)
 		}
 		_, err := NewMachineBackup(ctx, "backup", &MachineBackupArgs{
-			Placement:  Placement{ResourceGroup: pulumi.String("amora-dev"), Location: "westeurope", Tags: map[string]string{"stack": "dev"}, Logs: pulumi.String("/workspace")},
-			DiskBackup: backup, Name: "amora-dev", Serving: serving, SubscriptionID: pulumi.String("00000000-0000-0000-0000-000000000001"),
+			Placement: Placement{ResourceGroup: pulumi.String("amora-dev"), Location: "westeurope",
+				Tags: map[string]string{"stack": "dev"}, Logs: pulumi.String("/workspace")},
+			DiskBackup: backup, Name: "amora-dev", Serving: serving,
+			SubscriptionID: pulumi.String("00000000-0000-0000-0000-000000000001"),
 		})
 		return err
 	}) {
@@ -91,13 +94,17 @@ func TestEachMachineHasAVaultWithAPolicyAndItself(t *testing.T) {
 			{"item", "containerName", "iaasvmcontainer;iaasvmcontainerv2;amora-dev;" + machine},
 			{"item", "protectedItemName", "vm;iaasvmcontainerv2;amora-dev;" + machine},
 			{"item", "properties.policyId", "/id/" + part("policy").Name},
-			{"item", "properties.sourceResourceId", "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/amora-dev/providers/Microsoft.Compute/virtualMachines/" + machine},
+			{"item", "properties.sourceResourceId",
+				"/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/amora-dev/providers/" +
+					"Microsoft.Compute/virtualMachines/" + machine},
 		} {
 			if got := given(t, part(want.part), want.path); got != want.value {
 				t.Errorf("%s of the %s of machine %d is %v, want %v", want.path, want.part, i, got, want.value)
 			}
 		}
-		if waits := part("item").Dependencies; !slices.ContainsFunc(waits, func(urn string) bool { return strings.HasSuffix(urn, fmt.Sprintf("::served-%d", i)) }) {
+		if waits := part("item").
+			Dependencies; !slices.ContainsFunc(waits,
+			func(urn string) bool { return strings.HasSuffix(urn, fmt.Sprintf("::served-%d", i)) }) {
 			t.Errorf("machine %d is backed up before it serves: it waits for %v", i, waits)
 		}
 	}
@@ -105,7 +112,8 @@ func TestEachMachineHasAVaultWithAPolicyAndItself(t *testing.T) {
 
 func TestBackupsInThePairedRegionCanBeRestoredThere(t *testing.T) {
 	vault := backups(t, DiskBackup{RetentionDays: 7, GeoRedundant: true, Zoned: true}, 1)["backup-0-vault"]
-	if given(t, vault, "vaultName") != "amora-dev-0-backup-grs" || given(t, vault, "properties.redundancySettings.crossRegionRestore") != "Enabled" {
+	if given(t, vault, "vaultName") != "amora-dev-0-backup-grs" ||
+		given(t, vault, "properties.redundancySettings.crossRegionRestore") != "Enabled" {
 		t.Errorf("the vault is %v", vault.Inputs)
 	}
 }
@@ -113,7 +121,8 @@ func TestBackupsInThePairedRegionCanBeRestoredThere(t *testing.T) {
 func TestAMachineIsBackedUpUnderTheNameThatItHas(t *testing.T) {
 	v := &vms{args: &OnVMsArgs{Name: "amora-dev"}}
 	item := backups(t, DiskBackup{RetentionDays: 7}, 3)["backup-2-item"]
-	if id := given(t, item, "properties.sourceResourceId").(string); !strings.HasSuffix(id, "/virtualMachines/"+v.machineName(2)) {
+	if id := given(t, item, "properties.sourceResourceId").(string); !strings.HasSuffix(id,
+		"/virtualMachines/"+v.machineName(2)) {
 		t.Errorf("the third machine is %s and %s is backed up", v.machineName(2), id)
 	}
 }
@@ -124,7 +133,8 @@ func stored(t *testing.T, days int) map[string]pulumitest.Resource {
 	found := map[string]pulumitest.Resource{}
 	for _, r := range pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
 		_, err := NewStorage(ctx, "storage", &StorageArgs{
-			Placement: Placement{ResourceGroup: pulumi.String("amora-dev"), Location: "westeurope"}, Name: pulumi.String("amoradev"), RetentionDays: days,
+			Placement: Placement{ResourceGroup: pulumi.String("amora-dev"), Location: "westeurope"},
+			Name:      pulumi.String("amoradev"), RetentionDays: days,
 		})
 		return err
 	}) {

@@ -18,7 +18,8 @@ type BaseArgs struct {
 	Guard    Guard
 }
 
-// Base is the ground a stack stands on: its resource group, and a random suffix for names that are unique in all of Azure.
+// Base is the ground a stack stands on: its resource group, and a random suffix for names that are unique in all of
+// Azure.
 type Base struct {
 	pulumi.ResourceState
 
@@ -28,10 +29,12 @@ type Base struct {
 	SubscriptionID pulumi.StringOutput `pulumi:"subscriptionId"` // Azure subscription that is deployed to
 }
 
-// NewBase registers the resource group of a stack. An edit of its name or location fails: it would delete all that is in it.
+// NewBase registers the resource group of a stack. An edit of its name or location fails: it would delete all that is
+// in it.
 func NewBase(ctx *pulumi.Context, name string, args *BaseArgs, opts ...pulumi.ResourceOption) (*Base, error) {
 	b := &Base{}
-	if err := ctx.RegisterComponentResourceV2(baseType, name, pulumi.Map{"location": pulumi.String(args.Location)}, b, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(baseType, name, pulumi.Map{"location": pulumi.String(args.Location)}, b,
+		opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(b)
@@ -58,7 +61,8 @@ func NewBase(ctx *pulumi.Context, name string, args *BaseArgs, opts ...pulumi.Re
 
 	located := args.Guard.kept("resourceGroup", "location", pulumi.String(args.Location), group.Location)
 	named := args.Guard.kept("resourceGroup", "name", pulumi.String(args.Name), group.Name)
-	b.ResourceGroup = pulumi.All(named, located).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
+	b.ResourceGroup = pulumi.All(named, located).
+		ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"resourceGroup": b.ResourceGroup, "suffix": b.Suffix})
 }
 

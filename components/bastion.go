@@ -18,13 +18,15 @@ type BastionArgs struct {
 	Network    *Network
 }
 
-// Bastion is the way for people to the machines of a stack by SSH: they sign in to Azure, and no machine has a public address.
+// Bastion is the way for people to the machines of a stack by SSH: they sign in to Azure, and no machine has a public
+// address.
 type Bastion struct{ pulumi.ResourceState }
 
 // NewBastion registers the Bastion host with its subnet and address.
 func NewBastion(ctx *pulumi.Context, name string, args *BastionArgs, opts ...pulumi.ResourceOption) (*Bastion, error) {
 	b := &Bastion{}
-	if err := ctx.RegisterComponentResourceV2(bastionType, name, pulumi.Map{"subnet": pulumi.String(args.SubnetCIDR)}, b, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(bastionType, name, pulumi.Map{"subnet": pulumi.String(args.SubnetCIDR)},
+		b, opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(b)
@@ -32,7 +34,8 @@ func NewBastion(ctx *pulumi.Context, name string, args *BastionArgs, opts ...pul
 	if err != nil {
 		return nil, err
 	}
-	address, err := newPublicAddress(ctx, name+"-address", publicAddress{Placement: args.Placement, name: args.Name + "-bastion", zones: args.Zones}, parent)
+	address, err := newPublicAddress(ctx, name+"-address",
+		publicAddress{Placement: args.Placement, name: args.Name + "-bastion", zones: args.Zones}, parent)
 	if err != nil {
 		return nil, fmt.Errorf("public address: %w", err)
 	}

@@ -46,11 +46,13 @@ func (c *Certificate) host() string {
 	return c.domains[0]
 }
 
-// NewCertificate registers the certificate: the team's own as it is, or a self-signed one that a deployment script makes in
-// the vault when it is absent, because azure-native has no resource for certificates.
-func NewCertificate(ctx *pulumi.Context, name string, args *CertificateArgs, opts ...pulumi.ResourceOption) (*Certificate, error) {
+// NewCertificate registers the certificate: the team's own as it is, or a self-signed one that a deployment script
+// makes in the vault when it is absent, because azure-native has no resource for certificates.
+func NewCertificate(ctx *pulumi.Context, name string, args *CertificateArgs, opts ...pulumi.ResourceOption) (
+	*Certificate, error) {
 	c := &Certificate{domains: args.Domains}
-	if err := ctx.RegisterComponentResourceV2(certificateType, name, pulumi.Map{"domains": pulumi.ToStringArray(args.Domains)}, c, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(certificateType, name,
+		pulumi.Map{"domains": pulumi.ToStringArray(args.Domains)}, c, opts...); err != nil {
 		return nil, err
 	}
 	if args.SecretURL != "" {
@@ -98,25 +100,29 @@ type scriptArgs struct {
 	subscription pulumi.StringInput
 }
 
-// newScript runs an Azure CLI script once, and again when its text or variables change, under an identity of its own with
-// one role at one resource.
-func newScript(ctx *pulumi.Context, name string, args scriptArgs, parent pulumi.ResourceOption) (*scripts.AzureCliScript, error) {
-	identity, err := managedidentity.NewUserAssignedIdentity(ctx, name+"-script-identity", &managedidentity.UserAssignedIdentityArgs{
-		ResourceGroupName: args.ResourceGroup,
-		ResourceName:      pulumi.String(args.name),
-		Location:          pulumi.String(args.Location),
-		Tags:              args.tags(),
-	}, parent)
+// newScript runs an Azure CLI script once, and again when its text or variables change, under an identity of its own
+// with one role at one resource.
+func newScript(ctx *pulumi.Context, name string, args scriptArgs, parent pulumi.ResourceOption) (
+	*scripts.AzureCliScript, error) {
+	identity, err := managedidentity.NewUserAssignedIdentity(ctx, name+"-script-identity",
+		&managedidentity.UserAssignedIdentityArgs{
+			ResourceGroupName: args.ResourceGroup,
+			ResourceName:      pulumi.String(args.name),
+			Location:          pulumi.String(args.Location),
+			Tags:              args.tags(),
+		}, parent)
 	if err != nil {
 		return nil, err
 	}
-	role, err := newGrant(ctx, name+"-script-role", grant{identity.PrincipalId, args.role, args.scope, args.subscription}, parent)
+	role, err := newGrant(ctx, name+"-script-role",
+		grant{identity.PrincipalId, args.role, args.scope, args.subscription}, parent)
 	if err != nil {
 		return nil, err
 	}
 	environment := make(scripts.EnvironmentVariableArray, 0, len(args.variables))
 	for _, v := range args.variables {
-		environment = append(environment, &scripts.EnvironmentVariableArgs{Name: pulumi.String(v.name), Value: v.value.ToStringOutput().ToStringPtrOutput()})
+		environment = append(environment, &scripts.EnvironmentVariableArgs{Name: pulumi.String(v.name),
+			Value: v.value.ToStringOutput().ToStringPtrOutput()})
 	}
 	return scripts.NewAzureCliScript(ctx, name+"-script", &scripts.AzureCliScriptArgs{
 		ResourceGroupName: args.ResourceGroup,

@@ -50,7 +50,8 @@ type DatabaseArgs struct {
 	Guard     Guard
 }
 
-// Database is the PostgreSQL flexible server of a stack: users and topic rules, reachable from the stack's network only.
+// Database is the PostgreSQL flexible server of a stack: users and topic rules, reachable from the stack's network
+// only.
 type Database struct {
 	pulumi.ResourceState
 
@@ -72,13 +73,16 @@ type Database struct {
 }
 
 // NewDatabase registers the server, its database, its private DNS zone, and both passwords in the vault.
-func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
+func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database,
+	error) {
 	d := &Database{placement: args.Placement}
-	if err := ctx.RegisterComponentResourceV2(databaseType, name, pulumi.Map{"sku": pulumi.String(args.Size.SKU)}, d, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(databaseType, name, pulumi.Map{"sku": pulumi.String(args.Size.SKU)}, d,
+		opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(d)
-	zone, link, err := newPrivateZone(ctx, name, privateZone{args.Placement, args.ZoneName, args.NetworkID}, args.Guard, parent)
+	zone, link, err := newPrivateZone(ctx, name, privateZone{args.Placement, args.ZoneName, args.NetworkID},
+		args.Guard, parent)
 	if err != nil {
 		return nil, fmt.Errorf("private DNS zone: %w", err)
 	}
@@ -115,12 +119,14 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	named := args.Guard.kept("database", "name", args.Name, server.Name)
 	located := args.Guard.kept("database", "location", pulumi.String(args.Location), server.Location)
 	// Whoever has the host may use the database: it is known once the database is there.
-	d.Host = pulumi.All(server.FullyQualifiedDomainName, named, located, d.DatabaseID).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
+	d.Host = pulumi.All(server.FullyQualifiedDomainName, named, located, d.DatabaseID).
+		ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"id": d.ID, "databaseId": d.DatabaseID, "host": d.Host})
 }
 
 // store puts the passwords of a server, which may be another one's replica, into a vault.
-func (d *Database) store(ctx *pulumi.Context, name string, place Placement, vault *Vault, source *Database, put putSecret, parent pulumi.ResourceOption) error {
+func (d *Database) store(ctx *pulumi.Context, name string, place Placement, vault *Vault, source *Database,
+	put putSecret, parent pulumi.ResourceOption) error {
 	admin, err := put(ctx, name+"-admin-secret", place, vault, "database-admin-password", source.admin, parent)
 	if err != nil {
 		return err
@@ -131,9 +137,10 @@ func (d *Database) store(ctx *pulumi.Context, name string, place Placement, vaul
 	return err
 }
 
-// newPassword makes 32 letters and digits: long enough without characters that a connection string or a shell would eat. It is not protected:
-// the server takes a new one at any time.
-func newPassword(ctx *pulumi.Context, name, rotation string, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+// newPassword makes 32 letters and digits: long enough without characters that a connection string or a shell would
+// eat. It is not protected: the server takes a new one at any time.
+func newPassword(ctx *pulumi.Context, name, rotation string, parent pulumi.ResourceOption) (pulumi.StringOutput,
+	error) {
 	password, err := random.NewRandomPassword(ctx, name, &random.RandomPasswordArgs{
 		Length: pulumi.Int(32), Special: pulumi.Bool(false),
 		MinLower: pulumi.Int(1), MinUpper: pulumi.Int(1), MinNumeric: pulumi.Int(1), // Azure wants three kinds of characters
@@ -162,18 +169,22 @@ func serverArgs(args *DatabaseArgs, zone *privatedns.PrivateZone, password pulum
 		Version:                    pulumi.String(args.Size.Version),
 		AdministratorLogin:         pulumi.String(databaseAdmin),
 		AdministratorLoginPassword: password.ToStringOutput().ToStringPtrOutput(),
-		Sku:                        &postgresql.SkuArgs{Name: pulumi.String(args.Size.SKU), Tier: pulumi.String(args.Size.Tier)},
-		Storage:                    &postgresql.StorageArgs{StorageSizeGB: pulumi.Int(args.Size.StorageGB), AutoGrow: pulumi.String("Enabled")},
-		Backup:                     &postgresql.BackupTypeArgs{BackupRetentionDays: pulumi.Int(args.Size.BackupDays), GeoRedundantBackup: enabled(args.Size.GeoBackup)},
-		HighAvailability:           &postgresql.HighAvailabilityArgs{Mode: pulumi.String("Disabled")},
+		Sku: &postgresql.SkuArgs{Name: pulumi.String(args.Size.SKU),
+			Tier: pulumi.String(args.Size.Tier)},
+		Storage: &postgresql.StorageArgs{StorageSizeGB: pulumi.Int(args.Size.StorageGB),
+			AutoGrow: pulumi.String("Enabled")},
+		Backup: &postgresql.BackupTypeArgs{BackupRetentionDays: pulumi.Int(args.Size.BackupDays),
+			GeoRedundantBackup: enabled(args.Size.GeoBackup)},
+		HighAvailability: &postgresql.HighAvailabilityArgs{Mode: pulumi.String("Disabled")},
 		Network: &postgresql.NetworkArgs{
 			DelegatedSubnetResourceId:   args.SubnetID.ToStringOutput().ToStringPtrOutput(),
 			PrivateDnsZoneArmResourceId: zone.ID(),
 			PublicNetworkAccess:         pulumi.String("Disabled"),
 		},
 		// EMQX logs in with a password and can't renew an Entra token.
-		AuthConfig: &postgresql.AuthConfigArgs{PasswordAuth: pulumi.String("Enabled"), ActiveDirectoryAuth: pulumi.String("Disabled")},
-		Tags:       args.tags(),
+		AuthConfig: &postgresql.AuthConfigArgs{PasswordAuth: pulumi.String("Enabled"),
+			ActiveDirectoryAuth: pulumi.String("Disabled")},
+		Tags: args.tags(),
 	}
 	if args.Size.Zone != "" {
 		server.AvailabilityZone = pulumi.String(args.Size.Zone)
@@ -195,7 +206,8 @@ func serverArgs(args *DatabaseArgs, zone *privatedns.PrivateZone, password pulum
 }
 
 // newContents registers what is on the server. A restored one has its database already, and Azure makes none twice.
-func (d *Database) newContents(ctx *pulumi.Context, name string, args *DatabaseArgs, server *postgresql.Server, parent pulumi.ResourceOption) error {
+func (d *Database) newContents(ctx *pulumi.Context, name string, args *DatabaseArgs, server *postgresql.Server,
+	parent pulumi.ResourceOption) error {
 	extensions, err := postgresql.NewConfiguration(ctx, name+"-extensions", &postgresql.ConfigurationArgs{
 		ResourceGroupName: args.ResourceGroup,
 		ServerName:        server.Name,

@@ -7,12 +7,15 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// What of a resource's own logs is kept: a category group, or single categories where the groups hold more than anybody reads.
+// What of a resource's own logs is kept: a category group, or single categories where the groups hold more than anybody
+// reads.
 var (
-	allLogs = insights.LogSettingsArray{&insights.LogSettingsArgs{CategoryGroup: pulumi.String("allLogs"), Enabled: pulumi.Bool(true)}}
+	allLogs = insights.LogSettingsArray{&insights.LogSettingsArgs{CategoryGroup: pulumi.String("allLogs"),
+		Enabled: pulumi.Bool(true)}}
 
 	// Without kube-audit, which holds every read: it alone would use up the workspace's daily quota.
-	clusterLogs = logCategories("kube-audit-admin", "kube-apiserver", "kube-controller-manager", "cluster-autoscaler", "guard")
+	clusterLogs = logCategories("kube-audit-admin", "kube-apiserver", "kube-controller-manager",
+		"cluster-autoscaler", "guard")
 )
 
 func logCategories(names ...string) insights.LogSettingsArray {
@@ -23,9 +26,11 @@ func logCategories(names ...string) insights.LogSettingsArray {
 	return logs
 }
 
-// newDiagnostics sends a resource's logs to the stack's workspace, if there is one. Its metrics stay where Azure keeps them, for 93 days
-// and for nothing: a copy would cost more than the rest of the monitoring. Azure has no other version of this resource than a preview.
-func newDiagnostics(ctx *pulumi.Context, name string, place Placement, resource pulumi.StringInput, logs insights.LogSettingsArray, parent pulumi.ResourceOption) error {
+// newDiagnostics sends a resource's logs to the stack's workspace, if there is one. Its metrics stay where Azure keeps
+// them, for 93 days and for nothing: a copy would cost more than the rest of the monitoring. Azure has no other version
+// of this resource than a preview.
+func newDiagnostics(ctx *pulumi.Context, name string, place Placement, resource pulumi.StringInput,
+	logs insights.LogSettingsArray, parent pulumi.ResourceOption) error {
 	if place.Logs == nil {
 		return nil
 	}

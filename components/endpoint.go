@@ -29,9 +29,11 @@ type Endpoint struct {
 }
 
 // NewEndpoint registers the names.
-func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...pulumi.ResourceOption) (*Endpoint, error) {
+func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...pulumi.ResourceOption) (*Endpoint,
+	error) {
 	e := &Endpoint{}
-	if err := ctx.RegisterComponentResourceV2(endpointType, name, pulumi.Map{"record": pulumi.String(args.Record)}, e, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(endpointType, name, pulumi.Map{"record": pulumi.String(args.Record)}, e,
+		opts...); err != nil {
 		return nil, err
 	}
 	parent, after := pulumi.Parent(e), pulumi.DependsOn(args.After)
@@ -46,18 +48,22 @@ func NewEndpoint(ctx *pulumi.Context, name string, args *EndpointArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	webSocket, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME", func(r *dns.RecordSetArgs) {
-		r.CnameRecord = &dns.CnameRecordArgs{Cname: args.WebSocketHost.ToStringOutput().ToStringPtrOutput()}
-		// Its host may be the other name, which has to lead to the new broker by then.
-	}, parent, after, pulumi.DependsOn([]pulumi.Resource{address}), pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}}))
+	webSocket, err := newRecord(ctx, name+"-websocket", args.Zone, args.WebSocketRecord, "CNAME",
+		func(r *dns.RecordSetArgs) {
+			r.CnameRecord = &dns.CnameRecordArgs{Cname: args.WebSocketHost.ToStringOutput().ToStringPtrOutput()}
+			// Its host may be the other name, which has to lead to the new broker by then.
+		}, parent, after, pulumi.DependsOn([]pulumi.Resource{address}),
+		pulumi.Aliases([]pulumi.Alias{{URN: formerWebSocketRecord(ctx)}}))
 	if err != nil {
 		return nil, err
 	}
 	e.AddressRecordID, e.WebSocketRecordID = address.ID(), webSocket.ID()
-	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{"addressRecordId": e.AddressRecordID, "webSocketRecordId": e.WebSocketRecordID})
+	return e, ctx.RegisterResourceOutputs(e,
+		pulumi.Map{"addressRecordId": e.AddressRecordID, "webSocketRecordId": e.WebSocketRecordID})
 }
 
 // formerWebSocketRecord is what earlier versions called the record of WebSocket clients: it belonged to Front Door.
 func formerWebSocketRecord(ctx *pulumi.Context) pulumi.URN {
-	return pulumi.URN(fmt.Sprintf("urn:pulumi:%s::%s::%s$azure-native:network:RecordSet::front-door-cname", ctx.Stack(), ctx.Project(), frontDoorType))
+	return pulumi.URN(fmt.Sprintf("urn:pulumi:%s::%s::%s$azure-native:network:RecordSet::front-door-cname", ctx.Stack(),
+		ctx.Project(), frontDoorType))
 }

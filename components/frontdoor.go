@@ -26,14 +26,16 @@ type FrontDoorArgs struct {
 	Zone         *Zone
 }
 
-// FrontDoor is a Front Door Standard profile with the custom domain of the WebSocket endpoint. It carries WebSocket only:
-// at most 3,000 connections at a time, 4 hours each, 5 minutes idle (Microsoft's limits); MQTT over TCP does not pass it.
+// FrontDoor is a Front Door Standard profile with the custom domain of the WebSocket endpoint. It carries WebSocket
+// only: at most 3,000 connections at a time, 4 hours each, 5 minutes idle (Microsoft's limits); MQTT over TCP does not
+// pass it.
 type FrontDoor struct {
 	pulumi.ResourceState
 
-	ProfileID       pulumi.StringOutput `pulumi:"profileId"` // ARM id
-	Host            pulumi.StringOutput `pulumi:"host"`      // of the endpoint; what the domain leads to
-	ID              pulumi.StringOutput `pulumi:"id"`        // the X-Azure-FDID header of every request that comes from this profile
+	ProfileID pulumi.StringOutput `pulumi:"profileId"` // ARM id
+	Host      pulumi.StringOutput `pulumi:"host"`      // of the endpoint; what the domain leads to
+	// the X-Azure-FDID header of every request that comes from this profile
+	ID              pulumi.StringOutput `pulumi:"id"`
 	placement       Placement
 	profile         pulumi.StringOutput
 	endpoint        pulumi.StringOutput
@@ -43,9 +45,11 @@ type FrontDoor struct {
 
 // NewFrontDoor registers the profile, its endpoint, the custom domain with a managed certificate, and the DNS record
 // that proves it.
-func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ...pulumi.ResourceOption) (*FrontDoor, error) {
+func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ...pulumi.ResourceOption) (*FrontDoor,
+	error) {
 	f := &FrontDoor{placement: args.Placement}
-	if err := ctx.RegisterComponentResourceV2(frontDoorType, name, pulumi.Map{"domain": pulumi.String(args.Domain)}, f, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(frontDoorType, name, pulumi.Map{"domain": pulumi.String(args.Domain)}, f,
+		opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(f)
@@ -86,14 +90,16 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 	if err != nil {
 		return nil, fmt.Errorf("custom domain: %w", err)
 	}
-	if f.customDomainTXT, err = newRecord(ctx, name+"-validation", args.Zone, "_dnsauth."+args.Record, "TXT", func(r *dns.RecordSetArgs) {
-		token := domain.ValidationProperties.ValidationToken()
-		r.TxtRecords = dns.TxtRecordArray{&dns.TxtRecordArgs{Value: pulumi.StringArray{token}}}
-	}, parent); err != nil {
+	if f.customDomainTXT, err = newRecord(ctx, name+"-validation", args.Zone, "_dnsauth."+args.Record, "TXT",
+		func(r *dns.RecordSetArgs) {
+			token := domain.ValidationProperties.ValidationToken()
+			r.TxtRecords = dns.TxtRecordArray{&dns.TxtRecordArgs{Value: pulumi.StringArray{token}}}
+		}, parent); err != nil {
 		return nil, err
 	}
 	f.ProfileID = profile.ID().ToStringOutput()
-	f.Host, f.ID, f.profile, f.endpoint, f.customDomainID = endpoint.HostName, profile.FrontDoorId, profile.Name, endpoint.Name, domain.ID()
+	f.Host, f.ID, f.profile, f.endpoint, f.customDomainID = endpoint.HostName, profile.FrontDoorId, profile.Name,
+		endpoint.Name, domain.ID()
 	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"profileId": f.ProfileID, "host": f.Host, "id": f.ID})
 }
 
@@ -103,20 +109,22 @@ type FrontDoorRouteArgs struct {
 	Origins   []Region // at HTTPS hosts that serve assets.WebSocketPath and assets.EdgeHealthPath
 }
 
-// FrontDoorRoute leads the WebSocket path of a FrontDoor to the first origin that answers. It is apart from the FrontDoor because the origin has
-// to know the profile's id first, to refuse requests that come past it.
+// FrontDoorRoute leads the WebSocket path of a FrontDoor to the first origin that answers. It is apart from the
+// FrontDoor because the origin has to know the profile's id first, to refuse requests that come past it.
 type FrontDoorRoute struct {
 	pulumi.ResourceState
 
-	// Leading is there once clients are led to an origin. Who waits for the component itself may miss what is in it: Pulumi's SDK adds children to a
-	// component only while it registers them.
+	// Leading is there once clients are led to an origin. Who waits for the component itself may miss what is in it:
+	// Pulumi's SDK adds children to a component only while it registers them.
 	Leading []pulumi.Resource
 }
 
 // NewFrontDoorRoute registers origin group, origins and route.
-func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArgs, opts ...pulumi.ResourceOption) (*FrontDoorRoute, error) {
+func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArgs, opts ...pulumi.ResourceOption) (
+	*FrontDoorRoute, error) {
 	r := &FrontDoorRoute{}
-	if err := ctx.RegisterComponentResourceV2(frontDoorRouteType, name, pulumi.Map{"origins": pulumi.Int(len(args.Origins))}, r, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(frontDoorRouteType, name,
+		pulumi.Map{"origins": pulumi.Int(len(args.Origins))}, r, opts...); err != nil {
 		return nil, err
 	}
 	f, parent := args.FrontDoor, pulumi.Parent(r)
@@ -169,7 +177,8 @@ func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArg
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{})
 }
 
-func newOrigin(ctx *pulumi.Context, name string, f *FrontDoor, group pulumi.StringOutput, origin string, region Region, parent pulumi.ResourceOption) (*cdn.AFDOrigin, error) {
+func newOrigin(ctx *pulumi.Context, name string, f *FrontDoor, group pulumi.StringOutput, origin string, region Region,
+	parent pulumi.ResourceOption) (*cdn.AFDOrigin, error) {
 	return cdn.NewAFDOrigin(ctx, name, &cdn.AFDOriginArgs{
 		ResourceGroupName: f.placement.ResourceGroup,
 		ProfileName:       f.profile,

@@ -14,28 +14,33 @@ const monitoringType = "amora:operations:Monitoring"
 // MonitoringArgs is what a Monitoring is made of.
 type MonitoringArgs struct {
 	Placement
-	Name          string   // of the workspace and of what stands on it
-	RetentionDays int      // 30 to 730; the first 31 are free
-	DailyQuotaGB  float64  // what a workspace takes in a day before it stops, and starts again the next day: $2.30 a GB in East US
-	AlertEmails   []string // who is told
-	Guard         Guard
+	Name          string // of the workspace and of what stands on it
+	RetentionDays int    // 30 to 730; the first 31 are free
+	// what a workspace takes in a day before it stops, and starts again the next day: $2.30 a GB in East US
+	DailyQuotaGB float64
+	AlertEmails  []string // who is told
+	Guard        Guard
 }
 
-// Monitoring is where everything that a stack tells about itself ends up: logs and metrics in one workspace, alerts with one group of people.
-// Clients have a workspace of their own for what they report: the key to it is in their hands, and whoever has it can fill it.
+// Monitoring is where everything that a stack tells about itself ends up: logs and metrics in one workspace, alerts
+// with one group of people. Clients have a workspace of their own for what they report: the key to it is in their
+// hands, and whoever has it can fill it.
 type Monitoring struct {
 	pulumi.ResourceState
 
-	WorkspaceID            pulumi.StringOutput `pulumi:"workspaceId"`            // ARM id
-	ActionGroupID          pulumi.StringOutput `pulumi:"actionGroupId"`          // ARM id
-	ConnectionString       pulumi.StringOutput `pulumi:"connectionString"`       // secret; of the broker's Application Insights …
+	WorkspaceID   pulumi.StringOutput `pulumi:"workspaceId"`   // ARM id
+	ActionGroupID pulumi.StringOutput `pulumi:"actionGroupId"` // ARM id
+	// secret; of the broker's Application Insights …
+	ConnectionString       pulumi.StringOutput `pulumi:"connectionString"`
 	ClientConnectionString pulumi.StringOutput `pulumi:"clientConnectionString"` // secret; … and of its clients'
 }
 
 // NewMonitoring registers both workspaces with an Application Insights each, and the action group.
-func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts ...pulumi.ResourceOption) (*Monitoring, error) {
+func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts ...pulumi.ResourceOption) (*Monitoring,
+	error) {
 	m := &Monitoring{}
-	if err := ctx.RegisterComponentResourceV2(monitoringType, name, pulumi.Map{"retentionDays": pulumi.Int(args.RetentionDays)}, m, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(monitoringType, name,
+		pulumi.Map{"retentionDays": pulumi.Int(args.RetentionDays)}, m, opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(m)
@@ -43,7 +48,8 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 	if err != nil {
 		return nil, err
 	}
-	if _, m.ClientConnectionString, err = newInsights(ctx, name+"-clients", args, args.Name+"-clients", parent); err != nil {
+	if _, m.ClientConnectionString, err = newInsights(ctx, name+"-clients", args, args.Name+"-clients",
+		parent); err != nil {
 		return nil, fmt.Errorf("of the clients: %w", err)
 	}
 	people, err := newActionGroup(ctx, name, args, parent)
@@ -51,7 +57,8 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 		return nil, fmt.Errorf("action group: %w", err)
 	}
 	m.ConnectionString, m.ActionGroupID = connection, people.ID().ToStringOutput()
-	m.WorkspaceID = pulumi.All(workspace.ID(), args.Guard.kept("workspace", "location", pulumi.String(args.Location), workspace.Location)).
+	m.WorkspaceID = pulumi.All(workspace.ID(), args.Guard.kept("workspace", "location", pulumi.String(args.Location),
+		workspace.Location)).
 		ApplyT(func(v []any) string { return string(v[0].(pulumi.ID)) }).(pulumi.StringOutput)
 	return m, ctx.RegisterResourceOutputs(m, pulumi.Map{
 		"workspaceId": m.WorkspaceID, "actionGroupId": m.ActionGroupID,
@@ -59,8 +66,10 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 	})
 }
 
-// newInsights registers a workspace and the Application Insights that writes to it, and gives back the secret with which one writes.
-func newInsights(ctx *pulumi.Context, name string, args *MonitoringArgs, azureName string, parent pulumi.ResourceOption) (*operationalinsights.Workspace, pulumi.StringOutput, error) {
+// newInsights registers a workspace and the Application Insights that writes to it, and gives back the secret with
+// which one writes.
+func newInsights(ctx *pulumi.Context, name string, args *MonitoringArgs, azureName string,
+	parent pulumi.ResourceOption) (*operationalinsights.Workspace, pulumi.StringOutput, error) {
 	workspace, err := operationalinsights.NewWorkspace(ctx, name+"-workspace", &operationalinsights.WorkspaceArgs{
 		ResourceGroupName: args.ResourceGroup,
 		WorkspaceName:     pulumi.String(azureName),
@@ -99,7 +108,8 @@ func newInsights(ctx *pulumi.Context, name string, args *MonitoringArgs, azureNa
 	return workspace, pulumi.ToSecret(component.ConnectionString).(pulumi.StringOutput), nil
 }
 
-func newActionGroup(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.ResourceOption) (*actions.ActionGroup, error) {
+func newActionGroup(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.ResourceOption) (
+	*actions.ActionGroup, error) {
 	receivers := actions.EmailReceiverArray{}
 	for _, address := range args.AlertEmails {
 		receivers = append(receivers, &actions.EmailReceiverArgs{

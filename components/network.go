@@ -14,20 +14,22 @@ type NetworkArgs struct {
 	Placement
 	Name            string
 	AddressSpace    string
-	DatabaseSubnet  string   // PostgreSQL: /28 or larger, nothing else in it
-	PeerDatabase    string   // of another region, whose server follows this one's or is followed by it; "": none
-	EndpointsSubnet string   // private endpoints
-	AppsSubnet      string   // of the broker on Container Apps …
-	ClusterSubnet   string   // … of the one on AKS …
-	NodesSubnet     string   // … and of the one on VMs: whichever is deployed makes its own, and all may use what is private here
-	GatewaySubnet   string   // of the gateway in front of the one on AKS
-	DDoSPlan        bool     // DDoS Network Protection for every public address in the network: about $2,944 a month for a tenant's first 100
-	Beside          *Network // of another region, whose DDoS plan serves this one too; nil: none
-	Guard           Guard
+	DatabaseSubnet  string // PostgreSQL: /28 or larger, nothing else in it
+	PeerDatabase    string // of another region, whose server follows this one's or is followed by it; "": none
+	EndpointsSubnet string // private endpoints
+	AppsSubnet      string // of the broker on Container Apps …
+	ClusterSubnet   string // … of the one on AKS …
+	// … and of the one on VMs: whichever is deployed makes its own, and all may use what is private here
+	NodesSubnet   string
+	GatewaySubnet string // of the gateway in front of the one on AKS
+	// DDoS Network Protection for every public address in the network: about $2,944 a month for a tenant's first 100
+	DDoSPlan bool
+	Beside   *Network // of another region, whose DDoS plan serves this one too; nil: none
+	Guard    Guard
 }
 
-// Network is the virtual network of a stack, with one subnet and one network security group per tier. The brokers bring the
-// subnets that only they need.
+// Network is the virtual network of a stack, with one subnet and one network security group per tier. The brokers bring
+// the subnets that only they need.
 type Network struct {
 	pulumi.ResourceState
 
@@ -54,7 +56,8 @@ type tier struct {
 // NewNetwork registers the virtual network, the subnets of database and private endpoints, and their security groups.
 func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pulumi.ResourceOption) (*Network, error) {
 	n := &Network{component: name, args: args}
-	if err := ctx.RegisterComponentResourceV2(networkType, name, pulumi.Map{"addressSpace": pulumi.String(args.AddressSpace)}, n, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(networkType, name,
+		pulumi.Map{"addressSpace": pulumi.String(args.AddressSpace)}, n, opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(n)
@@ -63,15 +66,17 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 		return nil, fmt.Errorf("DDoS protection plan: %w", err)
 	}
 	vnet, err := network.NewVirtualNetwork(ctx, name+"-vnet", &network.VirtualNetworkArgs{
-		ResourceGroupName:    args.ResourceGroup,
-		VirtualNetworkName:   pulumi.String(args.Name),
-		Location:             pulumi.String(args.Location),
-		AddressSpace:         &network.AddressSpaceArgs{AddressPrefixes: pulumi.StringArray{pulumi.String(args.AddressSpace)}},
+		ResourceGroupName:  args.ResourceGroup,
+		VirtualNetworkName: pulumi.String(args.Name),
+		Location:           pulumi.String(args.Location),
+		AddressSpace: &network.AddressSpaceArgs{
+			AddressPrefixes: pulumi.StringArray{pulumi.String(args.AddressSpace)}},
 		EnableDdosProtection: pulumi.Bool(args.DDoSPlan),
 		DdosProtectionPlan:   plan,
 		Tags:                 args.tags(),
 		// The subnets are resources of their own; Azure echoes them here, and taking that for a change would drop them.
-	}, append(args.Guard.options(parent, "resourceGroupName", "virtualNetworkName", "location"), pulumi.IgnoreChanges([]string{"subnets"}))...)
+	}, append(args.Guard.options(parent, "resourceGroupName", "virtualNetworkName", "location"),
+		pulumi.IgnoreChanges([]string{"subnets"}))...)
 	if err != nil {
 		return nil, fmt.Errorf("virtual network: %w", err)
 	}
@@ -79,10 +84,12 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 		return nil, err
 	}
 	n.ID, n.Name = vnet.ID(), vnet.Name
-	if n.DatabaseSubnetID, err = n.newTier(ctx, name+"-database", name+"-database-nsg", databaseTier(args), args.Guard, parent); err != nil {
+	if n.DatabaseSubnetID, err = n.newTier(ctx, name+"-database", name+"-database-nsg", databaseTier(args), args.Guard,
+		parent); err != nil {
 		return nil, err
 	}
-	if n.EndpointsSubnetID, err = n.newTier(ctx, name+"-endpoints", name+"-endpoints-nsg", endpointsTier(args), args.Guard, parent); err != nil {
+	if n.EndpointsSubnetID, err = n.newTier(ctx, name+"-endpoints", name+"-endpoints-nsg", endpointsTier(args),
+		args.Guard, parent); err != nil {
 		return nil, err
 	}
 	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{
@@ -113,19 +120,22 @@ func (n *Network) ddosPlan(ctx *pulumi.Context, parent pulumi.ResourceOption) (n
 }
 
 // newBrokerTier registers a subnet that goes when its broker goes: nothing in it is stateful.
-func (n *Network) newBrokerTier(ctx *pulumi.Context, component string, t tier, parent pulumi.ResourceOption) (pulumi.IDOutput, error) {
+func (n *Network) newBrokerTier(ctx *pulumi.Context, component string, t tier, parent pulumi.ResourceOption) (
+	pulumi.IDOutput, error) {
 	return n.newTier(ctx, component+"-subnet", component+"-nsg", t, Guard{AllowReplace: n.args.Guard.AllowReplace}, parent)
 }
 
 // newTier registers a subnet and its security group.
-func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tier, guard Guard, parent pulumi.ResourceOption) (pulumi.IDOutput, error) {
+func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tier, guard Guard,
+	parent pulumi.ResourceOption) (pulumi.IDOutput, error) {
 	// The type as it was then: an alias has the new one otherwise.
 	formerly := func(suffix, kind string) pulumi.ResourceOption {
 		if !t.formerlyShared {
 			return pulumi.Aliases(nil)
 		}
 		return pulumi.Aliases([]pulumi.Alias{{
-			Name: pulumi.String(n.component + "-" + t.name + suffix), Type: pulumi.String("azure-native:network:" + kind), Parent: n,
+			Name: pulumi.String(n.component + "-" + t.name + suffix),
+			Type: pulumi.String("azure-native:network:" + kind), Parent: n,
 		}})
 	}
 	nsg, err := network.NewNetworkSecurityGroup(ctx, nsgName, &network.NetworkSecurityGroupArgs{
@@ -134,7 +144,8 @@ func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tie
 		Location:                 pulumi.String(n.args.Location),
 		SecurityRules:            securityRules(t.inbound),
 		Tags:                     n.args.tags(),
-	}, append(guard.options(parent, "resourceGroupName", "networkSecurityGroupName", "location"), formerly("-nsg", "NetworkSecurityGroup"))...)
+	}, append(guard.options(parent, "resourceGroupName", "networkSecurityGroupName", "location"),
+		formerly("-nsg", "NetworkSecurityGroup"))...)
 	if err != nil {
 		return pulumi.IDOutput{}, fmt.Errorf("security group %s: %w", t.name, err)
 	}
@@ -157,7 +168,8 @@ func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tie
 	if t.natGateway != (pulumi.IDOutput{}) {
 		args.NatGateway = &network.SubResourceArgs{Id: t.natGateway.ToStringPtrOutput()}
 	}
-	options := append(guard.options(parent, "resourceGroupName", "virtualNetworkName", "subnetName"), formerly("", "Subnet"))
+	options := append(guard.options(parent, "resourceGroupName", "virtualNetworkName", "subnetName"),
+		formerly("", "Subnet"))
 	if n.last != nil {
 		// Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress).
 		options = append(options, pulumi.DependsOn([]pulumi.Resource{n.last}))

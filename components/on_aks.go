@@ -37,10 +37,11 @@ type ClusterRanges struct{ Pods, Services, DNS string }
 // OnAKSArgs is what an OnAKS is made of.
 type OnAKSArgs struct {
 	Placement
-	Name            string             // of the cluster, and prefix of its identities
-	Licence         pulumi.StringInput // licence file in base64; nil: a trial
-	SecurityLicence pulumi.StringInput // licence file of the enterprise security extension in base64; nil when Licence covers it
-	JWT             *assets.JWT        // nil: passwords
+	Name    string             // of the cluster, and prefix of its identities
+	Licence pulumi.StringInput // licence file in base64; nil: a trial
+	// licence file of the enterprise security extension in base64; nil when Licence covers it
+	SecurityLicence pulumi.StringInput
+	JWT             *assets.JWT // nil: passwords
 	Size            AKSSize
 	Ranges          ClusterRanges
 	SubnetCIDR      string // /26 or larger
@@ -58,8 +59,9 @@ type OnAKSArgs struct {
 	Backup          *DiskBackup // of the brokers' volumes; nil: none
 }
 
-// OnAKS is a HiveMQ cluster on Azure Kubernetes Service. The cluster is private, and is filled from inside: its Flux extension applies
-// what this program puts into the stack's storage account, so that no credential of the cluster leaves Azure.
+// OnAKS is a HiveMQ cluster on Azure Kubernetes Service. The cluster is private, and is filled from inside: its Flux
+// extension applies what this program puts into the stack's storage account, so that no credential of the cluster
+// leaves Azure.
 type OnAKS struct {
 	pulumi.ResourceState
 
@@ -90,7 +92,8 @@ type aks struct {
 // NewOnAKS registers the cluster, its node pools, and what it is filled with.
 func NewOnAKS(ctx *pulumi.Context, name string, args *OnAKSArgs, opts ...pulumi.ResourceOption) (*OnAKS, error) {
 	b := &OnAKS{}
-	if err := ctx.RegisterComponentResourceV2(onAKSType, name, pulumi.Map{"brokers": pulumi.Int(args.Size.Brokers)}, b, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(onAKSType, name, pulumi.Map{"brokers": pulumi.Int(args.Size.Brokers)}, b,
+		opts...); err != nil {
 		return nil, err
 	}
 	a := &aks{ctx: ctx, name: name, args: args, parent: pulumi.Parent(b)}
@@ -115,11 +118,12 @@ func NewOnAKS(ctx *pulumi.Context, name string, args *OnAKSArgs, opts ...pulumi.
 	b.ClusterName = a.cluster.Name
 	b.Address = a.cluster.ID().ApplyT(func(pulumi.ID) string { return args.BrokerAddress }).(pulumi.StringOutput)
 	b.Serving = []pulumi.Resource{a.serving}
-	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"clusterName": b.ClusterName, "address": b.Address, "ready": b.Ready})
+	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"clusterName": b.ClusterName, "address": b.Address,
+		"ready": b.Ready})
 }
 
-// newIdentities makes the identities of the control plane, of the nodes, and of the pods, and gives back the roles that the cluster
-// needs before it is made.
+// newIdentities makes the identities of the control plane, of the nodes, and of the pods, and gives back the roles that
+// the cluster needs before it is made.
 func (a *aks) newIdentities() ([]pulumi.Resource, error) {
 	var err error
 	if a.control, err = a.newIdentity("control-plane"); err != nil {
@@ -156,6 +160,7 @@ func (a *aks) newIdentity(part string) (*managedidentity.UserAssignedIdentity, e
 	}, a.parent)
 }
 
-func (a *aks) grant(part string, to *managedidentity.UserAssignedIdentity, role string, at pulumi.StringInput) (*authorization.RoleAssignment, error) {
+func (a *aks) grant(part string, to *managedidentity.UserAssignedIdentity, role string,
+	at pulumi.StringInput) (*authorization.RoleAssignment, error) {
 	return newGrant(a.ctx, a.name+"-"+part, grant{to.PrincipalId, role, at, a.args.SubscriptionID}, a.parent)
 }

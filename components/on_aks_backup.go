@@ -13,8 +13,8 @@ import (
 	kubernetes "github.com/amora-sync/mqtt-on-azure/internal/azurenative/kubernetesconfiguration"
 )
 
-// newBackup has the cluster take a snapshot of each broker's volume, each night. The snapshots are in a resource group of their own, since
-// those beside the disks would go with the cluster. It gives back the group's name.
+// newBackup has the cluster take a snapshot of each broker's volume, each night. The snapshots are in a resource group
+// of their own, since those beside the disks would go with the cluster. It gives back the group's name.
 func (a *aks) newBackup(backup DiskBackup) (pulumi.StringOutput, error) {
 	group, role, err := a.newBackupGroup(backup)
 	if err != nil {
@@ -32,18 +32,21 @@ func (a *aks) newBackup(backup DiskBackup) (pulumi.StringOutput, error) {
 		return pulumi.StringOutput{}, err
 	}
 	applied := kubernetes.KustomizationDefinitionMap{assets.HiveMQSnapshotsFolder: kubernetes.KustomizationDefinitionArgs{
-		Path: pulumi.String("./" + assets.HiveMQSnapshotsFolder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(true), Force: pulumi.Bool(false),
-		SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60), TimeoutInSeconds: pulumi.Float64(1200),
+		Path: pulumi.String("./" + assets.HiveMQSnapshotsFolder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(true),
+		Force:                 pulumi.Bool(false),
+		SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60),
+		TimeoutInSeconds: pulumi.Float64(1200),
 	}}
-	if _, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-backup-configuration", a.fluxArgs("backup", manifests, applied, "PT20M"), a.parent,
+	if _, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-backup-configuration",
+		a.fluxArgs("backup", manifests, applied, "PT20M"), a.parent,
 		pulumi.DependsOn(slices.Concat(blobs, []pulumi.Resource{role, a.serving}))); err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("configuration of the backup: %w", err)
 	}
 	return group, nil
 }
 
-// newBackupGroup makes the resource group of the snapshots, and lets the control plane, which runs the driver of the disks, write snapshots
-// there. The role is held at the group because each night's snapshots have new names.
+// newBackupGroup makes the resource group of the snapshots, and lets the control plane, which runs the driver of the
+// disks, write snapshots there. The role is held at the group because each night's snapshots have new names.
 func (a *aks) newBackupGroup(backup DiskBackup) (pulumi.StringOutput, *authorization.RoleAssignment, error) {
 	// A group that was left behind keeps its name.
 	suffix, err := random.NewRandomString(a.ctx, a.name+"-backup-suffix", &random.RandomStringArgs{

@@ -11,7 +11,8 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// The nodes for what is not a broker: Kubernetes' own pods, Flux, the operator. Microsoft's minimum for a system pool is 2 vCPU and
+// The nodes for what is not a broker: Kubernetes' own pods, Flux, the operator. Microsoft's minimum for a system pool
+// is 2 vCPU and
 // 4 GiB; two nodes, so that one can be replaced.
 const (
 	SystemVMSize   = "Standard_D2s_v3"
@@ -20,14 +21,16 @@ const (
 	SystemDiskGB   = 64 // P6
 )
 
-// newCluster makes the cluster with its system nodes. Broker nodes are pools of their own: Azure changes no pool through the cluster.
+// newCluster makes the cluster with its system nodes. Broker nodes are pools of their own: Azure changes no pool
+// through the cluster.
 func (a *aks) newCluster(roles []pulumi.Resource) error {
 	zones := a.zones()
 	nat, err := newNATGateway(a.ctx, a.name, a.args.Placement, a.args.Name, zones, a.parent)
 	if err != nil {
 		return err
 	}
-	a.subnet, err = a.args.Network.newBrokerTier(a.ctx, a.name, clusterTier(a.args.SubnetCIDR, a.args.Ranges.Pods, a.args.GatewayCIDR, nat.ID()), a.parent)
+	a.subnet, err = a.args.Network.newBrokerTier(a.ctx, a.name,
+		clusterTier(a.args.SubnetCIDR, a.args.Ranges.Pods, a.args.GatewayCIDR, nat.ID()), a.parent)
 	if err != nil {
 		return err
 	}
@@ -71,22 +74,28 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 		Location:          pulumi.String(a.args.Location),
 		NodeResourceGroup: pulumi.Sprintf("%s-nodes", a.args.ResourceGroup),
 		DnsPrefix:         pulumi.String(a.args.Name),
-		Sku:               &containerservice.ManagedClusterSKUArgs{Name: pulumi.String("Base"), Tier: pulumi.String("Standard")}, // with an SLA
+		// with an SLA
+		Sku: &containerservice.ManagedClusterSKUArgs{Name: pulumi.String("Base"),
+			Tier: pulumi.String("Standard")},
 		Identity: &containerservice.ManagedClusterIdentityArgs{
 			Type: containerservice.ResourceIdentityTypeUserAssigned, UserAssignedIdentities: pulumi.StringArray{a.control.ID()},
 		},
-		IdentityProfile: containerservice.UserAssignedIdentityMap{"kubeletidentity": &containerservice.UserAssignedIdentityArgs{
-			ResourceId: a.kubelet.ID(), ClientId: a.kubelet.ClientId, ObjectId: a.kubelet.PrincipalId,
-		}},
+		IdentityProfile: containerservice.UserAssignedIdentityMap{
+			"kubeletidentity": &containerservice.UserAssignedIdentityArgs{
+				ResourceId: a.kubelet.ID(), ClientId: a.kubelet.ClientId, ObjectId: a.kubelet.PrincipalId,
+			}},
 		// People come in by Entra ID and Azure's roles, or not at all.
 		DisableLocalAccounts: pulumi.Bool(true),
 		EnableRBAC:           pulumi.Bool(true),
 		AadProfile: &containerservice.ManagedClusterAADProfileArgs{
-			Managed: pulumi.Bool(true), EnableAzureRBAC: pulumi.Bool(true), TenantID: a.args.TenantID.ToStringOutput().ToStringPtrOutput(),
+			Managed: pulumi.Bool(true), EnableAzureRBAC: pulumi.Bool(true), TenantID: a.args.TenantID.ToStringOutput().
+					ToStringPtrOutput(),
 		},
-		// The API server has an address of the cluster's subnet and a public name that leads to it: no private DNS zone to run.
+		// The API server has an address of the cluster's subnet and a public name that leads to it: no private DNS zone
+		// to run.
 		ApiServerAccessProfile: &containerservice.ManagedClusterAPIServerAccessProfileArgs{
-			EnablePrivateCluster: pulumi.Bool(true), EnablePrivateClusterPublicFQDN: pulumi.Bool(true), PrivateDNSZone: pulumi.String("none"),
+			EnablePrivateCluster: pulumi.Bool(true), EnablePrivateClusterPublicFQDN: pulumi.Bool(true),
+			PrivateDNSZone: pulumi.String("none"),
 		},
 		OidcIssuerProfile: &containerservice.ManagedClusterOIDCIssuerProfileArgs{Enabled: pulumi.Bool(true)},
 		SecurityProfile: &containerservice.ManagedClusterSecurityProfileArgs{
@@ -95,7 +104,8 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 		NetworkProfile: &containerservice.ContainerServiceNetworkProfileArgs{
 			NetworkPlugin: pulumi.String("azure"), NetworkPluginMode: pulumi.String("overlay"),
 			NetworkDataplane: pulumi.String("cilium"), NetworkPolicy: pulumi.String("cilium"),
-			PodCidr: pulumi.String(a.args.Ranges.Pods), ServiceCidr: pulumi.String(a.args.Ranges.Services), DnsServiceIP: pulumi.String(a.args.Ranges.DNS),
+			PodCidr: pulumi.String(a.args.Ranges.Pods), ServiceCidr: pulumi.String(a.args.Ranges.Services),
+			DnsServiceIP:    pulumi.String(a.args.Ranges.DNS),
 			LoadBalancerSku: pulumi.String("standard"), OutboundType: pulumi.String("userAssignedNATGateway"),
 		},
 		AddonProfiles: a.addons(),
@@ -103,15 +113,16 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 		AutoUpgradeProfile: &containerservice.ManagedClusterAutoUpgradeProfileArgs{
 			UpgradeChannel: pulumi.String("stable"), NodeOSUpgradeChannel: pulumi.String("NodeImage"),
 		},
-		AgentPoolProfiles: containerservice.ManagedClusterAgentPoolProfileArray{&containerservice.ManagedClusterAgentPoolProfileArgs{
-			Name: pulumi.String("system"), Mode: pulumi.String("System"), Type: pulumi.String("VirtualMachineScaleSets"),
-			VmSize: pulumi.String(SystemVMSize), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("Ubuntu"),
-			OsDiskType: pulumi.String("Managed"), OsDiskSizeGB: pulumi.Int(SystemDiskGB),
-			EnableAutoScaling: pulumi.Bool(true), Count: pulumi.Int(max(SystemMinNodes, len(zones))),
-			MinCount: pulumi.Int(max(SystemMinNodes, len(zones))), MaxCount: pulumi.Int(SystemMaxNodes),
-			VnetSubnetID: a.subnet.ToStringPtrOutput(), AvailabilityZones: inZones(zones),
-			UpgradeSettings: &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1")},
-		}},
+		AgentPoolProfiles: containerservice.ManagedClusterAgentPoolProfileArray{
+			&containerservice.ManagedClusterAgentPoolProfileArgs{
+				Name: pulumi.String("system"), Mode: pulumi.String("System"), Type: pulumi.String("VirtualMachineScaleSets"),
+				VmSize: pulumi.String(SystemVMSize), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("Ubuntu"),
+				OsDiskType: pulumi.String("Managed"), OsDiskSizeGB: pulumi.Int(SystemDiskGB),
+				EnableAutoScaling: pulumi.Bool(true), Count: pulumi.Int(max(SystemMinNodes, len(zones))),
+				MinCount: pulumi.Int(max(SystemMinNodes, len(zones))), MaxCount: pulumi.Int(SystemMaxNodes),
+				VnetSubnetID: a.subnet.ToStringPtrOutput(), AvailabilityZones: inZones(zones),
+				UpgradeSettings: &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1")},
+			}},
 		Tags: a.args.tags(),
 	}
 }
@@ -134,31 +145,35 @@ func (a *aks) addons() containerservice.ManagedClusterAddonProfileMap {
 	return addons
 }
 
-// newMaintenanceWindows keeps Azure's own upgrades, which restart brokers one after the other, to the night before Monday.
+// newMaintenanceWindows keeps Azure's own upgrades, which restart brokers one after the other, to the night before
+// Monday.
 func (a *aks) newMaintenanceWindows() error {
-	for _, window := range [][2]string{{"upgrade-window", "aksManagedAutoUpgradeSchedule"}, {"image-window", "aksManagedNodeOSUpgradeSchedule"}} {
-		if _, err := containerservice.NewMaintenanceConfiguration(a.ctx, a.name+"-"+window[0], &containerservice.MaintenanceConfigurationArgs{
-			ResourceGroupName: a.args.ResourceGroup,
-			ResourceName:      a.cluster.Name,
-			ConfigName:        pulumi.String(window[1]),
-			MaintenanceWindow: &containerservice.MaintenanceWindowArgs{
-				Schedule: &containerservice.ScheduleArgs{Weekly: &containerservice.WeeklyScheduleArgs{
-					DayOfWeek: pulumi.String("Sunday"), IntervalWeeks: pulumi.Int(1),
-				}},
-				StartTime: pulumi.String("23:00"), UtcOffset: pulumi.String("+00:00"), DurationHours: pulumi.Int(6),
-			},
-		}, a.parent); err != nil {
+	for _, window := range [][2]string{{"upgrade-window", "aksManagedAutoUpgradeSchedule"},
+		{"image-window", "aksManagedNodeOSUpgradeSchedule"}} {
+		if _, err := containerservice.NewMaintenanceConfiguration(a.ctx, a.name+"-"+window[0],
+			&containerservice.MaintenanceConfigurationArgs{
+				ResourceGroupName: a.args.ResourceGroup,
+				ResourceName:      a.cluster.Name,
+				ConfigName:        pulumi.String(window[1]),
+				MaintenanceWindow: &containerservice.MaintenanceWindowArgs{
+					Schedule: &containerservice.ScheduleArgs{Weekly: &containerservice.WeeklyScheduleArgs{
+						DayOfWeek: pulumi.String("Sunday"), IntervalWeeks: pulumi.Int(1),
+					}},
+					StartTime: pulumi.String("23:00"), UtcOffset: pulumi.String("+00:00"), DurationHours: pulumi.Int(6),
+				},
+			}, a.parent); err != nil {
 			return fmt.Errorf("maintenance window: %w", err)
 		}
 	}
 	return nil
 }
 
-// newPools makes the broker nodes of each zone. A disk is in one zone, so that a pool over several could put a new node where its broker's
-// disk is not.
+// newPools makes the broker nodes of each zone. A disk is in one zone, so that a pool over several could put a new node
+// where its broker's disk is not.
 func (a *aks) newPools() error {
 	for _, pool := range a.args.Size.Pools {
-		p, err := containerservice.NewAgentPool(a.ctx, a.name+"-pool"+pool.Zone, a.poolArgs(pool), a.parent, pulumi.DependsOn([]pulumi.Resource{a.last}))
+		p, err := containerservice.NewAgentPool(a.ctx, a.name+"-pool"+pool.Zone, a.poolArgs(pool), a.parent,
+			pulumi.DependsOn([]pulumi.Resource{a.last}))
 		if err != nil {
 			return fmt.Errorf("zone %q: %w", pool.Zone, err)
 		}
@@ -185,9 +200,10 @@ func (a *aks) poolArgs(pool BrokerPool) *containerservice.AgentPoolArgs {
 		MaxCount:          pulumi.Int(pool.Max),
 		VnetSubnetID:      a.subnet.ToStringPtrOutput(),
 		NodeLabels:        pulumi.ToStringMap(map[string]string{assets.HiveMQPoolLabel: assets.HiveMQPoolValue}),
-		NodeTaints:        pulumi.ToStringArray([]string{assets.HiveMQPoolLabel + "=" + assets.HiveMQPoolValue + ":NoSchedule"}),
-		UpgradeSettings:   &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1")},
-		Tags:              a.args.tags(),
+		NodeTaints: pulumi.ToStringArray([]string{assets.HiveMQPoolLabel + "=" + assets.HiveMQPoolValue +
+			":NoSchedule"}),
+		UpgradeSettings: &containerservice.AgentPoolUpgradeSettingsArgs{MaxSurge: pulumi.String("1")},
+		Tags:            a.args.tags(),
 	}
 	if pool.Zone != "" {
 		args.AvailabilityZones = pulumi.ToStringArray([]string{pool.Zone})
@@ -195,8 +211,8 @@ func (a *aks) poolArgs(pool BrokerPool) *containerservice.AgentPoolArgs {
 	return args
 }
 
-// poolName is at most 12 lower-case letters and digits. It changes with the size, which Azure can't change in place, so that new nodes
-// are there before the old ones go.
+// poolName is at most 12 lower-case letters and digits. It changes with the size, which Azure can't change in place, so
+// that new nodes are there before the old ones go.
 func poolName(zone, vmSize string) string {
 	size := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(vmSize, "Standard_"), "_", ""))
 	if len(size) > 10 {

@@ -11,7 +11,8 @@ import (
 	kubernetes "github.com/amora-sync/mqtt-on-azure/internal/azurenative/kubernetesconfiguration"
 )
 
-// newContents puts the manifests into the storage account and has Flux apply them. It gives back what is known once brokers run.
+// newContents puts the manifests into the storage account and has Flux apply them. It gives back what is known once
+// brokers run.
 func (a *aks) newContents() (pulumi.StringOutput, error) {
 	licences, err := a.newLicences()
 	if err != nil {
@@ -25,13 +26,15 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("collector: %w", err)
 	}
-	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests", a.manifests(licences, collector, connection), a.parent)
+	manifests, blobs, err := a.args.Storage.newFolder(a.ctx, a.name+"-manifests", "manifests",
+		a.manifests(licences, collector, connection), a.parent)
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
 	extension, err := kubernetes.NewExtension(a.ctx, a.name+"-flux", &kubernetes.ExtensionArgs{
-		ResourceGroupName: a.args.ResourceGroup,
-		ClusterRp:         pulumi.String("Microsoft.ContainerService"), ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
+		ResourceGroupName:   a.args.ResourceGroup,
+		ClusterRp:           pulumi.String("Microsoft.ContainerService"),
+		ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
 		ExtensionName: pulumi.String("flux"), ExtensionType: pulumi.String("microsoft.flux"),
 		AutoUpgradeMinorVersion: pulumi.Bool(true), ReleaseTrain: pulumi.String("Stable"),
 		Scope: kubernetes.ScopeArgs{Cluster: kubernetes.ScopeClusterArgs{ReleaseNamespace: pulumi.String("flux-system")}},
@@ -41,7 +44,8 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("extension of Flux: %w", err)
 	}
-	configuration, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-configuration", a.fluxArgs("hivemq", manifests, a.kustomizations(), "PT40M"),
+	configuration, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-configuration",
+		a.fluxArgs("hivemq", manifests, a.kustomizations(), "PT40M"),
 		a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension}, a.args.After)))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("configuration of Flux: %w", err)
@@ -50,12 +54,14 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 	return configuration.ID().ToStringOutput(), nil
 }
 
-// fluxArgs have Flux apply what is in a container of the stack's storage account. The resource is there when that is ready, and wait is how long it
-// may take, as in ISO 8601.
-func (a *aks) fluxArgs(name string, container pulumi.StringInput, applied kubernetes.KustomizationDefinitionMap, wait string) *kubernetes.FluxConfigurationArgs {
+// fluxArgs have Flux apply what is in a container of the stack's storage account. The resource is there when that is
+// ready, and wait is how long it may take, as in ISO 8601.
+func (a *aks) fluxArgs(name string, container pulumi.StringInput, applied kubernetes.KustomizationDefinitionMap,
+	wait string) *kubernetes.FluxConfigurationArgs {
 	return &kubernetes.FluxConfigurationArgs{
-		ResourceGroupName: a.args.ResourceGroup,
-		ClusterRp:         pulumi.String("Microsoft.ContainerService"), ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
+		ResourceGroupName:   a.args.ResourceGroup,
+		ClusterRp:           pulumi.String("Microsoft.ContainerService"),
+		ClusterResourceName: pulumi.String("managedClusters"), ClusterName: a.cluster.Name,
 		FluxConfigurationName: pulumi.String(name),
 		Namespace:             pulumi.String(assets.FluxNamespace),
 		Scope:                 pulumi.String("cluster"),
@@ -70,7 +76,8 @@ func (a *aks) fluxArgs(name string, container pulumi.StringInput, applied kubern
 	}
 }
 
-// newLicences puts the licence files into the vault, and gives back where: the platform's and the security extension's, "" for none.
+// newLicences puts the licence files into the vault, and gives back where: the platform's and the security extension's,
+// "" for none.
 func (a *aks) newLicences() ([2]pulumi.StringInput, error) {
 	urls := [2]pulumi.StringInput{pulumi.String(""), pulumi.String("")}
 	for i, licence := range []struct {
@@ -80,7 +87,8 @@ func (a *aks) newLicences() ([2]pulumi.StringInput, error) {
 		if licence.value == nil {
 			continue
 		}
-		url, err := newBrokerSecret(a.ctx, a.name+"-"+licence.name, a.args.Placement, a.args.Vault, "hivemq-"+licence.name, licence.value, a.parent)
+		url, err := newBrokerSecret(a.ctx, a.name+"-"+licence.name, a.args.Placement, a.args.Vault,
+			"hivemq-"+licence.name, licence.value, a.parent)
 		if err != nil {
 			return urls, err
 		}
@@ -89,8 +97,8 @@ func (a *aks) newLicences() ([2]pulumi.StringInput, error) {
 	return urls, nil
 }
 
-// newCollector puts into the vault with what the brokers' metrics are sent on, and gives back the configuration of what sends them and
-// where in the vault that is; both are empty for no telemetry.
+// newCollector puts into the vault with what the brokers' metrics are sent on, and gives back the configuration of what
+// sends them and where in the vault that is; both are empty for no telemetry.
 func (a *aks) newCollector() (string, pulumi.StringInput, error) {
 	if a.args.Telemetry == nil {
 		return "", pulumi.String(""), nil
@@ -101,14 +109,15 @@ func (a *aks) newCollector() (string, pulumi.StringInput, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	url, err := newBrokerSecret(a.ctx, a.name+"-telemetry", a.args.Placement, a.args.Vault, "telemetry-connection", a.args.Telemetry.ConnectionString, a.parent)
+	url, err := newBrokerSecret(a.ctx, a.name+"-telemetry", a.args.Placement, a.args.Vault, "telemetry-connection",
+		a.args.Telemetry.ConnectionString, a.parent)
 	return config, url, err
 }
 
 func (a *aks) folders() []string { return assets.HiveMQFolders(a.args.Telemetry != nil) }
 
-// newServiceAccounts lets the pods of the brokers and of what stands around them act as one identity, without a secret between them. Azure takes
-// one such change of an identity at a time.
+// newServiceAccounts lets the pods of the brokers and of what stands around them act as one identity, without a secret
+// between them. Azure takes one such change of an identity at a time.
 func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 	var made []pulumi.Resource
 	accounts := [][2]string{{"broker", assets.HiveMQBrokerAccount}, {"admin", assets.HiveMQAdminAccount}}
@@ -116,14 +125,16 @@ func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 		accounts = append(accounts, [2]string{"collector", assets.HiveMQCollectorAccount})
 	}
 	for _, account := range accounts {
-		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+account[0]+"-account", &managedidentity.FederatedIdentityCredentialArgs{
-			ResourceGroupName:                       a.args.ResourceGroup,
-			ResourceName:                            a.pods.Name,
-			FederatedIdentityCredentialResourceName: pulumi.String(account[0]),
-			Issuer:                                  a.cluster.OidcIssuerProfile.IssuerURL().Elem(),
-			Subject:                                 pulumi.String("system:serviceaccount:" + assets.HiveMQNamespace + ":" + account[1]),
-			Audiences:                               pulumi.ToStringArray([]string{"api://AzureADTokenExchange"}),
-		}, a.parent, pulumi.DependsOn(made))
+		credential, err := managedidentity.NewFederatedIdentityCredential(a.ctx, a.name+"-"+account[0]+"-account",
+			&managedidentity.FederatedIdentityCredentialArgs{
+				ResourceGroupName:                       a.args.ResourceGroup,
+				ResourceName:                            a.pods.Name,
+				FederatedIdentityCredentialResourceName: pulumi.String(account[0]),
+				Issuer:                                  a.cluster.OidcIssuerProfile.IssuerURL().Elem(),
+				Subject: pulumi.String("system:serviceaccount:" + assets.HiveMQNamespace +
+					":" + account[1]),
+				Audiences: pulumi.ToStringArray([]string{"api://AzureADTokenExchange"}),
+			}, a.parent, pulumi.DependsOn(made))
 		if err != nil {
 			return nil, fmt.Errorf("service account %s: %w", account[1], err)
 		}
@@ -133,7 +144,8 @@ func (a *aks) newServiceAccounts() ([]pulumi.Resource, error) {
 }
 
 // manifests renders what the cluster is filled with, by path. It waits for every secret that pods read.
-func (a *aks) manifests(licences [2]pulumi.StringInput, collector string, connection pulumi.StringInput) map[string]pulumi.StringInput {
+func (a *aks) manifests(licences [2]pulumi.StringInput, collector string,
+	connection pulumi.StringInput) map[string]pulumi.StringInput {
 	rendered := pulumi.All(
 		a.args.Database.Host, a.args.Vault.Name, a.args.TenantID, a.pods.ClientId,
 		a.args.Database.AdminPasswordURL, a.args.Database.BrokerPasswordURL, licences[0], licences[1], connection,
@@ -142,8 +154,9 @@ func (a *aks) manifests(licences [2]pulumi.StringInput, collector string, connec
 		text := func(i int) string { return v[i].(string) }
 		return assets.HiveMQ{
 			DiskGB: a.args.Size.DiskGB, Zoned: len(a.zones()) > 1,
-			Address: a.args.BrokerAddress, Subnet: clusterSubnet, GatewaySubnet: a.args.GatewayCIDR, DatabaseSubnet: a.args.DatabaseCIDR,
-			DatabaseHost: text(0), DatabaseName: databaseName, DatabaseUser: text(9), DatabaseAdmin: databaseAdmin,
+			Address: a.args.BrokerAddress, Subnet: clusterSubnet, GatewaySubnet: a.args.GatewayCIDR,
+			DatabaseSubnet: a.args.DatabaseCIDR,
+			DatabaseHost:   text(0), DatabaseName: databaseName, DatabaseUser: text(9), DatabaseAdmin: databaseAdmin,
 			PostgresImage: postgresImage,
 			VaultName:     text(1), TenantID: text(2), ClientID: text(3),
 			AdminPassword: secretName(text(4)), BrokerPassword: secretName(text(5)), BrokerPasswordVersion: secretName(text(10)),
@@ -159,21 +172,26 @@ func (a *aks) manifests(licences [2]pulumi.StringInput, collector string, connec
 	return files
 }
 
-// kustomizations applies the folders one after the other, each when the one before it is ready, and removes from the cluster what is in none
-// of them any more. What follows from the size of the cluster is filled in here, so that another size changes no manifest.
+// kustomizations applies the folders one after the other, each when the one before it is ready, and removes from the
+// cluster what is in none of them any more. What follows from the size of the cluster is filled in here, so that
+// another size changes no manifest.
 func (a *aks) kustomizations() kubernetes.KustomizationDefinitionMap {
 	all := kubernetes.KustomizationDefinitionMap{}
 	folders := a.folders()
 	for i, folder := range folders {
 		kustomization := kubernetes.KustomizationDefinitionArgs{
-			Path: pulumi.String("./" + folder), Prune: pulumi.Bool(true), Wait: pulumi.Bool(folder != assets.HiveMQCollectorFolder), Force: pulumi.Bool(false),
-			SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60), TimeoutInSeconds: pulumi.Float64(1200),
+			Path: pulumi.String("./" + folder), Prune: pulumi.Bool(true),
+			Wait: pulumi.Bool(folder != assets.HiveMQCollectorFolder), Force: pulumi.Bool(false),
+			SyncIntervalInSeconds: pulumi.Float64(600), RetryIntervalInSeconds: pulumi.Float64(60),
+			TimeoutInSeconds: pulumi.Float64(1200),
 		}
 		if i > 0 {
 			kustomization.DependsOn = pulumi.ToStringArray([]string{folders[i-1]})
 		}
 		if folder == assets.HiveMQBrokerFolder {
-			kustomization.PostBuild = kubernetes.PostBuildDefinitionArgs{Substitute: pulumi.ToStringMap(assets.HiveMQSubstitutes(a.args.Size.Brokers, a.args.Size.CPU, fmt.Sprintf("%dGi", a.args.Size.MemoryGiB)))}
+			kustomization.PostBuild = kubernetes.PostBuildDefinitionArgs{
+				Substitute: pulumi.ToStringMap(assets.HiveMQSubstitutes(a.args.Size.Brokers, a.args.Size.CPU,
+					fmt.Sprintf("%dGi", a.args.Size.MemoryGiB)))}
 		}
 		all[folder] = kustomization
 	}

@@ -29,7 +29,8 @@ type OnCallArgs struct {
 	Watched       []Watched
 }
 
-// OnCall is what wakes a person up, and what that person looks at then: alerts with their runbook, and one workbook for every broker.
+// OnCall is what wakes a person up, and what that person looks at then: alerts with their runbook, and one workbook for
+// every broker.
 type OnCall struct {
 	pulumi.ResourceState
 
@@ -39,7 +40,8 @@ type OnCall struct {
 // NewOnCall registers the alerts and the workbook.
 func NewOnCall(ctx *pulumi.Context, name string, args *OnCallArgs, opts ...pulumi.ResourceOption) (*OnCall, error) {
 	o := &OnCall{}
-	if err := ctx.RegisterComponentResourceV2(onCallType, name, pulumi.Map{"broker": pulumi.String(string(args.Watch.Broker))}, o, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(onCallType, name,
+		pulumi.Map{"broker": pulumi.String(string(args.Watch.Broker))}, o, opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(o)
@@ -68,7 +70,8 @@ func NewOnCall(ctx *pulumi.Context, name string, args *OnCallArgs, opts ...pulum
 }
 
 // newQueryAlert fires while its query gives rows.
-func newQueryAlert(ctx *pulumi.Context, name string, args *OnCallArgs, alert assets.QueryAlert, parent pulumi.ResourceOption) error {
+func newQueryAlert(ctx *pulumi.Context, name string, args *OnCallArgs, alert assets.QueryAlert,
+	parent pulumi.ResourceOption) error {
 	_, err := queries.NewScheduledQueryRule(ctx, name+"-"+alert.Key, &queries.ScheduledQueryRuleArgs{
 		ResourceGroupName:   args.ResourceGroup,
 		RuleName:            pulumi.String(args.Name + "-" + alert.Key),
@@ -83,8 +86,10 @@ func newQueryAlert(ctx *pulumi.Context, name string, args *OnCallArgs, alert ass
 		WindowSize:          pulumi.String(alert.Window),
 		Scopes:              pulumi.StringArray{args.Logs},
 		Criteria: &queries.ScheduledQueryRuleCriteriaArgs{AllOf: queries.ConditionArray{&queries.ConditionArgs{
-			Query: pulumi.String(alert.Query), TimeAggregation: pulumi.String("Count"), Operator: pulumi.String("GreaterThan"), Threshold: pulumi.Float64(0),
-			FailingPeriods: &queries.ConditionFailingPeriodsArgs{NumberOfEvaluationPeriods: pulumi.Float64(1), MinFailingPeriodsToAlert: pulumi.Float64(1)},
+			Query: pulumi.String(alert.Query), TimeAggregation: pulumi.String("Count"),
+			Operator: pulumi.String("GreaterThan"), Threshold: pulumi.Float64(0),
+			FailingPeriods: &queries.ConditionFailingPeriodsArgs{NumberOfEvaluationPeriods: pulumi.Float64(1),
+				MinFailingPeriodsToAlert: pulumi.Float64(1)},
 		}}},
 		// A new workspace has no table before the first row arrives, and Azure would refuse the query for that.
 		SkipQueryValidation: pulumi.Bool(true),
@@ -98,7 +103,8 @@ func newQueryAlert(ctx *pulumi.Context, name string, args *OnCallArgs, alert ass
 }
 
 // newMetricAlert fires while a metric that Azure measures is on the wrong side of its threshold.
-func newMetricAlert(ctx *pulumi.Context, name string, args *OnCallArgs, resource pulumi.StringInput, alert assets.MetricAlert, parent pulumi.ResourceOption) error {
+func newMetricAlert(ctx *pulumi.Context, name string, args *OnCallArgs, resource pulumi.StringInput,
+	alert assets.MetricAlert, parent pulumi.ResourceOption) error {
 	var dimensions metrics.MetricDimensionArray
 	if alert.Each != "" {
 		dimensions = metrics.MetricDimensionArray{&metrics.MetricDimensionArgs{
@@ -106,10 +112,11 @@ func newMetricAlert(ctx *pulumi.Context, name string, args *OnCallArgs, resource
 		}}
 	}
 	_, err := metrics.NewMetricAlert(ctx, name+"-"+alert.Key, &metrics.MetricAlertArgs{
-		ResourceGroupName:   args.ResourceGroup,
-		RuleName:            pulumi.String(args.Name + "-" + alert.Key),
-		Location:            pulumi.String("global"),
-		Description:         pulumi.String(alert.Description + " Runbook: " + alert.Runbook), // metric alerts carry no properties into an e-mail
+		ResourceGroupName: args.ResourceGroup,
+		RuleName:          pulumi.String(args.Name + "-" + alert.Key),
+		Location:          pulumi.String("global"),
+		// metric alerts carry no properties into an e-mail
+		Description:         pulumi.String(alert.Description + " Runbook: " + alert.Runbook),
 		Severity:            pulumi.Int(alert.Severity),
 		Enabled:             pulumi.Bool(true),
 		AutoMitigate:        pulumi.Bool(true),
@@ -119,29 +126,34 @@ func newMetricAlert(ctx *pulumi.Context, name string, args *OnCallArgs, resource
 		Criteria: &metrics.MetricAlertSingleResourceMultipleMetricCriteriaArgs{
 			OdataType: pulumi.String("Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"),
 			AllOf: metrics.MetricCriteriaArray{&metrics.MetricCriteriaArgs{
-				Name: pulumi.String(alert.Key), CriterionType: pulumi.String("StaticThresholdCriterion"), MetricNamespace: pulumi.String(alert.Namespace),
-				MetricName: pulumi.String(alert.Metric), TimeAggregation: pulumi.String(alert.Aggregation),
+				Name: pulumi.String(alert.Key), CriterionType: pulumi.String("StaticThresholdCriterion"),
+				MetricNamespace: pulumi.String(alert.Namespace),
+				MetricName:      pulumi.String(alert.Metric), TimeAggregation: pulumi.String(alert.Aggregation),
 				Operator: pulumi.String(alert.Operator), Threshold: pulumi.Float64(alert.Threshold), Dimensions: dimensions,
 			}},
 		},
-		Actions: metrics.MetricAlertActionArray{&metrics.MetricAlertActionArgs{ActionGroupId: args.ActionGroupID.ToStringOutput().ToStringPtrOutput()}},
-		Tags:    args.tags(),
+		Actions: metrics.MetricAlertActionArray{
+			&metrics.MetricAlertActionArgs{ActionGroupId: args.ActionGroupID.ToStringOutput().ToStringPtrOutput()}},
+		Tags: args.tags(),
 	}, parent)
 	return err
 }
 
-func newWorkbook(ctx *pulumi.Context, name string, args *OnCallArgs, parent pulumi.ResourceOption) (*workbooks.Workbook, error) {
-	content := args.Logs.ToStringOutput().ApplyT(func(workspace string) (string, error) { return args.Watch.Workbook(workspace) }).(pulumi.StringOutput)
+func newWorkbook(ctx *pulumi.Context, name string, args *OnCallArgs, parent pulumi.ResourceOption) (*workbooks.Workbook,
+	error) {
+	content := args.Logs.ToStringOutput().
+		ApplyT(func(workspace string) (string, error) { return args.Watch.Workbook(workspace) }).(pulumi.StringOutput)
 	return workbooks.NewWorkbook(ctx, name+"-workbook", &workbooks.WorkbookArgs{
 		ResourceGroupName: args.ResourceGroup,
-		ResourceName:      args.ResourceGroup.ToStringOutput().ApplyT(func(group string) string { return guid(group, name, "workbook") }).(pulumi.StringOutput).ToStringPtrOutput(),
-		Location:          pulumi.String(args.Location),
-		Kind:              pulumi.String("shared"),
-		Category:          pulumi.String("workbook"),
-		DisplayName:       pulumi.String("MQTT: " + args.Name),
-		Version:           pulumi.String("Notebook/1.0"),
-		SourceId:          args.Logs.ToStringOutput().ToStringPtrOutput(),
-		SerializedData:    content,
-		Tags:              args.tags(),
+		ResourceName: args.ResourceGroup.ToStringOutput().
+			ApplyT(func(group string) string { return guid(group, name, "workbook") }).(pulumi.StringOutput).ToStringPtrOutput(),
+		Location:       pulumi.String(args.Location),
+		Kind:           pulumi.String("shared"),
+		Category:       pulumi.String("workbook"),
+		DisplayName:    pulumi.String("MQTT: " + args.Name),
+		Version:        pulumi.String("Notebook/1.0"),
+		SourceId:       args.Logs.ToStringOutput().ToStringPtrOutput(),
+		SerializedData: content,
+		Tags:           args.tags(),
 	}, parent)
 }

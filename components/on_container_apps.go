@@ -25,8 +25,8 @@ func OnContainerAppsImages(broker string) []string {
 	return []string{broker, proxyImage, postgresImage, redisImage, assets.CollectorImage}
 }
 
-// PeakHours is a daily or weekly window in which all nodes up to MaxNodes run. Outside it only MinNodes do, and the clients of
-// the others reconnect to those that stay; their in-memory sessions are lost.
+// PeakHours is a daily or weekly window in which all nodes up to MaxNodes run. Outside it only MinNodes do, and the
+// clients of the others reconnect to those that stay; their in-memory sessions are lost.
 type PeakHours struct {
 	Timezone   string // IANA name, such as "Europe/Berlin"
 	Start, End string // cron expressions of five fields
@@ -34,11 +34,12 @@ type PeakHours struct {
 
 // ContainerAppsSize is what decides price, capacity and resilience of an OnContainerApps.
 type ContainerAppsSize struct {
-	MinNodes      int // nodes that always run
-	MaxNodes      int // nodes that run in Peak; at most assets.MaxNodes
-	Peak          *PeakHours
-	VCPU          int    // of one node; it gets 2 GiB of memory per vCPU
-	Dedicated     bool   // nodes on D4 hosts of their own (4 vCPU, 16 GiB, one node each) instead of the Consumption profile
+	MinNodes int // nodes that always run
+	MaxNodes int // nodes that run in Peak; at most assets.MaxNodes
+	Peak     *PeakHours
+	VCPU     int // of one node; it gets 2 GiB of memory per vCPU
+	// nodes on D4 hosts of their own (4 vCPU, 16 GiB, one node each) instead of the Consumption profile
+	Dedicated     bool
 	ZoneRedundant bool   // replicas of one app are spread over zones; can't be changed later
 	EdgeReplicas  [2]int // HAProxy: minimum and maximum
 }
@@ -46,32 +47,34 @@ type ContainerAppsSize struct {
 // OnContainerAppsArgs is what an OnContainerApps is made of.
 type OnContainerAppsArgs struct {
 	Placement
-	Name           string             // of the environment, and prefix of the identity's name
-	Image          string             // EMQX, as the public registry names it
-	Licence        pulumi.StringInput // of emqx-enterprise; nil without one
-	JWT            *assets.JWT        // nil: no tokens, passwords only
-	Size           ContainerAppsSize
-	SubnetCIDR     string // /27 or larger
-	Network        *Network
-	Vault          *Vault
-	Certificate    *Certificate
-	Registry       *Registry
-	Database       *Database
-	RuleCache      *RuleCache
-	FrontDoorID    pulumi.StringInput
-	Telemetry      *Telemetry
-	Rotation       Rotation
-	After          []pulumi.Resource // the first node waits for these: where the database is a replica, for a node that applied the schema to its source
+	Name        string             // of the environment, and prefix of the identity's name
+	Image       string             // EMQX, as the public registry names it
+	Licence     pulumi.StringInput // of emqx-enterprise; nil without one
+	JWT         *assets.JWT        // nil: no tokens, passwords only
+	Size        ContainerAppsSize
+	SubnetCIDR  string // /27 or larger
+	Network     *Network
+	Vault       *Vault
+	Certificate *Certificate
+	Registry    *Registry
+	Database    *Database
+	RuleCache   *RuleCache
+	FrontDoorID pulumi.StringInput
+	Telemetry   *Telemetry
+	Rotation    Rotation
+	// the first node waits for these: where the database is a replica, for a node that applied the schema to its source
+	After          []pulumi.Resource
 	SubscriptionID pulumi.StringInput
 }
 
-// OnContainerApps is an EMQX cluster on Azure Container Apps: one app per node, because replicas of one app can neither find
-// nor reach each other, and HAProxy in front, because only one app of an environment can expose port 8883.
+// OnContainerApps is an EMQX cluster on Azure Container Apps: one app per node, because replicas of one app can neither
+// find nor reach each other, and HAProxy in front, because only one app of an environment can expose port 8883.
 type OnContainerApps struct {
 	pulumi.ResourceState
 
-	Address      pulumi.StringOutput `pulumi:"address"`      // public IPv4 address that takes MQTT over TLS on 8883
-	EdgeHost     pulumi.StringOutput `pulumi:"edgeHost"`     // HTTPS host that takes MQTT over WebSocket, from Front Door only
+	Address pulumi.StringOutput `pulumi:"address"` // public IPv4 address that takes MQTT over TLS on 8883
+	// HTTPS host that takes MQTT over WebSocket, from Front Door only
+	EdgeHost     pulumi.StringOutput `pulumi:"edgeHost"`
 	AdminJobName pulumi.StringOutput `pulumi:"adminJobName"` // job that changes users and rules
 	RulesJobName pulumi.StringOutput `pulumi:"rulesJobName"` // job that projects the rules into Redis
 
@@ -90,9 +93,11 @@ type containerApps struct {
 }
 
 // NewOnContainerApps registers the environment, the node apps, the edge app, and the two jobs.
-func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsArgs, opts ...pulumi.ResourceOption) (*OnContainerApps, error) {
+func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsArgs, opts ...pulumi.ResourceOption) (
+	*OnContainerApps, error) {
 	b := &OnContainerApps{}
-	if err := ctx.RegisterComponentResourceV2(onContainerAppsType, name, pulumi.Map{"image": pulumi.String(args.Image)}, b, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(onContainerAppsType, name, pulumi.Map{"image": pulumi.String(args.Image)},
+		b, opts...); err != nil {
 		return nil, err
 	}
 	c := &containerApps{ctx: ctx, name: name, args: args, parent: pulumi.Parent(b)}
@@ -117,7 +122,8 @@ func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsA
 	if err := c.newCollector(); err != nil {
 		return nil, fmt.Errorf("collector: %w", err)
 	}
-	b.Address = pulumi.All(c.environment.StaticIp, edge.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
+	b.Address = pulumi.All(c.environment.StaticIp, edge.ID()).
+		ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	b.EdgeHost = edge.Configuration.Ingress().Fqdn().Elem()
 	b.AdminJobName, b.RulesJobName = admin.Name, rules.Name
 	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{
@@ -128,12 +134,13 @@ func NewOnContainerApps(ctx *pulumi.Context, name string, args *OnContainerAppsA
 // newIdentity makes the one identity of all apps and jobs: it may pull images and read secrets, nothing else.
 func (c *containerApps) newIdentity() error {
 	var err error
-	if c.identity, err = managedidentity.NewUserAssignedIdentity(c.ctx, c.name+"-identity", &managedidentity.UserAssignedIdentityArgs{
-		ResourceGroupName: c.args.ResourceGroup,
-		ResourceName:      pulumi.String(c.args.Name + "-broker"),
-		Location:          pulumi.String(c.args.Location),
-		Tags:              c.args.tags(),
-	}, c.parent); err != nil {
+	if c.identity, err = managedidentity.NewUserAssignedIdentity(c.ctx, c.name+"-identity",
+		&managedidentity.UserAssignedIdentityArgs{
+			ResourceGroupName: c.args.ResourceGroup,
+			ResourceName:      pulumi.String(c.args.Name + "-broker"),
+			Location:          pulumi.String(c.args.Location),
+			Tags:              c.args.tags(),
+		}, c.parent); err != nil {
 		return err
 	}
 	grants := []struct {
@@ -151,7 +158,8 @@ func (c *containerApps) newIdentity() error {
 	}
 	ready := slices.Clone(c.args.Vault.reachable)
 	for _, g := range grants {
-		role, err := newGrant(c.ctx, c.name+"-"+g.name, grant{c.identity.PrincipalId, g.role, g.scope, c.args.SubscriptionID}, c.parent)
+		role, err := newGrant(c.ctx, c.name+"-"+g.name,
+			grant{c.identity.PrincipalId, g.role, g.scope, c.args.SubscriptionID}, c.parent)
 		if err != nil {
 			return err
 		}
@@ -216,7 +224,8 @@ func (c *containerApps) identities() *app.ManagedServiceIdentityArgs {
 }
 
 func (c *containerApps) registries() app.RegistryCredentialsArray {
-	return app.RegistryCredentialsArray{&app.RegistryCredentialsArgs{Server: c.args.Registry.LoginServer, Identity: c.identity.ID()}}
+	return app.RegistryCredentialsArray{&app.RegistryCredentialsArgs{Server: c.args.Registry.LoginServer,
+		Identity: c.identity.ID()}}
 }
 
 // vaultSecret is an app's secret whose value stays in the vault.
@@ -259,8 +268,8 @@ func secretValue(name, secret string) *app.EnvironmentVarArgs {
 	return &app.EnvironmentVarArgs{Name: pulumi.String(name), SecretRef: pulumi.String(secret)}
 }
 
-// shareOfHost is a share of a host, with 2 GiB of memory for each vCPU. Containers without one, which only run briefly, get Container
-// Apps' default of 0.5 vCPU and 1 GiB.
+// shareOfHost is a share of a host, with 2 GiB of memory for each vCPU. Containers without one, which only run briefly,
+// get Container Apps' default of 0.5 vCPU and 1 GiB.
 func shareOfHost(vcpu int) *app.ContainerResourcesArgs {
 	return &app.ContainerResourcesArgs{Cpu: pulumi.Float64(vcpu), Memory: pulumi.String(fmt.Sprintf("%dGi", 2*vcpu))}
 }

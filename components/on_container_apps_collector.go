@@ -9,21 +9,26 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// newCollector makes the app that reads every node's metrics and sends them on. One replica: two would count everything twice.
+// newCollector makes the app that reads every node's metrics and sends them on. One replica: two would count everything
+// twice.
 func (c *containerApps) newCollector() error {
 	if c.args.Telemetry == nil {
 		return nil
 	}
-	collector := assets.Collector{Broker: assets.CollectedEMQX, Certificate: fmt.Sprintf("%s:%d", c.args.Telemetry.Host, assets.EdgeMQTTSPort)}
+	collector := assets.Collector{Broker: assets.CollectedEMQX,
+		Certificate: fmt.Sprintf("%s:%d", c.args.Telemetry.Host, assets.EdgeMQTTSPort)}
 	for i := range c.nodes() {
-		collector.Targets = append(collector.Targets, assets.CollectorTarget{Address: fmt.Sprintf("%s:%d", assets.NodeHost(i), assets.StatusPort), Node: assets.NodeApp(i)})
+		collector.Targets = append(collector.Targets,
+			assets.CollectorTarget{Address: fmt.Sprintf("%s:%d", assets.NodeHost(i), assets.StatusPort),
+				Node: assets.NodeApp(i)})
 	}
 	config, err := collector.Config()
 	if err != nil {
 		return err
 	}
 	const connection = "telemetry-connection"
-	url, err := newBrokerSecret(c.ctx, c.name+"-"+connection+"-secret", c.args.Placement, c.args.Vault, connection, c.args.Telemetry.ConnectionString, c.parent)
+	url, err := newBrokerSecret(c.ctx, c.name+"-"+connection+"-secret", c.args.Placement, c.args.Vault, connection,
+		c.args.Telemetry.ConnectionString, c.parent)
 	if err != nil {
 		return err
 	}
@@ -41,11 +46,12 @@ func (c *containerApps) newCollector() error {
 		},
 		Template: &app.TemplateArgs{
 			Containers: app.ContainerArray{&app.ContainerArgs{
-				Name:         pulumi.String("collector"),
-				Image:        c.args.Registry.image(assets.CollectorImage),
-				Args:         pulumi.ToStringArray([]string{"--config=" + assets.ConfigDir + "/" + assets.CollectorConfigFile}),
-				Env:          app.EnvironmentVarArray{secretValue(assets.ConnectionStringVariable, connection)},
-				Probes:       app.ContainerAppProbeArray{tcpProbe("Startup", assets.CollectorHealthPort, 5, 30), tcpProbe("Liveness", assets.CollectorHealthPort, 30, 3)},
+				Name:  pulumi.String("collector"),
+				Image: c.args.Registry.image(assets.CollectorImage),
+				Args:  pulumi.ToStringArray([]string{"--config=" + assets.ConfigDir + "/" + assets.CollectorConfigFile}),
+				Env:   app.EnvironmentVarArray{secretValue(assets.ConnectionStringVariable, connection)},
+				Probes: app.ContainerAppProbeArray{tcpProbe("Startup", assets.CollectorHealthPort, 5, 30),
+					tcpProbe("Liveness", assets.CollectorHealthPort, 30, 3)},
 				VolumeMounts: app.VolumeMountArray{mount("config", assets.ConfigDir)},
 			}},
 			Scale:   &app.ScaleArgs{MinReplicas: pulumi.Int(1), MaxReplicas: pulumi.Int(1)},

@@ -13,8 +13,8 @@ const (
 	EdgeConnections = 20_000
 )
 
-// newEdge makes the app that faces the Internet: TLS on 8883 by itself, WebSocket on 443 behind the environment's own TLS.
-// It reads the certificate by itself, and takes a renewed one without a restart.
+// newEdge makes the app that faces the Internet: TLS on 8883 by itself, WebSocket on 443 behind the environment's own
+// TLS. It reads the certificate by itself, and takes a renewed one without a restart.
 func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 	config := c.args.FrontDoorID.ToStringOutput().ApplyT(func(id string) (string, error) {
 		return assets.Edge{
@@ -35,7 +35,8 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 				External: pulumi.Bool(true), Transport: pulumi.String("http"), TargetPort: pulumi.Int(assets.EdgeWebSocketPort),
 				AllowInsecure: pulumi.Bool(false),
 				AdditionalPortMappings: app.IngressPortMappingArray{&app.IngressPortMappingArgs{
-					External: pulumi.Bool(true), TargetPort: pulumi.Int(assets.EdgeMQTTSPort), ExposedPort: pulumi.Int(assets.EdgeMQTTSPort),
+					External: pulumi.Bool(true), TargetPort: pulumi.Int(assets.EdgeMQTTSPort),
+					ExposedPort: pulumi.Int(assets.EdgeMQTTSPort),
 				}},
 			},
 			Registries: c.registries(),
@@ -76,8 +77,8 @@ func (c *containerApps) edgeEnvironment() app.EnvironmentVarArray {
 	return environment
 }
 
-// edgeScale follows the CPU, which TLS handshakes and messages use: how a connection count treats an additional TCP port is
-// not documented. A replica that is scaled in drops its clients, who reconnect.
+// edgeScale follows the CPU, which TLS handshakes and messages use: how a connection count treats an additional TCP
+// port is not documented. A replica that is scaled in drops its clients, who reconnect.
 func (c *containerApps) edgeScale() *app.ScaleArgs {
 	return &app.ScaleArgs{
 		MinReplicas: pulumi.Int(c.args.Size.EdgeReplicas[0]), MaxReplicas: pulumi.Int(c.args.Size.EdgeReplicas[1]),

@@ -9,11 +9,13 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// rulesSchedule is how long a change of topic rules takes to reach Redis by itself, and how long a lost Redis stays empty.
+// rulesSchedule is how long a change of topic rules takes to reach Redis by itself, and how long a lost Redis stays
+// empty.
 const rulesSchedule = "*/5 * * * *"
 
-// newJobs makes the job that projects topic rules from the database, where they are kept, into Redis, where EMQX reads them,
-// and the job through which an operator changes users and rules: the database is reachable from inside the network only.
+// newJobs makes the job that projects topic rules from the database, where they are kept, into Redis, where EMQX reads
+// them, and the job through which an operator changes users and rules: the database is reachable from inside the
+// network only.
 func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 	rules, err = c.newJob("rules", &app.JobConfigurationArgs{
 		TriggerType: pulumi.String("Schedule"),
@@ -50,10 +52,11 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 		return nil, nil, err
 	}
 	admin, err = c.newJob("admin", &app.JobConfigurationArgs{
-		TriggerType:         pulumi.String("Manual"),
-		ManualTriggerConfig: &app.JobConfigurationManualTriggerConfigArgs{Parallelism: pulumi.Int(1), ReplicaCompletionCount: pulumi.Int(1)},
-		ReplicaTimeout:      pulumi.Int(300),
-		Secrets:             app.SecretArray{c.vaultSecret(adminSecret, c.args.Database.adminPinned)},
+		TriggerType: pulumi.String("Manual"),
+		ManualTriggerConfig: &app.JobConfigurationManualTriggerConfigArgs{Parallelism: pulumi.Int(1),
+			ReplicaCompletionCount: pulumi.Int(1)},
+		ReplicaTimeout: pulumi.Int(300),
+		Secrets:        app.SecretArray{c.vaultSecret(adminSecret, c.args.Database.adminPinned)},
 	}, &app.JobTemplateArgs{
 		Containers: app.ContainerArray{&app.ContainerArgs{
 			Name:    pulumi.String("psql"),
@@ -65,7 +68,8 @@ func (c *containerApps) newJobs() (rules, admin *app.Job, err error) {
 	return rules, admin, err
 }
 
-func (c *containerApps) newJob(job string, configuration *app.JobConfigurationArgs, template *app.JobTemplateArgs) (*app.Job, error) {
+func (c *containerApps) newJob(job string, configuration *app.JobConfigurationArgs, template *app.JobTemplateArgs) (
+	*app.Job, error) {
 	configuration.Registries = c.registries()
 	configuration.ReplicaRetryLimit = pulumi.Int(1)
 	return app.NewJob(c.ctx, c.name+"-"+job, &app.JobArgs{

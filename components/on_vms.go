@@ -31,38 +31,41 @@ type VMsSize struct {
 	DiskGB      int      // GiB of Premium SSD for the sessions and messages of one node
 	Connections int      // that one node takes
 
-	AddressZones []string // of the public addresses, which stay where they are when nodes come and go; nil where the region has none
+	// of the public addresses, which stay where they are when nodes come and go; nil where the region has none
+	AddressZones []string
 }
 
 // OnVMsArgs is what an OnVMs is made of.
 type OnVMsArgs struct {
 	Placement
-	Name           string // prefix of the machines' names
-	SSHKey         string // public key of the machines' administrator, in OpenSSH's form
-	ClientCA       string // PEM of those whose certificates clients must have, "" for none
-	Package        *assets.VerneMQPackage
-	Size           VMsSize
-	SubnetCIDR     string // holds the nodes' addresses
-	BastionCIDR    string // where SSH may come from, "" for nowhere
-	Network        *Network
-	Vault          *Vault
-	Certificate    *Certificate
-	Database       *Database
-	Storage        *Storage
-	DDoS           bool // DDoS IP Protection for the public address
-	Telemetry      *Telemetry
-	Rotation       Rotation
-	After          []pulumi.Resource // the first node waits for these: where the database is a replica, for a node that applied the schema to its source
+	Name        string // prefix of the machines' names
+	SSHKey      string // public key of the machines' administrator, in OpenSSH's form
+	ClientCA    string // PEM of those whose certificates clients must have, "" for none
+	Package     *assets.VerneMQPackage
+	Size        VMsSize
+	SubnetCIDR  string // holds the nodes' addresses
+	BastionCIDR string // where SSH may come from, "" for nowhere
+	Network     *Network
+	Vault       *Vault
+	Certificate *Certificate
+	Database    *Database
+	Storage     *Storage
+	DDoS        bool // DDoS IP Protection for the public address
+	Telemetry   *Telemetry
+	Rotation    Rotation
+	// the first node waits for these: where the database is a replica, for a node that applied the schema to its source
+	After          []pulumi.Resource
 	SubscriptionID pulumi.StringInput
 	DisksGuard     Guard // of the disks with sessions and messages
 }
 
-// OnVMs is a VerneMQ cluster on virtual machines: single ones, each with an address and a disk that outlive it, because a node's name is
-// its address and its disk holds what it keeps for clients that are away.
+// OnVMs is a VerneMQ cluster on virtual machines: single ones, each with an address and a disk that outlive it, because
+// a node's name is its address and its disk holds what it keeps for clients that are away.
 type OnVMs struct {
 	pulumi.ResourceState
 
-	Address      pulumi.StringOutput      `pulumi:"address"`      // public IPv4 address that takes MQTT over TLS, and WebSocket
+	// public IPv4 address that takes MQTT over TLS, and WebSocket
+	Address      pulumi.StringOutput      `pulumi:"address"`
 	MachineNames pulumi.StringArrayOutput `pulumi:"machineNames"` // each can change users and rules
 	BalancerID   pulumi.StringOutput      `pulumi:"balancerId"`   // ARM id of the load balancer
 
@@ -88,7 +91,8 @@ type vms struct {
 // NewOnVMs registers the load balancer, what the nodes are told, and the nodes.
 func NewOnVMs(ctx *pulumi.Context, name string, args *OnVMsArgs, opts ...pulumi.ResourceOption) (*OnVMs, error) {
 	b := &OnVMs{}
-	if err := ctx.RegisterComponentResourceV2(onVMsType, name, pulumi.Map{"nodes": pulumi.Int(len(args.Size.Nodes))}, b, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(onVMsType, name, pulumi.Map{"nodes": pulumi.Int(len(args.Size.Nodes))}, b,
+		opts...); err != nil {
 		return nil, err
 	}
 	v := &vms{ctx: ctx, name: name, args: args, parent: pulumi.Parent(b)}
@@ -114,7 +118,8 @@ func NewOnVMs(ctx *pulumi.Context, name string, args *OnVMsArgs, opts ...pulumi.
 	}
 	b.BalancerID = v.balancer.ID().ToStringOutput()
 	b.Address, b.MachineNames, b.Serving = address.IpAddress.Elem(), machines.ToStringArrayOutput(), serving
-	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"address": b.Address, "machineNames": b.MachineNames, "balancerId": b.BalancerID})
+	return b, ctx.RegisterResourceOutputs(b, pulumi.Map{"address": b.Address, "machineNames": b.MachineNames,
+		"balancerId": b.BalancerID})
 }
 
 // newNetwork makes the nodes' subnet, and their way out: to packages, sources and Azure.
@@ -123,19 +128,22 @@ func (v *vms) newNetwork() error {
 	if err != nil {
 		return err
 	}
-	v.subnet, err = v.args.Network.newBrokerTier(v.ctx, v.name, nodesTier(v.args.SubnetCIDR, v.args.BastionCIDR, nat.ID()), v.parent)
+	v.subnet, err = v.args.Network.newBrokerTier(v.ctx, v.name,
+		nodesTier(v.args.SubnetCIDR, v.args.BastionCIDR, nat.ID()), v.parent)
 	return err
 }
 
-// newIdentity makes the identity of all nodes: it may read the vault's secrets and what the nodes are told, and share what one of them built.
+// newIdentity makes the identity of all nodes: it may read the vault's secrets and what the nodes are told, and share
+// what one of them built.
 func (v *vms) newIdentity() error {
 	var err error
-	v.identity, err = managedidentity.NewUserAssignedIdentity(v.ctx, v.name+"-identity", &managedidentity.UserAssignedIdentityArgs{
-		ResourceGroupName: v.args.ResourceGroup,
-		ResourceName:      pulumi.String(v.args.Name + "-vms"),
-		Location:          pulumi.String(v.args.Location),
-		Tags:              v.args.tags(),
-	}, v.parent)
+	v.identity, err = managedidentity.NewUserAssignedIdentity(v.ctx, v.name+"-identity",
+		&managedidentity.UserAssignedIdentityArgs{
+			ResourceGroupName: v.args.ResourceGroup,
+			ResourceName:      pulumi.String(v.args.Name + "-vms"),
+			Location:          pulumi.String(v.args.Location),
+			Tags:              v.args.tags(),
+		}, v.parent)
 	if err != nil {
 		return err
 	}
@@ -162,7 +170,8 @@ func (v *vms) newIdentity() error {
 	}
 	for _, g := range grants {
 		var role *authorization.RoleAssignment
-		if role, err = newGrant(v.ctx, v.name+"-"+g.part, grant{v.identity.PrincipalId, g.role, g.scope, v.args.SubscriptionID}, v.parent); err != nil {
+		if role, err = newGrant(v.ctx, v.name+"-"+g.part,
+			grant{v.identity.PrincipalId, g.role, g.scope, v.args.SubscriptionID}, v.parent); err != nil {
 			return fmt.Errorf("%s: %w", g.part, err)
 		}
 		v.ready = append(v.ready, role)
@@ -171,9 +180,9 @@ func (v *vms) newIdentity() error {
 	return nil
 }
 
-// newSettings uploads what the nodes are told: scripts and configuration into the storage account, and where these are, together with who
-// is in the cluster, into one secret of the vault, which changes at once or not at all. A machine knows that secret's URL and nothing else,
-// so that no change of these replaces it.
+// newSettings uploads what the nodes are told: scripts and configuration into the storage account, and where these are,
+// together with who is in the cluster, into one secret of the vault, which changes at once or not at all. A machine
+// knows that secret's URL and nothing else, so that no change of these replaces it.
 func (v *vms) newSettings() error {
 	cookie, err := random.NewRandomPassword(v.ctx, v.name+"-cookie", &random.RandomPasswordArgs{
 		Length: pulumi.Int(32), Special: pulumi.Bool(false), Keepers: keepers(v.args.Rotation.Cookie),
@@ -202,23 +211,28 @@ func (v *vms) newSettings() error {
 	if err != nil {
 		return err
 	}
-	text := pulumi.All(v.args.Storage.BlobURL, container, v.args.Database.Host, v.args.Database.AdminPasswordURL, v.args.Database.BrokerPasswordURL,
+	text := pulumi.All(v.args.Storage.BlobURL, container, v.args.Database.Host, v.args.Database.AdminPasswordURL,
+		v.args.Database.BrokerPasswordURL,
 		v.args.Certificate.SecretURL, cookie.Result, connection).ApplyT(func(values []any) string {
 		at := func(i int) string { return values[i].(string) }
 		return assets.VerneMQSettings{
 			Files: at(0) + "/" + at(1), FileNames: names, Shared: at(0) + "/" + assets.VerneMQShared,
-			DatabaseHost: at(2), DatabaseName: databaseName, DatabaseAdmin: databaseAdmin, AdminPasswordURL: at(3), BrokerPasswordURL: at(4),
-			CertificateURL: at(5), Hosts: v.args.Certificate.domains, Cookie: at(6), ConnectionURL: at(7), Members: v.addresses(),
+			DatabaseHost: at(2), DatabaseName: databaseName, DatabaseAdmin: databaseAdmin, AdminPasswordURL: at(3),
+			BrokerPasswordURL: at(4),
+			CertificateURL:    at(5), Hosts: v.args.Certificate.domains, Cookie: at(6), ConnectionURL: at(7),
+			Members: v.addresses(),
 		}.Text()
 	}).(pulumi.StringOutput)
-	v.settings, err = newBrokerSecret(v.ctx, v.name+"-settings", v.args.Placement, v.args.Vault, "vernemq-settings", text, pulumi.Composite(v.parent, pulumi.DependsOn(blobs)))
+	v.settings, err = newBrokerSecret(v.ctx, v.name+"-settings", v.args.Placement, v.args.Vault, "vernemq-settings",
+		text, pulumi.Composite(v.parent, pulumi.DependsOn(blobs)))
 	return err
 }
 
 // cluster is what the configuration of every node depends on.
 func (v *vms) cluster(collector string) assets.VerneMQ {
 	return assets.VerneMQ{
-		DatabaseName: databaseName, DatabaseRoles: databaseRoles, Rotation: v.args.Rotation.mark(), Connections: v.args.Size.Connections, ClientCA: v.args.ClientCA, Package: v.args.Package,
+		DatabaseName: databaseName, DatabaseRoles: databaseRoles, Rotation: v.args.Rotation.mark(),
+		Connections: v.args.Size.Connections, ClientCA: v.args.ClientCA, Package: v.args.Package,
 		Collector: collector,
 	}
 }
@@ -229,8 +243,9 @@ func (v *vms) collector() (string, error) {
 		return "", nil
 	}
 	return assets.Collector{
-		Broker:  assets.CollectedVerneMQ,
-		Targets: []assets.CollectorTarget{{Address: fmt.Sprintf("${env:ADDRESS}:%d", assets.VerneMQHealthPort), Node: "${env:NODE}", Zone: "${env:ZONE}"}},
+		Broker: assets.CollectedVerneMQ,
+		Targets: []assets.CollectorTarget{{Address: fmt.Sprintf("${env:ADDRESS}:%d", assets.VerneMQHealthPort),
+			Node: "${env:NODE}", Zone: "${env:ZONE}"}},
 		// The node's own: it ends TLS, and each fetches the certificate by itself.
 		Certificate: fmt.Sprintf("${env:ADDRESS}:%d", assets.VerneMQPort),
 	}.Config()
@@ -241,7 +256,8 @@ func (v *vms) newConnection() (pulumi.StringInput, error) {
 	if v.args.Telemetry == nil {
 		return pulumi.String(""), nil
 	}
-	return newBrokerSecret(v.ctx, v.name+"-telemetry", v.args.Placement, v.args.Vault, "telemetry-connection", v.args.Telemetry.ConnectionString, v.parent)
+	return newBrokerSecret(v.ctx, v.name+"-telemetry", v.args.Placement, v.args.Vault, "telemetry-connection",
+		v.args.Telemetry.ConnectionString, v.parent)
 }
 
 func (v *vms) addresses() []string {
@@ -252,8 +268,8 @@ func (v *vms) addresses() []string {
 	return addresses
 }
 
-// deployCommand has a node take what it is told, and ends once it serves. The first node waits as well until nobody is in the cluster who
-// should not be: Azure deletes a machine that is no longer wanted after that.
+// deployCommand has a node take what it is told, and ends once it serves. The first node waits as well until nobody is
+// in the cluster who should not be: Azure deletes a machine that is no longer wanted after that.
 func (v *vms) deployCommand(i int) pulumi.StringPtrOutput {
 	var members []string
 	if i == 0 {

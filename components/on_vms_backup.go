@@ -19,9 +19,10 @@ type MachineBackupArgs struct {
 	SubscriptionID pulumi.StringInput
 }
 
-// MachineBackup is the nightly backup of all disks of the machines of an OnVMs, in Recovery Services vaults: one for each machine. Azure
-// keeps a deleted backup for softDeleteDays, and takes no other backup of the same machine into the same vault in that time; a vault goes
-// and comes back together with its machine, and Azure gives its name out again at once.
+// MachineBackup is the nightly backup of all disks of the machines of an OnVMs, in Recovery Services vaults: one for
+// each machine. Azure keeps a deleted backup for softDeleteDays, and takes no other backup of the same machine into the
+// same vault in that time; a vault goes and comes back together with its machine, and Azure gives its name out again at
+// once.
 type MachineBackup struct {
 	pulumi.ResourceState
 
@@ -36,7 +37,8 @@ type machineBackup struct {
 }
 
 // NewMachineBackup registers the vaults, each with its policy and its machine.
-func NewMachineBackup(ctx *pulumi.Context, name string, args *MachineBackupArgs, opts ...pulumi.ResourceOption) (*MachineBackup, error) {
+func NewMachineBackup(ctx *pulumi.Context, name string, args *MachineBackupArgs, opts ...pulumi.ResourceOption) (
+	*MachineBackup, error) {
 	b := &MachineBackup{}
 	inputs := pulumi.Map{"machines": pulumi.Int(len(args.Serving)), "retentionDays": pulumi.Int(args.RetentionDays)}
 	if err := ctx.RegisterComponentResourceV2(machineBackupType, name, inputs, b, opts...); err != nil {
@@ -58,8 +60,8 @@ func NewMachineBackup(ctx *pulumi.Context, name string, args *MachineBackupArgs,
 // newBackup makes the vault of one machine, and has the machine backed up into it.
 func (m *machineBackup) newBackup(i int, name string) (*recoveryservices.Vault, error) {
 	machine := fmt.Sprintf("%s-%d", m.args.Name, i)
-	// Azure can't change how a vault that is in use stores its backups: another way is another name, and so another vault. It must not
-	// have the machine before the old one has let it go.
+	// Azure can't change how a vault that is in use stores its backups: another way is another name, and so another
+	// vault. It must not have the machine before the old one has let it go.
 	oneAfterTheOther := pulumi.DeleteBeforeReplace(true)
 	vault, err := recoveryservices.NewVault(m.ctx, name+"-vault", m.vaultArgs(machine), m.parent, oneAfterTheOther)
 	if err != nil {
@@ -77,20 +79,24 @@ func (m *machineBackup) newBackup(i int, name string) (*recoveryservices.Vault, 
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
-	if _, err := recoveryservices.NewProtectedItem(m.ctx, name+"-item", m.itemArgs(machine, vault.Name, policy.ID()), m.parent, oneAfterTheOther,
+	if _, err := recoveryservices.NewProtectedItem(m.ctx, name+"-item", m.itemArgs(machine, vault.Name, policy.ID()),
+		m.parent, oneAfterTheOther,
 		pulumi.DependsOn([]pulumi.Resource{m.args.Serving[i]})); err != nil {
 		return nil, fmt.Errorf("protected item: %w", err)
 	}
 	return vault, nil
 }
 
-// backupLogs are the tables of Azure Backup. The group of all logs has the two older forms of the same as well, which need another kind of setting.
-var backupLogs = logCategories("CoreAzureBackup", "AddonAzureBackupJobs", "AddonAzureBackupAlerts", "AddonAzureBackupPolicy", "AddonAzureBackupStorage",
+// backupLogs are the tables of Azure Backup. The group of all logs has the two older forms of the same as well, which
+// need another kind of setting.
+var backupLogs = logCategories("CoreAzureBackup", "AddonAzureBackupJobs", "AddonAzureBackupAlerts",
+	"AddonAzureBackupPolicy", "AddonAzureBackupStorage",
 	"AddonAzureBackupProtectedInstance")
 
 func (m *machineBackup) vaultArgs(machine string) *recoveryservices.VaultArgs {
 	storage, short := m.args.redundancy()
-	redundancy := &recoveryservices.VaultPropertiesRedundancySettingsArgs{StandardTierStorageRedundancy: pulumi.String(storage)}
+	redundancy := &recoveryservices.VaultPropertiesRedundancySettingsArgs{
+		StandardTierStorageRedundancy: pulumi.String(storage)}
 	if m.args.GeoRedundant {
 		redundancy.CrossRegionRestore = pulumi.String("Enabled") // while the region is up, too
 	}
@@ -102,24 +108,28 @@ func (m *machineBackup) vaultArgs(machine string) *recoveryservices.VaultArgs {
 		Properties: &recoveryservices.VaultPropertiesArgs{
 			PublicNetworkAccess: pulumi.String("Enabled"), // of the vault's API: a machine sends nothing there
 			RedundancySettings:  redundancy,
-			SecuritySettings: &recoveryservices.SecuritySettingsArgs{SoftDeleteSettings: &recoveryservices.SoftDeleteSettingsArgs{
-				SoftDeleteState: pulumi.String("Enabled"), SoftDeleteRetentionPeriodInDays: pulumi.Int(softDeleteDays),
-			}},
+			SecuritySettings: &recoveryservices.SecuritySettingsArgs{
+				SoftDeleteSettings: &recoveryservices.SoftDeleteSettingsArgs{
+					SoftDeleteState: pulumi.String("Enabled"), SoftDeleteRetentionPeriodInDays: pulumi.Int(softDeleteDays),
+				}},
 			// A backup that fails is an alert of Azure Monitor's.
 			MonitoringSettings: &recoveryservices.MonitoringSettingsArgs{
-				AzureMonitorAlertSettings: &recoveryservices.AzureMonitorAlertSettingsArgs{AlertsForAllJobFailures: pulumi.String("Enabled")},
-				ClassicAlertSettings:      &recoveryservices.ClassicAlertSettingsArgs{AlertsForCriticalOperations: pulumi.String("Disabled")},
+				AzureMonitorAlertSettings: &recoveryservices.AzureMonitorAlertSettingsArgs{
+					AlertsForAllJobFailures: pulumi.String("Enabled")},
+				ClassicAlertSettings: &recoveryservices.ClassicAlertSettingsArgs{
+					AlertsForCriticalOperations: pulumi.String("Disabled")},
 			},
 		},
 		Tags: m.args.tags(),
 	}
 }
 
-// snapshotDays is how long the snapshot that a backup begins with stays beside its disk, from where it is restored in minutes.
+// snapshotDays is how long the snapshot that a backup begins with stays beside its disk, from where it is restored in
+// minutes.
 const snapshotDays = 2
 
-// policy is what Azure calls an enhanced policy, V2: only those take machines with trusted launch, and their snapshots are in all zones. Azure
-// makes a resource group for the snapshots, whose name starts with name.
+// policy is what Azure calls an enhanced policy, V2: only those take machines with trusted launch, and their snapshots
+// are in all zones. Azure makes a resource group for the snapshots, whose name starts with name.
 func (b DiskBackup) policy(name string) *recoveryservices.AzureIaaSVMProtectionPolicyArgs {
 	at := pulumi.StringArray{pulumi.String(backupTime)}
 	return &recoveryservices.AzureIaaSVMProtectionPolicyArgs{
@@ -127,7 +137,8 @@ func (b DiskBackup) policy(name string) *recoveryservices.AzureIaaSVMProtectionP
 		PolicyType:                    pulumi.String("V2"),
 		TimeZone:                      pulumi.String("UTC"),
 		InstantRpRetentionRangeInDays: pulumi.Int(snapshotDays),
-		InstantRPDetails:              &recoveryservices.InstantRPAdditionalDetailsArgs{AzureBackupRGNamePrefix: pulumi.String(name + "-snapshots-")},
+		InstantRPDetails: &recoveryservices.InstantRPAdditionalDetailsArgs{
+			AzureBackupRGNamePrefix: pulumi.String(name + "-snapshots-")},
 		SchedulePolicy: &recoveryservices.SimpleSchedulePolicyV2Args{
 			SchedulePolicyType: pulumi.String("SimpleSchedulePolicyV2"), ScheduleRunFrequency: pulumi.String("Daily"),
 			DailySchedule: &recoveryservices.DailyScheduleArgs{ScheduleRunTimes: at},
@@ -135,16 +146,18 @@ func (b DiskBackup) policy(name string) *recoveryservices.AzureIaaSVMProtectionP
 		RetentionPolicy: &recoveryservices.LongTermRetentionPolicyArgs{
 			RetentionPolicyType: pulumi.String("LongTermRetentionPolicy"),
 			DailySchedule: &recoveryservices.DailyRetentionScheduleArgs{
-				RetentionTimes:    at,
-				RetentionDuration: &recoveryservices.RetentionDurationArgs{Count: pulumi.Int(b.RetentionDays), DurationType: pulumi.String("Days")},
+				RetentionTimes: at,
+				RetentionDuration: &recoveryservices.RetentionDurationArgs{Count: pulumi.Int(b.RetentionDays),
+					DurationType: pulumi.String("Days")},
 			},
 		},
 	}
 }
 
-// itemArgs names the machine by what it is called, not by its outputs: a machine that is replaced keeps its backups, since Azure goes on with
-// one of the same name in the same group.
-func (m *machineBackup) itemArgs(machine string, vault pulumi.StringInput, policy pulumi.IDOutput) *recoveryservices.ProtectedItemArgs {
+// itemArgs names the machine by what it is called, not by its outputs: a machine that is replaced keeps its backups,
+// since Azure goes on with one of the same name in the same group.
+func (m *machineBackup) itemArgs(machine string, vault pulumi.StringInput,
+	policy pulumi.IDOutput) *recoveryservices.ProtectedItemArgs {
 	item := pulumi.Sprintf("iaasvmcontainerv2;%s;%s", m.args.ResourceGroup, machine)
 	return &recoveryservices.ProtectedItemArgs{
 		ResourceGroupName: m.args.ResourceGroup,
@@ -155,7 +168,8 @@ func (m *machineBackup) itemArgs(machine string, vault pulumi.StringInput, polic
 		Properties: &recoveryservices.AzureIaaSComputeVMProtectedItemArgs{
 			ProtectedItemType: pulumi.String("Microsoft.Compute/virtualMachines"),
 			PolicyId:          policy.ToStringPtrOutput(),
-			SourceResourceId: pulumi.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Compute/virtualMachines/%s",
+			SourceResourceId: pulumi.Sprintf(
+				"/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Compute/virtualMachines/%s",
 				m.args.SubscriptionID, m.args.ResourceGroup, machine).ToStringPtrOutput(),
 		},
 	}

@@ -19,8 +19,8 @@ const vmAdmin = "amora"
 // VMSystemDiskGB is the size of a machine's system disk: P4, with room for a build.
 const VMSystemDiskGB = 32
 
-// newNodes makes the nodes, one after the other, so that an update stops no more than one at a time, and each finds the one before it
-// serving. It gives back the machines' names, and what is there once each node serves.
+// newNodes makes the nodes, one after the other, so that an update stops no more than one at a time, and each finds the
+// one before it serving. It gives back the machines' names, and what is there once each node serves.
 func (v *vms) newNodes() (machines pulumi.StringArray, serving []pulumi.Resource, err error) {
 	after := slices.Concat(v.ready, v.args.After)
 	for i := range v.args.Size.Nodes {
@@ -44,8 +44,8 @@ func (v *vms) newNodes() (machines pulumi.StringArray, serving []pulumi.Resource
 
 func (v *vms) machineName(i int) string { return fmt.Sprintf("%s-%d", v.args.Name, i) }
 
-// newMachine makes a machine with its disk and its network interface. Both stay when the machine is replaced, which takes them off the old
-// one first.
+// newMachine makes a machine with its disk and its network interface. Both stay when the machine is replaced, which
+// takes them off the old one first.
 func (v *vms) newMachine(i int, name string, after []pulumi.Resource) (*compute.VirtualMachine, error) {
 	disk, zones, err := v.newDisk(i, name)
 	if err != nil {
@@ -61,7 +61,8 @@ func (v *vms) newMachine(i int, name string, after []pulumi.Resource) (*compute.
 
 // machineCreateOnly is what Azure can't change of a machine. azure-native does not know, and would try.
 var machineCreateOnly = []string{
-	"zones", "osProfile.adminUsername", "osProfile.computerName", "osProfile.customData", "osProfile.linuxConfiguration.disablePasswordAuthentication",
+	"zones", "osProfile.adminUsername", "osProfile.computerName", "osProfile.customData",
+	"osProfile.linuxConfiguration.disablePasswordAuthentication",
 	"osProfile.linuxConfiguration.ssh", "storageProfile.imageReference", "storageProfile.osDisk.name",
 	"storageProfile.osDisk.createOption", "storageProfile.osDisk.managedDisk",
 	"securityProfile.securityType", "networkProfile",
@@ -128,7 +129,8 @@ func (v *vms) newInterface(i int, name string) (*network.NetworkInterface, error
 
 func (v *vms) machineArgs(i int, disk, nic pulumi.IDOutput, zones pulumi.StringArrayInput) *compute.VirtualMachineArgs {
 	customData := pulumi.All(v.settings, v.identity.ClientId).ApplyT(func(values []any) (string, error) {
-		text, err := assets.VerneMQMachine{SettingsURL: values[0].(string), ClientID: values[1].(string), Address: v.args.Size.Nodes[i].Address}.CloudInit()
+		text, err := assets.VerneMQMachine{SettingsURL: values[0].(string), ClientID: values[1].(string),
+			Address: v.args.Size.Nodes[i].Address}.CloudInit()
 		return base64.StdEncoding.EncodeToString([]byte(text)), err
 	}).(pulumi.StringOutput)
 	return &compute.VirtualMachineArgs{
@@ -145,7 +147,8 @@ func (v *vms) machineArgs(i int, disk, nic pulumi.IDOutput, zones pulumi.StringA
 			UefiSettings: &compute.UefiSettingsArgs{SecureBootEnabled: pulumi.Bool(true), VTpmEnabled: pulumi.Bool(true)},
 		},
 		OsProfile: &compute.OSProfileArgs{
-			ComputerName: pulumi.String(v.machineName(i)), AdminUsername: pulumi.String(vmAdmin), CustomData: customData.ToStringPtrOutput(),
+			ComputerName: pulumi.String(v.machineName(i)), AdminUsername: pulumi.String(vmAdmin),
+			CustomData: customData.ToStringPtrOutput(),
 			LinuxConfiguration: &compute.LinuxConfigurationArgs{
 				DisablePasswordAuthentication: pulumi.Bool(true), ProvisionVMAgent: pulumi.Bool(true),
 				Ssh: &compute.SshConfigurationArgs{PublicKeys: compute.SshPublicKeyTypeArray{&compute.SshPublicKeyTypeArgs{
@@ -154,47 +157,56 @@ func (v *vms) machineArgs(i int, disk, nic pulumi.IDOutput, zones pulumi.StringA
 				// Azure patches the machines of one zone after those of another.
 				PatchSettings: &compute.LinuxPatchSettingsArgs{
 					PatchMode: pulumi.String("AutomaticByPlatform"), AssessmentMode: pulumi.String("AutomaticByPlatform"),
-					AutomaticByPlatformSettings: &compute.LinuxVMGuestPatchAutomaticByPlatformSettingsArgs{RebootSetting: pulumi.String("IfRequired")},
+					AutomaticByPlatformSettings: &compute.LinuxVMGuestPatchAutomaticByPlatformSettingsArgs{
+						RebootSetting: pulumi.String("IfRequired")},
 				},
 			},
 		},
 		StorageProfile: &compute.StorageProfileArgs{
 			ImageReference: &compute.ImageReferenceArgs{
-				Publisher: pulumi.String("Canonical"), Offer: pulumi.String("ubuntu-24_04-lts"), Sku: pulumi.String("server"), Version: pulumi.String("latest"),
+				Publisher: pulumi.String("Canonical"), Offer: pulumi.String("ubuntu-24_04-lts"),
+				Sku: pulumi.String("server"), Version: pulumi.String("latest"),
 			},
 			OsDisk: &compute.OSDiskArgs{
-				Name: pulumi.String(v.machineName(i) + "-system"), CreateOption: pulumi.String("FromImage"), DeleteOption: pulumi.String("Delete"),
-				DiskSizeGB: pulumi.Int(VMSystemDiskGB), Caching: compute.CachingTypesReadWrite,
+				Name: pulumi.String(v.machineName(i) + "-system"), CreateOption: pulumi.String("FromImage"),
+				DeleteOption: pulumi.String("Delete"),
+				DiskSizeGB:   pulumi.Int(VMSystemDiskGB), Caching: compute.CachingTypesReadWrite,
 				ManagedDisk: &compute.ManagedDiskParametersArgs{StorageAccountType: pulumi.String("Premium_LRS")},
 			},
 			DataDisks: compute.DataDiskArray{&compute.DataDiskArgs{
-				Lun: pulumi.Int(assets.VerneMQDataLUN), CreateOption: pulumi.String("Attach"), DeleteOption: pulumi.String("Detach"),
-				Caching:     compute.CachingTypesNone, // a cache would hold writes of a database
-				ManagedDisk: &compute.ManagedDiskParametersArgs{Id: disk.ToStringPtrOutput()},
+				Lun: pulumi.Int(assets.VerneMQDataLUN), CreateOption: pulumi.String("Attach"),
+				DeleteOption: pulumi.String("Detach"),
+				Caching:      compute.CachingTypesNone, // a cache would hold writes of a database
+				ManagedDisk:  &compute.ManagedDiskParametersArgs{Id: disk.ToStringPtrOutput()},
 			}},
 		},
-		NetworkProfile: &compute.NetworkProfileArgs{NetworkInterfaces: compute.NetworkInterfaceReferenceArray{&compute.NetworkInterfaceReferenceArgs{
-			Id: nic.ToStringPtrOutput(), Primary: pulumi.Bool(true), DeleteOption: pulumi.String("Detach"),
-		}}},
-		DiagnosticsProfile: &compute.DiagnosticsProfileArgs{BootDiagnostics: &compute.BootDiagnosticsArgs{Enabled: pulumi.Bool(true)}},
-		Tags:               v.args.tags(),
+		NetworkProfile: &compute.NetworkProfileArgs{
+			NetworkInterfaces: compute.NetworkInterfaceReferenceArray{&compute.NetworkInterfaceReferenceArgs{
+				Id: nic.ToStringPtrOutput(), Primary: pulumi.Bool(true), DeleteOption: pulumi.String("Detach"),
+			}}},
+		DiagnosticsProfile: &compute.DiagnosticsProfileArgs{
+			BootDiagnostics: &compute.BootDiagnosticsArgs{Enabled: pulumi.Bool(true)}},
+		Tags: v.args.tags(),
 	}
 }
 
-// deploymentSeconds is how long a node may take to come to serve: the first one builds VerneMQ. Azure waits no longer than 90 minutes.
+// deploymentSeconds is how long a node may take to come to serve: the first one builds VerneMQ. Azure waits no longer
+// than 90 minutes.
 const deploymentSeconds = 5400
 
-// newDeployment runs a command on a machine that fails unless the node comes to serve, and runs it again when its text changes.
+// newDeployment runs a command on a machine that fails unless the node comes to serve, and runs it again when its text
+// changes.
 func (v *vms) newDeployment(i int, name string, machine *compute.VirtualMachine) (pulumi.Resource, error) {
-	return compute.NewVirtualMachineRunCommandByVirtualMachine(v.ctx, name+"-deployment", &compute.VirtualMachineRunCommandByVirtualMachineArgs{
-		ResourceGroupName: v.args.ResourceGroup,
-		VmName:            machine.Name,
-		RunCommandName:    pulumi.String("deployment"),
-		Location:          pulumi.String(v.args.Location),
-		Source:            &compute.VirtualMachineRunCommandScriptSourceArgs{Script: v.deployCommand(i)},
-		TimeoutInSeconds:  pulumi.Int(deploymentSeconds),
-		// Otherwise a script that fails is a deployment that went well.
-		TreatFailureAsDeploymentFailure: pulumi.Bool(true),
-		Tags:                            v.args.tags(),
-	}, v.parent)
+	return compute.NewVirtualMachineRunCommandByVirtualMachine(v.ctx, name+"-deployment",
+		&compute.VirtualMachineRunCommandByVirtualMachineArgs{
+			ResourceGroupName: v.args.ResourceGroup,
+			VmName:            machine.Name,
+			RunCommandName:    pulumi.String("deployment"),
+			Location:          pulumi.String(v.args.Location),
+			Source:            &compute.VirtualMachineRunCommandScriptSourceArgs{Script: v.deployCommand(i)},
+			TimeoutInSeconds:  pulumi.Int(deploymentSeconds),
+			// Otherwise a script that fails is a deployment that went well.
+			TreatFailureAsDeploymentFailure: pulumi.Bool(true),
+			Tags:                            v.args.tags(),
+		}, v.parent)
 }

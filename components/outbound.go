@@ -7,10 +7,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// newNATGateway registers what lets a subnet reach the Internet, from one fixed address: Azure gives new subnets no way out of their own
-// any more. Its address is in all zones; the gateway itself is in one, which Azure picks, since this SKU has no other way.
-func newNATGateway(ctx *pulumi.Context, name string, place Placement, azureName string, zones []string, parent pulumi.ResourceOption) (*network.NatGateway, error) {
-	address, err := newPublicAddress(ctx, name+"-nat-address", publicAddress{Placement: place, name: azureName + "-nat", zones: zones}, parent)
+// newNATGateway registers what lets a subnet reach the Internet, from one fixed address: Azure gives new subnets no way
+// out of their own any more. Its address is in all zones; the gateway itself is in one, which Azure picks, since this
+// SKU has no other way.
+func newNATGateway(ctx *pulumi.Context, name string, place Placement, azureName string, zones []string,
+	parent pulumi.ResourceOption) (*network.NatGateway, error) {
+	address, err := newPublicAddress(ctx, name+"-nat-address",
+		publicAddress{Placement: place, name: azureName + "-nat", zones: zones}, parent)
 	if err != nil {
 		return nil, fmt.Errorf("address of the NAT gateway: %w", err)
 	}
@@ -36,12 +39,14 @@ type publicAddress struct {
 	ddos  bool     // DDoS IP Protection: about $199 a month
 }
 
-func newPublicAddress(ctx *pulumi.Context, name string, a publicAddress, parent pulumi.ResourceOption) (*network.PublicIPAddress, error) {
+func newPublicAddress(ctx *pulumi.Context, name string, a publicAddress, parent pulumi.ResourceOption) (
+	*network.PublicIPAddress, error) {
 	args := &network.PublicIPAddressArgs{
-		ResourceGroupName:        a.ResourceGroup,
-		PublicIpAddressName:      pulumi.String(a.name),
-		Location:                 pulumi.String(a.Location),
-		Sku:                      &network.PublicIPAddressSkuArgs{Name: pulumi.String("Standard"), Tier: pulumi.String("Regional")},
+		ResourceGroupName:   a.ResourceGroup,
+		PublicIpAddressName: pulumi.String(a.name),
+		Location:            pulumi.String(a.Location),
+		Sku: &network.PublicIPAddressSkuArgs{Name: pulumi.String("Standard"),
+			Tier: pulumi.String("Regional")},
 		PublicIPAllocationMethod: pulumi.String("Static"),
 		PublicIPAddressVersion:   pulumi.String("IPv4"),
 		Zones:                    inZones(a.zones),

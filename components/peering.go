@@ -37,8 +37,10 @@ func NewPeering(ctx *pulumi.Context, name string, args *PeeringArgs, opts ...pul
 	return p, ctx.RegisterResourceOutputs(p, pulumi.Map{})
 }
 
-// newPeering registers one direction. Neither network lends the other its gateways, or passes on what comes from elsewhere.
-func newPeering(ctx *pulumi.Context, name string, from, to *Network, parent pulumi.ResourceOption) (pulumi.Resource, error) {
+// newPeering registers one direction. Neither network lends the other its gateways, or passes on what comes from
+// elsewhere.
+func newPeering(ctx *pulumi.Context, name string, from, to *Network, parent pulumi.ResourceOption) (pulumi.Resource,
+	error) {
 	peering, err := network.NewVirtualNetworkPeering(ctx, name, &network.VirtualNetworkPeeringArgs{
 		ResourceGroupName:         from.args.ResourceGroup,
 		VirtualNetworkName:        from.Name,

@@ -29,10 +29,12 @@ type privateService struct {
 	after   []pulumi.Resource  // what the service does not get ready without
 }
 
-// newPrivateEndpoint registers the endpoint, and the DNS zone in which the service's usual name leads there. The network reaches the service
-// once what it gives back is there. Nothing here is stateful.
-func newPrivateEndpoint(ctx *pulumi.Context, name string, s privateService, parent pulumi.ResourceOption) (pulumi.Resource, error) {
-	zone, link, err := newPrivateZone(ctx, name, privateZone{s.Placement, s.zone, s.link.NetworkID}, Guard{AllowReplace: true}, parent)
+// newPrivateEndpoint registers the endpoint, and the DNS zone in which the service's usual name leads there. The
+// network reaches the service once what it gives back is there. Nothing here is stateful.
+func newPrivateEndpoint(ctx *pulumi.Context, name string, s privateService, parent pulumi.ResourceOption) (
+	pulumi.Resource, error) {
+	zone, link, err := newPrivateZone(ctx, name, privateZone{s.Placement, s.zone, s.link.NetworkID},
+		Guard{AllowReplace: true}, parent)
 	if err != nil {
 		return nil, fmt.Errorf("private DNS zone: %w", err)
 	}
@@ -42,7 +44,8 @@ func newPrivateEndpoint(ctx *pulumi.Context, name string, s privateService, pare
 		Location:            pulumi.String(s.Location),
 		Subnet:              &network.SubnetTypeArgs{Id: s.link.SubnetID.ToStringOutput().ToStringPtrOutput()},
 		PrivateLinkServiceConnections: network.PrivateLinkServiceConnectionArray{&network.PrivateLinkServiceConnectionArgs{
-			Name: pulumi.String(s.groupID), PrivateLinkServiceId: s.id.ToStringOutput().ToStringPtrOutput(), GroupIds: pulumi.ToStringArray([]string{s.groupID}),
+			Name: pulumi.String(s.groupID), PrivateLinkServiceId: s.id.ToStringOutput().ToStringPtrOutput(),
+			GroupIds: pulumi.ToStringArray([]string{s.groupID}),
 		}},
 		Tags: s.tags(),
 	}, parent, pulumi.DependsOn(s.after))

@@ -32,9 +32,11 @@ type Registry struct {
 }
 
 // NewRegistry registers the registry (Standard, no admin user) and the script that mirrors the images.
-func NewRegistry(ctx *pulumi.Context, name string, args *RegistryArgs, opts ...pulumi.ResourceOption) (*Registry, error) {
+func NewRegistry(ctx *pulumi.Context, name string, args *RegistryArgs, opts ...pulumi.ResourceOption) (*Registry,
+	error) {
 	r := &Registry{}
-	if err := ctx.RegisterComponentResourceV2(registryType, name, pulumi.Map{"images": pulumi.ToStringArray(args.Images)}, r, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(registryType, name,
+		pulumi.Map{"images": pulumi.ToStringArray(args.Images)}, r, opts...); err != nil {
 		return nil, err
 	}
 	registry, err := containerregistry.NewRegistry(ctx, name+"-registry", &containerregistry.RegistryArgs{
@@ -65,7 +67,8 @@ func NewRegistry(ctx *pulumi.Context, name string, args *RegistryArgs, opts ...p
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
 	r.ID = registry.ID().ToStringOutput()
-	r.LoginServer = pulumi.All(registry.LoginServer, script.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
+	r.LoginServer = pulumi.All(registry.LoginServer, script.ID()).
+		ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{"id": r.ID, "loginServer": r.LoginServer})
 }
 
@@ -74,8 +77,8 @@ func (r *Registry) image(source string) pulumi.StringOutput {
 	return pulumi.Sprintf("%s/%s", r.LoginServer, mirrorTarget(source))
 }
 
-// mirrorTarget is the name of an image in the mirror: without the public registry's host. A digest becomes a part of the tag, so that an image
-// that is pinned to another one is another image.
+// mirrorTarget is the name of an image in the mirror: without the public registry's host. A digest becomes a part of
+// the tag, so that an image that is pinned to another one is another image.
 func mirrorTarget(source string) string {
 	host, path, found := strings.Cut(source, "/")
 	if !found || !strings.ContainsAny(host, ".:") {

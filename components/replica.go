@@ -23,25 +23,30 @@ type ReplicaArgs struct {
 	Guard     Guard
 }
 
-// NewReplica registers a server in another region that follows a Database, some seconds to minutes behind, and can only be read until a person
-// promotes it. To those who read, it is a Database. Promotion swaps the two servers' roles, and wants the virtual endpoint that is made here.
+// NewReplica registers a server in another region that follows a Database, some seconds to minutes behind, and can only
+// be read until a person promotes it. To those who read, it is a Database. Promotion swaps the two servers' roles, and
+// wants the virtual endpoint that is made here.
 func NewReplica(ctx *pulumi.Context, name string, args *ReplicaArgs, opts ...pulumi.ResourceOption) (*Database, error) {
 	d := &Database{zone: args.Source.zone}
-	if err := ctx.RegisterComponentResourceV2(replicaType, name, pulumi.Map{"sku": pulumi.String(args.Size.SKU)}, d, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(replicaType, name, pulumi.Map{"sku": pulumi.String(args.Size.SKU)}, d,
+		opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(d)
 	// Both servers are in one private zone, so that each region finds either by its name.
-	link, err := newZoneLink(ctx, name, privateZone{args.Source.placement, "", args.NetworkID}, args.Source.zone.Name, args.Location, args.Guard, parent)
+	link, err := newZoneLink(ctx, name, privateZone{args.Source.placement, "", args.NetworkID}, args.Source.zone.Name,
+		args.Location, args.Guard, parent)
 	if err != nil {
 		return nil, fmt.Errorf("link to the private DNS zone: %w", err)
 	}
 	server, err := postgresql.NewServer(ctx, name+"-server", replicaServerArgs(args),
-		append(args.Guard.options(parent, "resourceGroupName", "serverName", "location", "createMode", "sourceServerResourceId",
+		append(args.Guard.options(parent, "resourceGroupName", "serverName", "location", "createMode",
+			"sourceServerResourceId",
 			"network.delegatedSubnetResourceId", "network.privateDnsZoneArmResourceId"),
 			pulumi.IgnoreChanges([]string{"availabilityZone"}),
 			// The source takes no other change while a replica is made.
-			pulumi.DependsOn(slices.Concat(args.Source.contents, []pulumi.Resource{link, args.Peering.there, args.Peering.back})))...)
+			pulumi.DependsOn(slices.Concat(args.Source.contents,
+				[]pulumi.Resource{link, args.Peering.there, args.Peering.back})))...)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -65,7 +70,8 @@ func NewReplica(ctx *pulumi.Context, name string, args *ReplicaArgs, opts ...pul
 	d.ID, d.name = server.ID().ToStringOutput(), server.Name
 	d.DatabaseID = pulumi.Sprintf("%s/databases/%s", server.ID(), databaseName)
 	named := args.Guard.kept("database", "name", args.Name, server.Name)
-	d.Host = pulumi.All(server.FullyQualifiedDomainName, named, endpoint.ID()).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
+	d.Host = pulumi.All(server.FullyQualifiedDomainName, named, endpoint.ID()).
+		ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	return d, ctx.RegisterResourceOutputs(d, pulumi.Map{"id": d.ID, "host": d.Host})
 }
 
@@ -77,7 +83,8 @@ func replicaServerArgs(args *ReplicaArgs) *postgresql.ServerArgs {
 		CreateMode:             pulumi.String("Replica"),
 		SourceServerResourceId: args.Source.ID.ToStringPtrOutput(),
 		Sku:                    &postgresql.SkuArgs{Name: pulumi.String(args.Size.SKU), Tier: pulumi.String(args.Size.Tier)},
-		Storage:                &postgresql.StorageArgs{StorageSizeGB: pulumi.Int(args.Size.StorageGB), AutoGrow: pulumi.String("Enabled")},
+		Storage: &postgresql.StorageArgs{StorageSizeGB: pulumi.Int(args.Size.StorageGB),
+			AutoGrow: pulumi.String("Enabled")},
 		Network: &postgresql.NetworkArgs{
 			DelegatedSubnetResourceId:   args.SubnetID.ToStringOutput().ToStringPtrOutput(),
 			PrivateDnsZoneArmResourceId: args.Source.zone.ID(),

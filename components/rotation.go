@@ -6,8 +6,8 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// Rotation is a mark for each kind of secret that the program makes, such as the date of its last change. Another mark makes other secrets, and
-// brings them to the nodes, one after the other.
+// Rotation is a mark for each kind of secret that the program makes, such as the date of its last change. Another mark
+// makes other secrets, and brings them to the nodes, one after the other.
 type Rotation struct {
 	Database string // passwords of administrator and brokers
 	Cookie   string // what lets nodes into a cluster; HiveMQ has none

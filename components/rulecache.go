@@ -14,7 +14,8 @@ const ruleCacheType = "amora:broker:RuleCache"
 // The two Redis services of Azure.
 const (
 	RedisManaged = "managed" // Azure Managed Redis, the one a new tenant can create
-	RedisClassic = "classic" // Azure Cache for Redis, closed to tenants that had none before 2026-04-01; retires 2028-09-30
+	// Azure Cache for Redis, closed to tenants that had none before 2026-04-01; retires 2028-09-30
+	RedisClassic = "classic"
 )
 
 // RedisSize is what decides the price of a RuleCache.
@@ -33,8 +34,8 @@ type RuleCacheArgs struct {
 	Vault *Vault // takes the access key
 }
 
-// RuleCache is the Redis from which EMQX reads topic rules. It holds a projection of the database's rules and may be lost
-// at any time: the rules job fills it again.
+// RuleCache is the Redis from which EMQX reads topic rules. It holds a projection of the database's rules and may be
+// lost at any time: the rules job fills it again.
 type RuleCache struct {
 	pulumi.ResourceState
 
@@ -56,9 +57,11 @@ type redisEndpoint struct {
 }
 
 // NewRuleCache registers the Redis, its private endpoint and DNS zone, and its access key in the vault.
-func NewRuleCache(ctx *pulumi.Context, name string, args *RuleCacheArgs, opts ...pulumi.ResourceOption) (*RuleCache, error) {
+func NewRuleCache(ctx *pulumi.Context, name string, args *RuleCacheArgs, opts ...pulumi.ResourceOption) (*RuleCache,
+	error) {
 	r := &RuleCache{}
-	if err := ctx.RegisterComponentResourceV2(ruleCacheType, name, pulumi.Map{"service": pulumi.String(args.Size.Service)}, r, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(ruleCacheType, name,
+		pulumi.Map{"service": pulumi.String(args.Size.Service)}, r, opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(r)
@@ -84,13 +87,15 @@ func NewRuleCache(ctx *pulumi.Context, name string, args *RuleCacheArgs, opts ..
 		return nil, err
 	}
 	r.ID, r.Host, r.Port = redis.id, redis.host, redis.port
-	if r.PasswordURL, err = newBrokerSecret(ctx, name+"-secret", args.Placement, args.Vault, "redis-password", redis.key, parent); err != nil {
+	if r.PasswordURL, err = newBrokerSecret(ctx, name+"-secret", args.Placement, args.Vault, "redis-password",
+		redis.key, parent); err != nil {
 		return nil, err
 	}
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{"id": r.ID, "host": r.Host})
 }
 
-func newManagedRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, parent pulumi.ResourceOption) (*redisEndpoint, error) {
+func newManagedRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, parent pulumi.ResourceOption) (
+	*redisEndpoint, error) {
 	availability := "Disabled"
 	if args.Size.HighAvailability {
 		availability = "Enabled"
@@ -132,12 +137,14 @@ func newManagedRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, pare
 	}, nil
 }
 
-func newClassicRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, parent pulumi.ResourceOption) (*redisEndpoint, error) {
+func newClassicRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, parent pulumi.ResourceOption) (
+	*redisEndpoint, error) {
 	redis, err := cache.NewRedis(ctx, name+"-redis", &cache.RedisArgs{
-		ResourceGroupName:   args.ResourceGroup,
-		Name:                args.Name.ToStringOutput().ToStringPtrOutput(),
-		Location:            pulumi.String(args.Location),
-		Sku:                 cache.SkuArgs{Name: pulumi.String("Standard"), Family: pulumi.String("C"), Capacity: pulumi.Int(int(args.Size.SKU[1] - '0'))},
+		ResourceGroupName: args.ResourceGroup,
+		Name:              args.Name.ToStringOutput().ToStringPtrOutput(),
+		Location:          pulumi.String(args.Location),
+		Sku: cache.SkuArgs{Name: pulumi.String("Standard"), Family: pulumi.String("C"),
+			Capacity: pulumi.Int(int(args.Size.SKU[1] - '0'))},
 		EnableNonSslPort:    pulumi.Bool(false),
 		MinimumTlsVersion:   pulumi.String("1.2"),
 		PublicNetworkAccess: publicNetworkAccess(args.Link),
@@ -146,7 +153,8 @@ func newClassicRedis(ctx *pulumi.Context, name string, args *RuleCacheArgs, pare
 	if err != nil {
 		return nil, err
 	}
-	keys := cache.ListRedisKeysOutput(ctx, cache.ListRedisKeysOutputArgs{ResourceGroupName: args.ResourceGroup, Name: redis.Name}, parent.(pulumi.InvokeOption))
+	keys := cache.ListRedisKeysOutput(ctx, cache.ListRedisKeysOutputArgs{ResourceGroupName: args.ResourceGroup,
+		Name: redis.Name}, parent.(pulumi.InvokeOption))
 	return &redisEndpoint{
 		id: redis.ID().ToStringOutput(), host: redis.HostName, key: keys.PrimaryKey(), port: 6380,
 		groupID: "redisCache", zone: "privatelink.redis.cache.windows.net", beforeEndpoint: redis,

@@ -43,9 +43,11 @@ type Security struct {
 }
 
 // NewSecurity registers the locks and the tenant.
-func NewSecurity(ctx *pulumi.Context, name string, args *SecurityArgs, opts ...pulumi.ResourceOption) (*Security, error) {
+func NewSecurity(ctx *pulumi.Context, name string, args *SecurityArgs, opts ...pulumi.ResourceOption) (*Security,
+	error) {
 	s := &Security{TenantID: pulumi.String("").ToStringOutput()}
-	if err := ctx.RegisterComponentResourceV2(securityType, name, pulumi.Map{"locks": pulumi.Int(len(args.Locks))}, s, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(securityType, name, pulumi.Map{"locks": pulumi.Int(len(args.Locks))}, s,
+		opts...); err != nil {
 		return nil, err
 	}
 	for _, lock := range args.Locks {
@@ -64,12 +66,14 @@ func NewSecurity(ctx *pulumi.Context, name string, args *SecurityArgs, opts ...p
 			return nil, fmt.Errorf("tenant: %w", err)
 		}
 		named := args.Guard.kept("tenant", "name", pulumi.String(args.Tenant.domain()), tenant.Name)
-		s.TenantID = pulumi.All(tenant.TenantId.Elem(), named).ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
+		s.TenantID = pulumi.All(tenant.TenantId.Elem(), named).
+			ApplyT(func(v []any) string { return v[0].(string) }).(pulumi.StringOutput)
 	}
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"tenantId": s.TenantID})
 }
 
-func newTenant(ctx *pulumi.Context, name string, args *SecurityArgs, parent pulumi.ResourceOption) (*directory.B2CTenant, error) {
+func newTenant(ctx *pulumi.Context, name string, args *SecurityArgs, parent pulumi.ResourceOption) (
+	*directory.B2CTenant, error) {
 	return directory.NewB2CTenant(ctx, name+"-tenant", &directory.B2CTenantArgs{
 		ResourceGroupName: args.ResourceGroup,
 		ResourceName:      pulumi.String(args.Tenant.domain()),

@@ -16,14 +16,18 @@ const storageType = "amora:foundation:Storage"
 // StorageArgs is what a Storage is made of.
 type StorageArgs struct {
 	Placement
-	Name       pulumi.StringInput // 3 to 24 lower-case letters and digits, unique in all of Azure
-	Link       *PrivateLink       // nil: it has an address that everybody reaches
-	DeployFrom []string           // with a Link: public IPv4 addresses or CIDR blocks that may write all the same: blobs are uploaded from where this program runs
+	Name pulumi.StringInput // 3 to 24 lower-case letters and digits, unique in all of Azure
+	Link *PrivateLink       // nil: it has an address that everybody reaches
+	// with a Link: public IPv4 addresses or CIDR blocks that may write all the same: blobs are uploaded from where this
+	// program runs
+	DeployFrom []string
 
-	RetentionDays int // in which a blob or container that was overwritten or deleted can be had back; 1 to 365, 0: not at all
+	// in which a blob or container that was overwritten or deleted can be had back; 1 to 365, 0: not at all
+	RetentionDays int
 }
 
-// Storage is the storage account of a stack, Standard LRS. It holds what the stack's machines fetch; all of it can be made again.
+// Storage is the storage account of a stack, Standard LRS. It holds what the stack's machines fetch; all of it can be
+// made again.
 type Storage struct {
 	pulumi.ResourceState
 
@@ -38,7 +42,8 @@ type Storage struct {
 // NewStorage registers the storage account.
 func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pulumi.ResourceOption) (*Storage, error) {
 	s := &Storage{group: args.ResourceGroup}
-	if err := ctx.RegisterComponentResourceV2(storageType, name, pulumi.Map{"location": pulumi.String(args.Location)}, s, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(storageType, name, pulumi.Map{"location": pulumi.String(args.Location)},
+		s, opts...); err != nil {
 		return nil, err
 	}
 	account, err := storage.NewStorageAccount(ctx, name+"-account", &storage.StorageAccountArgs{
@@ -64,7 +69,8 @@ func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pul
 	}
 	if args.Link != nil {
 		names, err := newPrivateEndpoint(ctx, name, privateService{
-			Placement: args.Placement, link: *args.Link, name: pulumi.Sprintf("%s-blob", args.Name), id: account.ID(), groupID: "blob", zone: "privatelink.blob.core.windows.net",
+			Placement: args.Placement, link: *args.Link, name: pulumi.Sprintf("%s-blob", args.Name), id: account.ID(),
+			groupID: "blob", zone: "privatelink.blob.core.windows.net",
 		}, pulumi.Parent(s))
 		if err != nil {
 			return nil, err
@@ -76,7 +82,8 @@ func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pul
 			return nil, err
 		}
 	}
-	if err := newDiagnostics(ctx, name, args.Placement, pulumi.Sprintf("%s/blobServices/default", account.ID()), allLogs, pulumi.Parent(s)); err != nil {
+	if err := newDiagnostics(ctx, name, args.Placement, pulumi.Sprintf("%s/blobServices/default", account.ID()),
+		allLogs, pulumi.Parent(s)); err != nil {
 		return nil, err
 	}
 	s.ID, s.Name = account.ID().ToStringOutput(), account.Name
@@ -84,9 +91,10 @@ func NewStorage(ctx *pulumi.Context, name string, args *StorageArgs, opts ...pul
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"id": s.ID, "name": s.Name, "blobUrl": s.BlobURL})
 }
 
-// newRetention keeps what is deleted or overwritten in the account. Azure keeps an old version of a blob until somebody deletes it, so that a
-// rule does.
-func newRetention(ctx *pulumi.Context, name string, args *StorageArgs, account pulumi.StringInput, parent pulumi.ResourceOption) error {
+// newRetention keeps what is deleted or overwritten in the account. Azure keeps an old version of a blob until somebody
+// deletes it, so that a rule does.
+func newRetention(ctx *pulumi.Context, name string, args *StorageArgs, account pulumi.StringInput,
+	parent pulumi.ResourceOption) error {
 	kept := &storage.DeleteRetentionPolicyArgs{Enabled: pulumi.Bool(true), Days: pulumi.Int(args.RetentionDays)}
 	service, err := storage.NewBlobServiceProperties(ctx, name+"-blobs", &storage.BlobServicePropertiesArgs{
 		ResourceGroupName:              args.ResourceGroup,
@@ -103,15 +111,16 @@ func newRetention(ctx *pulumi.Context, name string, args *StorageArgs, account p
 		ResourceGroupName:    args.ResourceGroup,
 		AccountName:          account,
 		ManagementPolicyName: pulumi.String("default"),
-		Policy: &storage.ManagementPolicySchemaArgs{Rules: storage.ManagementPolicyRuleArray{&storage.ManagementPolicyRuleArgs{
-			Name: pulumi.String("old-versions"), Type: pulumi.String("Lifecycle"), Enabled: pulumi.Bool(true),
-			Definition: &storage.ManagementPolicyDefinitionArgs{
-				Filters: &storage.ManagementPolicyFilterArgs{BlobTypes: pulumi.ToStringArray([]string{"blockBlob"})},
-				Actions: &storage.ManagementPolicyActionArgs{Version: &storage.ManagementPolicyVersionArgs{
-					Delete: &storage.DateAfterCreationArgs{DaysAfterCreationGreaterThan: pulumi.Float64(args.RetentionDays)},
-				}},
-			},
-		}}},
+		Policy: &storage.ManagementPolicySchemaArgs{
+			Rules: storage.ManagementPolicyRuleArray{&storage.ManagementPolicyRuleArgs{
+				Name: pulumi.String("old-versions"), Type: pulumi.String("Lifecycle"), Enabled: pulumi.Bool(true),
+				Definition: &storage.ManagementPolicyDefinitionArgs{
+					Filters: &storage.ManagementPolicyFilterArgs{BlobTypes: pulumi.ToStringArray([]string{"blockBlob"})},
+					Actions: &storage.ManagementPolicyActionArgs{Version: &storage.ManagementPolicyVersionArgs{
+						Delete: &storage.DateAfterCreationArgs{DaysAfterCreationGreaterThan: pulumi.Float64(args.RetentionDays)},
+					}},
+				},
+			}}},
 	}, parent, pulumi.DependsOn([]pulumi.Resource{service})); err != nil { // which needs versions
 		return fmt.Errorf("lifecycle of blobs: %w", err)
 	}
@@ -135,19 +144,22 @@ func (a *StorageArgs) networkRules() storage.NetworkRuleSetPtrInput {
 	for _, address := range a.DeployFrom {
 		rules = append(rules, &storage.IPRuleArgs{IPAddressOrRange: pulumi.String(address), Action: storage.ActionAllow})
 	}
-	return &storage.NetworkRuleSetArgs{DefaultAction: storage.DefaultActionDeny, Bypass: pulumi.String("None"), IpRules: rules}
+	return &storage.NetworkRuleSetArgs{DefaultAction: storage.DefaultActionDeny, Bypass: pulumi.String("None"),
+		IpRules: rules}
 }
 
-// newFolder uploads files, by path, into a container whose name ends with a hash of them all. azure-native replaces a blob to change it,
-// and a reader that looks in between would find it gone, or half of the files new. It gives back the container's name, and the blobs, which
-// a reader waits for.
-func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[string]pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, []pulumi.Resource, error) {
+// newFolder uploads files, by path, into a container whose name ends with a hash of them all. azure-native replaces a
+// blob to change it, and a reader that looks in between would find it gone, or half of the files new. It gives back the
+// container's name, and the blobs, which a reader waits for.
+func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[string]pulumi.StringInput,
+	parent pulumi.ResourceOption) (pulumi.StringOutput, []pulumi.Resource, error) {
 	paths := slices.Sorted(maps.Keys(files))
 	contents := make([]any, 0, len(paths))
 	for _, path := range paths {
 		contents = append(contents, files[path])
 	}
-	version := pulumi.All(contents...).ApplyT(func(contents []any) string { return prefix + "-" + contentHash(paths, contents) }).(pulumi.StringOutput)
+	version := pulumi.All(contents...).
+		ApplyT(func(contents []any) string { return prefix + "-" + contentHash(paths, contents) }).(pulumi.StringOutput)
 	container, err := storage.NewBlobContainer(ctx, name, &storage.BlobContainerArgs{
 		ResourceGroupName: s.group,
 		AccountName:       s.Name,
@@ -170,7 +182,9 @@ func (s *Storage) newFolder(ctx *pulumi.Context, name, prefix string, files map[
 			BlobName:          pulumi.String(path),
 			Type:              storage.BlobTypeBlock,
 			ContentType:       pulumi.String("text/plain; charset=utf-8"),
-			Source:            files[path].ToStringOutput().ApplyT(func(text string) pulumi.AssetOrArchive { return pulumi.NewStringAsset(text) }).(pulumi.AssetOrArchiveOutput),
+			Source: files[path].ToStringOutput().ApplyT(func(text string) pulumi.AssetOrArchive {
+				return pulumi.NewStringAsset(text)
+			}).(pulumi.AssetOrArchiveOutput),
 		}, parent, pulumi.DependsOn(s.reachable)) // who deploys from inside of the network goes that way as well
 		if err != nil {
 			return pulumi.StringOutput{}, nil, fmt.Errorf("blob %s: %w", path, err)

@@ -9,9 +9,10 @@ import (
 
 const trafficManagerType = "amora:edge:TrafficManager"
 
-// How soon clients are led away from a region that is gone: after 4 probes that fail, 10 seconds apart, of which the last takes
-// 5 seconds too, and once resolvers have forgotten the old answer. Probes this frequent cost an extra $2 a month for each external endpoint
-// (azure.microsoft.com/roadmap/fast-failover-and-tcp-probing-in-azure-traffic-manager).
+// How soon clients are led away from a region that is gone: after 4 probes that fail, 10 seconds apart, of which the
+// last takes
+// 5 seconds too, and once resolvers have forgotten the old answer. Probes this frequent cost an extra $2 a month for
+// each external endpoint (azure.microsoft.com/roadmap/fast-failover-and-tcp-probing-in-azure-traffic-manager).
 const (
 	ProbeSeconds        = 10
 	ProbeTimeoutSeconds = 5
@@ -43,9 +44,11 @@ type TrafficManager struct {
 }
 
 // NewTrafficManager registers the profile and a region each.
-func NewTrafficManager(ctx *pulumi.Context, name string, args *TrafficManagerArgs, opts ...pulumi.ResourceOption) (*TrafficManager, error) {
+func NewTrafficManager(ctx *pulumi.Context, name string, args *TrafficManagerArgs, opts ...pulumi.ResourceOption) (
+	*TrafficManager, error) {
 	t := &TrafficManager{}
-	if err := ctx.RegisterComponentResourceV2(trafficManagerType, name, pulumi.Map{"port": pulumi.Int(args.Port)}, t, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(trafficManagerType, name, pulumi.Map{"port": pulumi.Int(args.Port)}, t,
+		opts...); err != nil {
 		return nil, err
 	}
 	parent := pulumi.Parent(t)

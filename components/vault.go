@@ -11,8 +11,8 @@ import (
 
 const vaultType = "amora:foundation:Vault"
 
-// Everything that touches Key Vault's management API is in this file: versions before 2026-02-01 end on 2027-02-27, and the
-// azure-native SDK of this program has none newer, so one day it moves to the generic resources.Resource from here.
+// Everything that touches Key Vault's management API is in this file: versions before 2026-02-01 end on 2027-02-27, and
+// the azure-native SDK of this program has none newer, so one day it moves to the generic resources.Resource from here.
 
 // VaultArgs is what a Vault is made of.
 type VaultArgs struct {
@@ -39,7 +39,8 @@ type Vault struct {
 // NewVault registers the vault.
 func NewVault(ctx *pulumi.Context, name string, args *VaultArgs, opts ...pulumi.ResourceOption) (*Vault, error) {
 	v := &Vault{}
-	if err := ctx.RegisterComponentResourceV2(vaultType, name, pulumi.Map{"purgeProtection": pulumi.Bool(args.PurgeProtection)}, v, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(vaultType, name,
+		pulumi.Map{"purgeProtection": pulumi.Bool(args.PurgeProtection)}, v, opts...); err != nil {
 		return nil, err
 	}
 	properties := &keyvault.VaultPropertiesArgs{
@@ -65,7 +66,8 @@ func NewVault(ctx *pulumi.Context, name string, args *VaultArgs, opts ...pulumi.
 	}
 	if args.Link != nil {
 		names, err := newPrivateEndpoint(ctx, name, privateService{
-			Placement: args.Placement, link: *args.Link, name: pulumi.Sprintf("%s-vault", args.Name), id: vault.ID(), groupID: "vault", zone: "privatelink.vaultcore.azure.net",
+			Placement: args.Placement, link: *args.Link, name: pulumi.Sprintf("%s-vault", args.Name), id: vault.ID(),
+			groupID: "vault", zone: "privatelink.vaultcore.azure.net",
 		}, pulumi.Parent(v))
 		if err != nil {
 			return nil, err
@@ -88,9 +90,11 @@ func (v *Vault) SecretID(url pulumi.StringInput) pulumi.StringOutput {
 	}).(pulumi.StringOutput)
 }
 
-// newBrokerSecret puts a secret of one broker into the vault and gives back the URL under which Azure services read its newest version. It stays
-// in the vault when the broker goes, so that each gets another name: the broker may come back. So may the replica of a region.
-func newBrokerSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
+// newBrokerSecret puts a secret of one broker into the vault and gives back the URL under which Azure services read its
+// newest version. It stays in the vault when the broker goes, so that each gets another name: the broker may come back.
+// So may the replica of a region.
+func newBrokerSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string,
+	value pulumi.StringInput, parent pulumi.ResourceOption) (pulumi.StringOutput, error) {
 	s, err := newBrokerSecretVersion(ctx, name, place, v, secret, value, parent)
 	return s.newest, err
 }
@@ -102,25 +106,31 @@ type storedSecret struct {
 }
 
 // putSecret puts a secret into the vault, under that name or one that begins with it.
-type putSecret func(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error)
+type putSecret func(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string,
+	value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error)
 
-// newBrokerSecretVersion is newBrokerSecret for one that may rotate. The end of its name is another one for each secret that is made, and is not
-// kept apart from it: a run that is cut off could leave the one without the other, and the next one would find the name taken.
-func newBrokerSecretVersion(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
+// newBrokerSecretVersion is newBrokerSecret for one that may rotate. The end of its name is another one for each secret
+// that is made, and is not kept apart from it: a run that is cut off could leave the one without the other, and the
+// next one would find the name taken.
+func newBrokerSecretVersion(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string,
+	value pulumi.StringInput, parent pulumi.ResourceOption) (storedSecret, error) {
 	unique := secret + "-" + strings.ToLower(rand.Text()[:6])
-	return newNamedSecret(ctx, name, place, v, unique, value, pulumi.Composite(parent, pulumi.IgnoreChanges([]string{"secretName"})))
+	return newNamedSecret(ctx, name, place, v, unique, value,
+		pulumi.Composite(parent, pulumi.IgnoreChanges([]string{"secretName"})))
 }
 
 // newNamedSecret puts a value into the vault under the name that it is given.
-func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string, value pulumi.StringInput, opts pulumi.ResourceOption) (storedSecret, error) {
+func newNamedSecret(ctx *pulumi.Context, name string, place Placement, v *Vault, secret string,
+	value pulumi.StringInput, opts pulumi.ResourceOption) (storedSecret, error) {
 	s, err := keyvault.NewSecret(ctx, name, &keyvault.SecretArgs{
 		ResourceGroupName: place.ResourceGroup,
 		VaultName:         v.Name,
 		SecretName:        pulumi.String(secret),
 		Properties:        &keyvault.SecretPropertiesArgs{Value: pulumi.ToSecret(value).(pulumi.StringOutput)},
 		Tags:              place.tags(),
-		// Azure Resource Manager deletes no secrets. azure-native would ask the vault itself, from where this program runs: a closed vault does not
-		// answer, and an open one wants a role that nobody needs otherwise. What stays opens nothing any more, and goes with the vault.
+		// Azure Resource Manager deletes no secrets. azure-native would ask the vault itself, from where this program
+		// runs: a closed vault does not answer, and an open one wants a role that nobody needs otherwise. What stays
+		// opens nothing any more, and goes with the vault.
 	}, opts, pulumi.RetainOnDelete(true))
 	if err != nil {
 		return storedSecret{}, fmt.Errorf("vault secret %s: %w", name, err)

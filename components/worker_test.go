@@ -63,7 +63,8 @@ func TestAnImageIsImportedByItsDigestWhereItHasOne(t *testing.T) {
 }
 
 func TestNoImageIsMirroredTwice(t *testing.T) {
-	if got := mirrorPairs([]string{"docker.io/b:1", "docker.io/a:1", "docker.io/b:1"}); got != "docker.io/a:1=a:1 docker.io/b:1=b:1" {
+	if got := mirrorPairs([]string{"docker.io/b:1", "docker.io/a:1", "docker.io/b:1"}); got != "docker.io/a:1=a:1 "+
+		"docker.io/b:1=b:1" {
 		t.Errorf("the pairs are %s", got)
 	}
 }
@@ -80,8 +81,10 @@ func TestNamesAreComparedAsAzureDoes(t *testing.T) {
 }
 
 func TestEveryTierIsClosedToTheNetworkAndOpenToTheInternetOnlyForClients(t *testing.T) {
-	args := &NetworkArgs{AppsSubnet: "10.0.0.0/24", DatabaseSubnet: "10.0.1.0/28", EndpointsSubnet: "10.0.1.32/27", ClusterSubnet: "10.0.1.64/26", NodesSubnet: "10.0.1.16/28"}
-	open := map[string][]string{"apps": {"8883", "30000-32767"}, "gateway": {"8883", "443"}, "nodes": {"8883", "8084"}, "AzureBastionSubnet": {"443"}}
+	args := &NetworkArgs{AppsSubnet: "10.0.0.0/24", DatabaseSubnet: "10.0.1.0/28", EndpointsSubnet: "10.0.1.32/27",
+		ClusterSubnet: "10.0.1.64/26", NodesSubnet: "10.0.1.16/28"}
+	open := map[string][]string{"apps": {"8883", "30000-32767"}, "gateway": {"8883", "443"}, "nodes": {"8883", "8084"},
+		"AzureBastionSubnet": {"443"}}
 	for _, tier := range []tier{
 		databaseTier(args), endpointsTier(args), appsTier(args.AppsSubnet), gatewayTier("10.0.1.128/26"),
 		clusterTier(args.ClusterSubnet, "192.168.0.0/17", "10.0.1.128/26", pulumi.IDOutput{}),
@@ -137,7 +140,9 @@ func TestAnExistingZoneIsUsedAndNotMade(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = NewEndpoint(ctx, "endpoint", &EndpointArgs{Zone: zone, Record: "mqtt", Address: pulumi.String("203.0.113.7"), WebSocketRecord: "ws.mqtt", WebSocketHost: pulumi.String("edge.example")})
+		_, err = NewEndpoint(ctx, "endpoint",
+			&EndpointArgs{Zone: zone, Record: "mqtt", Address: pulumi.String("203.0.113.7"), WebSocketRecord: "ws.mqtt",
+				WebSocketHost: pulumi.String("edge.example")})
 		return err
 	})
 	records := 0
@@ -159,7 +164,8 @@ func TestAnExistingZoneIsUsedAndNotMade(t *testing.T) {
 
 func TestAClassicCacheSpeaksTLSOnItsOwnPortAndIsPrivate(t *testing.T) {
 	resources := pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
-		vault, err := NewVault(ctx, "vault", &VaultArgs{Placement: place(), Name: pulumi.String("kv"), TenantID: pulumi.String("t")})
+		vault, err := NewVault(ctx, "vault",
+			&VaultArgs{Placement: place(), Name: pulumi.String("kv"), TenantID: pulumi.String("t")})
 		if err != nil {
 			return err
 		}
@@ -191,7 +197,8 @@ func TestAClassicCacheSpeaksTLSOnItsOwnPortAndIsPrivate(t *testing.T) {
 
 func TestThePoolOfAnotherSizeHasAnotherNameThatAzureTakes(t *testing.T) {
 	seen := map[string]bool{}
-	for _, size := range []string{"Standard_D4s_v3", "Standard_D4s_v5", "Standard_E112iads_v5", "Standard_E64-32ads_v5", "Standard_E64-16ads_v5"} {
+	for _, size := range []string{"Standard_D4s_v3", "Standard_D4s_v5", "Standard_E112iads_v5", "Standard_E64-32ads_v5",
+		"Standard_E64-16ads_v5"} {
 		for _, zone := range []string{"", "1", "3"} {
 			name := poolName(zone, size)
 			if !regexp.MustCompile(`^[a-z][a-z0-9]{0,11}$`).MatchString(name) || seen[name] {
@@ -209,7 +216,8 @@ func TestAFolderHasAnotherNameWhenAnyOfItChanges(t *testing.T) {
 		t.Errorf("the same files are %s", first)
 	}
 	for what, other := range map[string]string{
-		"content": contentHash(paths, []any{"x", "z"}), "path": contentHash([]string{"a", "c"}, []any{"x", "y"}), "border": contentHash([]string{"a", "b"}, []any{"xb", "y"}),
+		"content": contentHash(paths, []any{"x", "z"}), "path": contentHash([]string{"a", "c"}, []any{"x", "y"}),
+		"border": contentHash([]string{"a", "b"}, []any{"xb", "y"}),
 	} {
 		if other == first {
 			t.Errorf("another %s gives the same name", what)
@@ -226,7 +234,8 @@ func TestASecretsNameIsTheEndOfItsURL(t *testing.T) {
 	}
 }
 
-// What earlier versions deployed is kept when a resource moves to another component: azure-native can't create what is there.
+// What earlier versions deployed is kept when a resource moves to another component: azure-native can't create what is
+// there.
 func TestWhatMovedToAnotherComponentKeepsItsFormerName(t *testing.T) {
 	resources := pulumitest.Run(t, "dev", func(ctx *pulumi.Context) error {
 		n, err := NewNetwork(ctx, "network", &NetworkArgs{Placement: place(), Name: "amora", AddressSpace: "10.0.0.0/16"})
@@ -241,14 +250,18 @@ func TestWhatMovedToAnotherComponentKeepsItsFormerName(t *testing.T) {
 			return err
 		}
 		_, err = NewEndpoint(ctx, "endpoint", &EndpointArgs{
-			Zone: zone, Record: "@", Address: pulumi.String("203.0.113.7"), WebSocketRecord: "ws", WebSocketHost: pulumi.String("edge.example"),
+			Zone: zone, Record: "@", Address: pulumi.String("203.0.113.7"), WebSocketRecord: "ws",
+			WebSocketHost: pulumi.String("edge.example"),
 		})
 		return err
 	})
 	want := map[string]string{
-		"emqx-subnet":        "network-apps azure-native:network:Subnet in urn:pulumi:dev::project::amora:foundation:Network::network",
-		"emqx-nsg":           "network-apps-nsg azure-native:network:NetworkSecurityGroup in urn:pulumi:dev::project::amora:foundation:Network::network",
-		"endpoint-websocket": "urn:pulumi:dev::project::amora:edge:FrontDoor$azure-native:network:RecordSet::front-door-cname",
+		"emqx-subnet": "network-apps azure-native:network:Subnet in " +
+			"urn:pulumi:dev::project::amora:foundation:Network::network",
+		"emqx-nsg": "network-apps-nsg azure-native:network:NetworkSecurityGroup in " +
+			"urn:pulumi:dev::project::amora:foundation:Network::network",
+		"endpoint-websocket": "urn:pulumi:dev::project::amora:edge:FrontDoor$" +
+			"azure-native:network:RecordSet::front-door-cname",
 	}
 	for _, r := range resources {
 		if former, moved := want[r.Name]; moved && !slices.Contains(r.Aliases, former) {
@@ -267,13 +280,16 @@ func TestTheGatewayTakesOnlyTLS12AndNewerAndReadsTheNewestCertificate(t *testing
 		if err != nil {
 			return err
 		}
-		certificate, err := NewCertificate(ctx, "certificate", &CertificateArgs{Placement: place(), SecretURL: "https://team.vault.azure.net/secrets/mqtt", VaultID: "/vault"})
+		certificate, err := NewCertificate(ctx, "certificate",
+			&CertificateArgs{Placement: place(), SecretURL: "https://team.vault.azure.net/secrets/mqtt", VaultID: "/vault"})
 		if err != nil {
 			return err
 		}
 		_, err = NewGateway(ctx, "gateway", &GatewayArgs{
-			Placement: place(), Name: "amora", SubnetCIDR: "10.0.1.128/26", Zones: []string{"1", "2", "3"}, Instances: [2]int{2, 10}, Network: n,
-			Certificate: certificate, SubscriptionID: pulumi.String("s"), BackendAddress: pulumi.String("10.0.1.126"), BackendMQTT: 1883, BackendWebSocket: 8000,
+			Placement: place(), Name: "amora", SubnetCIDR: "10.0.1.128/26", Zones: []string{"1", "2", "3"},
+			Instances: [2]int{2, 10}, Network: n,
+			Certificate: certificate, SubscriptionID: pulumi.String("s"), BackendAddress: pulumi.String("10.0.1.126"),
+			BackendMQTT: 1883, BackendWebSocket: 8000,
 		})
 		return err
 	})
@@ -284,7 +300,8 @@ func TestTheGatewayTakesOnlyTLS12AndNewerAndReadsTheNewestCertificate(t *testing
 		policy := r.Inputs["sslPolicy"].ObjectValue()["policyName"].StringValue()
 		certificate := r.Inputs["sslCertificates"].ArrayValue()[0].ObjectValue()["keyVaultSecretId"].StringValue()
 		settings := r.Inputs["backendSettingsCollection"].ArrayValue()[0].ObjectValue()["timeout"].NumberValue()
-		if policy != "AppGwSslPolicy20220101" || certificate != "https://team.vault.azure.net/secrets/mqtt" || settings < 1800 || len(r.Inputs["zones"].ArrayValue()) != 3 {
+		if policy != "AppGwSslPolicy20220101" || certificate != "https://team.vault.azure.net/secrets/mqtt" ||
+			settings < 1800 || len(r.Inputs["zones"].ArrayValue()) != 3 {
 			t.Errorf("policy %s, certificate %s, idle for %v s, zones %v", policy, certificate, settings, r.Inputs["zones"])
 		}
 		return

@@ -22,16 +22,18 @@ type ZoneArgs struct {
 type Zone struct {
 	pulumi.ResourceState
 
-	ID            pulumi.StringOutput      `pulumi:"id"` // ARM id; none for an existing zone
-	Name          pulumi.StringOutput      `pulumi:"name"`
-	ResourceGroup pulumi.StringOutput      `pulumi:"resourceGroup"`
-	NameServers   pulumi.StringArrayOutput `pulumi:"nameServers"` // to be entered at the parent zone; empty for an existing zone
+	ID            pulumi.StringOutput `pulumi:"id"` // ARM id; none for an existing zone
+	Name          pulumi.StringOutput `pulumi:"name"`
+	ResourceGroup pulumi.StringOutput `pulumi:"resourceGroup"`
+	// to be entered at the parent zone; empty for an existing zone
+	NameServers pulumi.StringArrayOutput `pulumi:"nameServers"`
 }
 
 // NewZone registers the zone, or stands for one that exists.
 func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.ResourceOption) (*Zone, error) {
 	z := &Zone{}
-	if err := ctx.RegisterComponentResourceV2(zoneType, name, pulumi.Map{"name": pulumi.String(args.Name)}, z, opts...); err != nil {
+	if err := ctx.RegisterComponentResourceV2(zoneType, name, pulumi.Map{"name": pulumi.String(args.Name)}, z,
+		opts...); err != nil {
 		return nil, err
 	}
 	if args.ExistingGroup != "" {
@@ -54,11 +56,12 @@ func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.Re
 		z.ResourceGroup = args.ResourceGroup.ToStringOutput()
 		z.NameServers = zone.NameServers
 	}
-	return z, ctx.RegisterResourceOutputs(z, pulumi.Map{"name": z.Name, "resourceGroup": z.ResourceGroup, "nameServers": z.NameServers})
+	return z, ctx.RegisterResourceOutputs(z, pulumi.Map{"name": z.Name, "resourceGroup": z.ResourceGroup,
+		"nameServers": z.NameServers})
 }
 
-// host is a host name in the zone. It waits for the zone, so that an edit which would replace the zone is refused before what carries its names is
-// touched.
+// host is a host name in the zone. It waits for the zone, so that an edit which would replace the zone is refused
+// before what carries its names is touched.
 func (z *Zone) host(name string) pulumi.StringOutput {
 	return z.Name.ApplyT(func(string) string { return name }).(pulumi.StringOutput)
 }
@@ -66,7 +69,8 @@ func (z *Zone) host(name string) pulumi.StringOutput {
 // recordTTL is short enough that a switch of the broker reaches clients within minutes (seconds).
 const recordTTL = 60
 
-func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind string, fill func(*dns.RecordSetArgs), opts ...pulumi.ResourceOption) (*dns.RecordSet, error) {
+func newRecord(ctx *pulumi.Context, name string, zone *Zone, relative, kind string, fill func(*dns.RecordSetArgs),
+	opts ...pulumi.ResourceOption) (*dns.RecordSet, error) {
 	record := &dns.RecordSetArgs{
 		ResourceGroupName:     zone.ResourceGroup,
 		ZoneName:              zone.Name,
@@ -90,7 +94,8 @@ type privateZone struct {
 }
 
 // newPrivateZone registers the zone and its link to the dns. Names in it resolve once the link is there.
-func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard, parent pulumi.ResourceOption) (*privatedns.PrivateZone, *privatedns.VirtualNetworkLink, error) {
+func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard, parent pulumi.ResourceOption) (
+	*privatedns.PrivateZone, *privatedns.VirtualNetworkLink, error) {
 	zone, err := privatedns.NewPrivateZone(ctx, name+"-zone", &privatedns.PrivateZoneArgs{
 		ResourceGroupName: z.ResourceGroup,
 		PrivateZoneName:   pulumi.String(z.name),
@@ -105,7 +110,8 @@ func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard
 }
 
 // newZoneLink lets the network resolve a private zone.
-func newZoneLink(ctx *pulumi.Context, name string, z privateZone, zone pulumi.StringInput, link string, guard Guard, parent pulumi.ResourceOption) (*privatedns.VirtualNetworkLink, error) {
+func newZoneLink(ctx *pulumi.Context, name string, z privateZone, zone pulumi.StringInput, link string, guard Guard,
+	parent pulumi.ResourceOption) (*privatedns.VirtualNetworkLink, error) {
 	return privatedns.NewVirtualNetworkLink(ctx, name+"-zone-link", &privatedns.VirtualNetworkLinkArgs{
 		ResourceGroupName:      z.ResourceGroup,
 		PrivateZoneName:        zone,

@@ -10,7 +10,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// What the pipeline of Azure DevOps and its templates say. When is the condition of the template expressions around a stage or a job.
+// What the pipeline of Azure DevOps and its templates say. When is the condition of the template expressions around a
+// stage or a job.
 type (
 	pipeline struct {
 		Parameters []parameter

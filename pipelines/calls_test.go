@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// place is a checkout with one script and the files that it reads, and programs that note how they were called in place of the real ones.
+// place is a checkout with one script and the files that it reads, and programs that note how they were called in place
+// of the real ones.
 type place struct{ folder, script, log string }
 
 func newPlace(t *testing.T, script string, programs, files map[string]string) place {
@@ -54,7 +55,8 @@ func (p place) text(t *testing.T, name string) string {
 // run gives back the exit code, and all that was said and called.
 func (p place) run(t *testing.T, env []string, args ...string) (code int, said, called string) {
 	t.Helper()
-	said, err := runs(t, append([]string{"PATH=" + p.folder + ":" + os.Getenv("PATH"), "HOME=" + p.folder}, env...), p.script, args...)
+	said, err := runs(t, append([]string{"PATH=" + p.folder + ":" + os.Getenv("PATH"), "HOME=" + p.folder}, env...),
+		p.script, args...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		code = exit.ExitCode()
@@ -142,7 +144,8 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 		called          string // in this order
 		says            string // among other things
 	}{
-		{"azure.sh", []string{"preview", "dev"}, nil, table{"pulumi": "exit 3"}, nil, 3, "pulumi preview " + always + "\n", ""},
+		{"azure.sh", []string{"preview", "dev"}, nil, table{"pulumi": "exit 3"}, nil, 3, "pulumi preview " + always +
+			"\n", ""},
 		{"azure.sh", []string{"up", "dev"}, nil, table{"pulumi": "exit 3"}, nil, 3, "pulumi up " + always + " --yes\n", ""},
 		{"azure.sh", []string{"drift", "dev"}, nil, table{"pulumi": "exit 3"}, nil, 3,
 			"pulumi refresh " + always + " --preview-only --expect-no-changes --exclude **AzureCliScript**\n", ""},
@@ -161,17 +164,21 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 			"curl -fsSL --retry 3 -o FILE https://get.pulumi.com\n",
 			"installs --version 3.4.5\n##vso[task.prependpath]HOME/.pulumi/bin\n"},
 		{"lint.sh", nil, nil, linters, table{"tools/actionlint/x": ""}, 0,
-			"go build -o ../../.rehearsal/bin/actionlint github.com/rhysd/actionlint/cmd/actionlint\nshellcheck pipelines/lint.sh\nactionlint\n", ""},
+			"go build -o ../../.rehearsal/bin/actionlint github.com/rhysd/actionlint/cmd/actionlint\n" +
+				"shellcheck pipelines/lint.sh\nactionlint\n", ""},
 		{"lint.sh", nil, []string{"SHELLCHECK=1"}, linters, table{"tools/actionlint/x": ""}, 1,
-			"go build -o ../../.rehearsal/bin/actionlint github.com/rhysd/actionlint/cmd/actionlint\nshellcheck pipelines/lint.sh\n", ""},
+			"go build -o ../../.rehearsal/bin/actionlint github.com/rhysd/actionlint/cmd/actionlint\n" +
+				"shellcheck pipelines/lint.sh\n", ""},
 		{"lint.sh", nil, []string{"ACTIONLINT=3"}, linters, table{"tools/actionlint/x": ""}, 3,
-			"go build -o ../../.rehearsal/bin/actionlint github.com/rhysd/actionlint/cmd/actionlint\nshellcheck pipelines/lint.sh\nactionlint\n", ""},
+			"go build -o ../../.rehearsal/bin/actionlint github.com/rhysd/actionlint/cmd/actionlint\n" +
+				"shellcheck pipelines/lint.sh\nactionlint\n", ""},
 		{"review.sh", nil, nil, table{"git": "exit 1", "go": ""}, nil, 1,
 			"git rev-parse --verify --quiet --end-of-options main^{commit}\n",
 			"review: no such base: main\n"},
-		{"smoke.sh", []string{"dev"}, []string{"SMOKE_USER=u"}, smoke, nil, 3, "pulumi stack output mqttEndpoint --stack dev\n" +
-			"pulumi stack output websocketEndpoint --stack dev\npulumi config get --path tls.mode --stack dev\n" +
-			"amora smoke --user u --endpoint x --endpoint x\n", ""},
+		{"smoke.sh", []string{"dev"}, []string{"SMOKE_USER=u"}, smoke, nil, 3,
+			"pulumi stack output mqttEndpoint --stack dev\n" +
+				"pulumi stack output websocketEndpoint --stack dev\npulumi config get --path tls.mode --stack dev\n" +
+				"amora smoke --user u --endpoint x --endpoint x\n", ""},
 		{"smoke.sh", []string{"dev"}, []string{"SMOKE_USER=u"}, table{"pulumi": "exit 6", ".rehearsal/bin/amora": ""},
 			nil, 6,
 			"pulumi stack output mqttEndpoint --stack dev\n", ""},
@@ -180,7 +187,8 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 		code, said, called := p.run(t, c.env, c.args...)
 		said, called = strings.ReplaceAll(said, p.folder, "HOME"), temporary.ReplaceAllString(called, "-o FILE ")
 		if code != c.code || called != c.called || !strings.Contains(said, c.says) {
-			t.Errorf("%s %q: exit %d, want %d; it called\n%swant\n%sand said\n%s", c.script, c.args, code, c.code, called, c.called, said)
+			t.Errorf("%s %q: exit %d, want %d; it called\n%swant\n%sand said\n%s", c.script, c.args, code, c.code,
+				called, c.called, said)
 		}
 	}
 }
@@ -188,7 +196,8 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 var temporary = regexp.MustCompile(`-o /\S+ `)
 
 func TestOnGitHubPulumiIsOnThePathOfTheStepsToCome(t *testing.T) {
-	p := newPlace(t, "install-pulumi.sh", table{"curl": ""}, table{"tools/pulumi/go.mod": "require github.com/pulumi/pulumi/pkg/v3 v3.4.5\n", "path": "before\n"})
+	p := newPlace(t, "install-pulumi.sh", table{"curl": ""},
+		table{"tools/pulumi/go.mod": "require github.com/pulumi/pulumi/pkg/v3 v3.4.5\n", "path": "before\n"})
 	code, said, _ := p.run(t, []string{"GITHUB_PATH=" + filepath.Join(p.folder, "path")})
 	if got, want := p.text(t, "path"), "before\n"+p.folder+"/.pulumi/bin\n"; code != 0 || got != want || said != "" {
 		t.Errorf("exit %d, %q is on the path, want %q; it said\n%s", code, got, want, said)
@@ -245,16 +254,19 @@ func TestAPreviewsEndIsInTheCommentAsFarAsThereIsRoom(t *testing.T) {
 }
 
 func TestAReleaseIsAnArchiveOfBothProgramsAndItsSum(t *testing.T) {
-	build := `for last; do :; done; while [ "$1" != -o ]; do shift; done; echo "$last $GOOS $GOARCH $CGO_ENABLED $GOFLAGS" >"$2"`
+	build := `for last; do :; done; while [ "$1" != -o ]; do shift; done; echo "$last $GOOS $GOARCH $CGO_ENABLED ` +
+		`$GOFLAGS" >"$2"`
 	for system, suffix := range map[string]string{"linux": "", "windows": ".exe"} {
 		p := newPlace(t, "build-release.sh", table{"go": build}, table{"LICENSE": "the licence"})
 		name := "mqtt-on-azure_v1.2.3_" + system + "_arm64"
-		if code, said, called := p.run(t, nil, "v1.2.3", system, "arm64"); code != 0 || strings.Count(called, "go build -ldflags -s -w -o dist/"+name+"/") != 2 {
+		if code, said, called := p.run(t, nil, "v1.2.3", system, "arm64"); code != 0 ||
+			strings.Count(called, "go build -ldflags -s -w -o dist/"+name+"/") != 2 {
 			t.Fatalf("exit %d; it called\n%sand said\n%s", code, called, said)
 		}
 		flags := " " + system + " arm64 0 -trimpath -buildvcs=false\n"
 		same(t, system, unpacked(t, filepath.Join(p.folder, "dist", name+".tar.gz")), table{
-			name + "/amora" + suffix: "./cmd/amora" + flags, name + "/program" + suffix: "." + flags, name + "/LICENSE": "the licence",
+			name + "/amora" + suffix: "./cmd/amora" + flags, name + "/program" + suffix: "." + flags,
+			name + "/LICENSE": "the licence",
 		})
 		sum := fmt.Sprintf("%x  %s.tar.gz\n", sha256.Sum256([]byte(p.text(t, "dist/"+name+".tar.gz"))), name)
 		if got := p.text(t, "dist/"+name+".tar.gz.sha256"); got != sum {

@@ -18,7 +18,8 @@ var (
 
 // asConnection runs a script with the login of a service connection.
 func asConnection(template, connection, script string) azureStep {
-	return azureStep{Template: template, Parameters: object{"connection": "${{ parameters." + connection + " }}", "script": script}}
+	return azureStep{Template: template, Parameters: object{"connection": "${{ parameters." + connection + " }}",
+		"script": script}}
 }
 
 func (s azureStep) smoke() azureStep { s.Parameters["smoke"] = true; return s }
@@ -74,7 +75,8 @@ exit "$status"
 			},
 			{
 				Stage: "comment", DependsOn: []string{"review"},
-				Condition: "and(" + onPullRequest + ", in(dependencies.review.result, 'Succeeded', 'SucceededWithIssues', 'Failed'), " + notForForks + ")",
+				Condition: "and(" + onPullRequest +
+					", in(dependencies.review.result, 'Succeeded', 'SucceededWithIssues', 'Failed'), " + notForForks + ")",
 				Jobs: []azureJob{{Job: "comment", Steps: []azureStep{
 					parent, {Download: "current"},
 					{

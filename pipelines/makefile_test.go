@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// expectedOfMake are commands that a target runs, or the beginnings of them. What `make test` does with each module below tests comes on top.
+// expectedOfMake are commands that a target runs, or the beginnings of them. What `make test` does with each module
+// below tests comes on top.
 var expectedOfMake = map[string][]string{
 	"check": {"unformatted=$(gofmt -l ", "go vet ./...\n", "go test -short -vet=off ./...\n"},
 	"test": {
@@ -31,7 +32,8 @@ var expectedOfMake = map[string][]string{
 // modulesOf are the modules below tests that a command of the kind is run in.
 func modulesOf(printed, command string) []string {
 	var modules []string
-	for _, loop := range regexp.MustCompile(`for module in (.*); do \(cd \$module && `+command).FindAllStringSubmatch(printed, -1) {
+	for _, loop := range regexp.MustCompile(`for module in (.*); do \(cd \$module && `+command).
+		FindAllStringSubmatch(printed, -1) {
 		modules = append(modules, strings.Fields(loop[1])...)
 	}
 	return modules

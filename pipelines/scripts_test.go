@@ -32,7 +32,8 @@ func runs(t *testing.T, env []string, name string, args ...string) (string, erro
 	return string(said), err
 }
 
-// host plays GitHub or Azure DevOps: answers by "METHOD path?query", and what was sent with the last call that changes something.
+// host plays GitHub or Azure DevOps: answers by "METHOD path?query", and what was sent with the last call that changes
+// something.
 type host struct {
 	*httptest.Server
 	answers map[string]any
@@ -111,9 +112,11 @@ func TestTheCommentOnGitHubIsPostedOnceAndThenUpdated(t *testing.T) {
 			})
 			text := marker + "\n$(touch x) `id` \"quoted\"\n" + strings.Repeat("ä", 70000)
 			said, err := runs(t, []string{
-				"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token", "HEAD_OWNER=someone", "HEAD_BRANCH=fix/$(x)", "HEAD_SHA=abc",
+				"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token", "HEAD_OWNER=someone",
+				"HEAD_BRANCH=fix/$(x)", "HEAD_SHA=abc",
 			}, "comment-github.sh", written(t, "review.md", text), "/no/such/file")
-			if strings.Contains(said, "comment: not a number: 7/8\n") != (name == "elsewhere") || (err != nil) != (name == "elsewhere") || strings.Join(h.changed, ",") != c.want {
+			if strings.Contains(said, "comment: not a number: 7/8\n") != (name == "elsewhere") ||
+				(err != nil) != (name == "elsewhere") || strings.Join(h.changed, ",") != c.want {
 				t.Fatalf("it called %q, want %q: %v\n%s", h.changed, c.want, err, said)
 			}
 			if c.want == "" {
@@ -130,8 +133,10 @@ func TestTheCommentOnGitHubIsPostedOnceAndThenUpdated(t *testing.T) {
 func TestACommentIsNotPostedOnceMoreWhereTheHostDoesNotAnswer(t *testing.T) {
 	h := newHost(t, nil) // it has nothing of what is asked for
 	for name, env := range map[string][]string{
-		"comment-github.sh": {"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token", "HEAD_OWNER=someone", "HEAD_BRANCH=b", "HEAD_SHA=abc"},
-		"comment-azure-devops.sh": {"SYSTEM_COLLECTIONURI=" + h.URL, "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r", "SYSTEM_PULLREQUEST_PULLREQUESTID=9",
+		"comment-github.sh": {"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token",
+			"HEAD_OWNER=someone", "HEAD_BRANCH=b", "HEAD_SHA=abc"},
+		"comment-azure-devops.sh": {"SYSTEM_COLLECTIONURI=" + h.URL, "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r",
+			"SYSTEM_PULLREQUEST_PULLREQUESTID=9",
 			"SYSTEM_ACCESSTOKEN=the-token"},
 	} {
 		if said, err := runs(t, env, name, written(t, "review.md", "what changes\n")); err == nil || len(h.changed) > 0 {
@@ -164,16 +169,18 @@ func TestASelfSignedStackIsProvenWithItsOwnCertificate(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			checkout, log := commands(t, map[string]string{
 				".rehearsal/bin/amora": `[ -z "${9:-}" ] || cat "$9"`,
-				"pulumi":               `case $* in "config get"*) [ -n "$MODE" ] && echo "$MODE" ;; *mqttEndpoint*) echo mqtts://h:8883 ;; *websocketEndpoint*) echo wss://h/mqtt ;; *vaultName*) echo the-vault ;; esac`,
-				"az":                   `while [ "$1" != --file ]; do shift; done; echo PEM >"$2"`,
-				"pipelines/smoke.sh":   "",
+				"pulumi": `case $* in "config get"*) [ -n "$MODE" ] && echo "$MODE" ;; *mqttEndpoint*) ` +
+					`echo mqtts://h:8883 ;; *websocketEndpoint*) echo wss://h/mqtt ;; *vaultName*) echo the-vault ;; esac`,
+				"az":                 `while [ "$1" != --file ]; do shift; done; echo PEM >"$2"`,
+				"pipelines/smoke.sh": "",
 			})
 			file := filepath.Join(checkout, "pipelines", "smoke.sh")
 			artifact := filepath.Join(checkout, ".rehearsal", "bin", "amora") // which may not be run
 			if err := errors.Join(os.WriteFile(file, script, 0o755), os.Chmod(artifact, 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			said, err := runs(t, []string{"PATH=" + checkout + ":" + os.Getenv("PATH"), "MODE=" + mode, "SMOKE_USER=smoke"}, file, "dev")
+			said, err := runs(t, []string{"PATH=" + checkout + ":" + os.Getenv("PATH"), "MODE=" + mode,
+				"SMOKE_USER=smoke"}, file, "dev")
 			if err != nil || strings.Contains(said, "PEM") != trusts {
 				t.Errorf("%v: %s", err, said)
 			}
@@ -182,7 +189,8 @@ func TestASelfSignedStackIsProvenWithItsOwnCertificate(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := "amora smoke --user smoke --endpoint mqtts://h:8883 --endpoint wss://h/mqtt"
-			if !strings.Contains(string(called), want) || strings.Contains(string(called), "--vault-name the-vault --name mqtt-tls") != trusts {
+			if !strings.Contains(string(called), want) ||
+				strings.Contains(string(called), "--vault-name the-vault --name mqtt-tls") != trusts {
 				t.Errorf("it called\n%s", called)
 			}
 		})
@@ -194,7 +202,8 @@ func TestTheThreadOnAzureReposIsPostedOnceAndThenUpdated(t *testing.T) {
 		return object{"id": id, "isDeleted": deleted, "comments": []object{{"id": 1, "content": text}}}
 	}
 	others := []object{
-		thread(1, false, "looks good"), thread(2, true, marker+"\ndeleted"), {"id": 3, "comments": []object{{"id": 1}}}, thread(5, false, "> "+marker),
+		thread(1, false, "looks good"), thread(2, true, marker+"\ndeleted"), {"id": 3, "comments": []object{{"id": 1}}},
+		thread(5, false, "> "+marker),
 	}
 	const threads = "/c/p/_apis/git/repositories/r/pullRequests/9/threads"
 	for name, c := range map[string]struct {
@@ -207,7 +216,8 @@ func TestTheThreadOnAzureReposIsPostedOnceAndThenUpdated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, map[string]any{"GET " + threads + "?api-version=7.1": object{"value": c.threads}})
 			said, err := runs(t, []string{
-				"SYSTEM_COLLECTIONURI=" + h.URL + "/c/", "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r", "SYSTEM_PULLREQUEST_PULLREQUESTID=9",
+				"SYSTEM_COLLECTIONURI=" + h.URL + "/c/", "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r",
+				"SYSTEM_PULLREQUEST_PULLREQUESTID=9",
 				"SYSTEM_ACCESSTOKEN=the-token",
 			}, "comment-azure-devops.sh", written(t, "review.md", "what changes\n"), written(t, "azure-dev.md", "in Azure\n"))
 			if err != nil || strings.Join(h.changed, ",") != c.want {
@@ -224,7 +234,8 @@ func TestTheThreadOnAzureReposIsPostedOnceAndThenUpdated(t *testing.T) {
 }
 
 func TestAReleaseHasTheSectionOfItsVersionAndNeedsOne(t *testing.T) {
-	log := "# Changelog\n\n## [Unreleased]\n\n- later\n\n## [1.2.0] - 2026-12-01\n\n### Added\n\n- this\n\n## [1.1.0]\n\n## [1.0.0]\n\n- first\n"
+	log := "# Changelog\n\n## [Unreleased]\n\n- later\n\n## [1.2.0] - 2026-12-01\n\n### Added\n\n- this\n\n" +
+		"## [1.1.0]\n\n## [1.0.0]\n\n- first\n"
 	env := []string{"CHANGELOG=" + written(t, "CHANGELOG.md", log)}
 	said, err := runs(t, env, "release-notes.sh", "v1.2.0")
 	if err != nil || strings.TrimSpace(said) != "### Added\n\n- this" {
@@ -245,7 +256,8 @@ func TestAFailedPreviewIsInTheCommentAndFailsAllTheSame(t *testing.T) {
 	}
 	for status, word := range map[string]string{"0": "went through", "3": "failed"} {
 		file := filepath.Join(folder, "azure.md")
-		_, err := runs(t, []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "FAKE_STATUS=" + status}, "azure.sh", "preview", "dev", file)
+		_, err := runs(t, []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "FAKE_STATUS=" + status}, "azure.sh",
+			"preview", "dev", file)
 		if (err == nil) != (status == "0") {
 			t.Errorf("pulumi ended with %s: %v", status, err)
 		}
@@ -253,7 +265,8 @@ func TestAFailedPreviewIsInTheCommentAndFailsAllTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"<summary>pulumi preview of dev against Azure: " + word + "</summary>", "preview --stack dev --non-interactive", "\n'''\ndone\n```\n"} {
+		for _, want := range []string{"<summary>pulumi preview of dev against Azure: " + word + "</summary>",
+			"preview --stack dev --non-interactive", "\n'''\ndone\n```\n"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("ended with %s, it does not say %q:\n%s", status, want, text)
 			}
@@ -266,13 +279,15 @@ func TestThePipelinesProjectNamesTheProgramThatWasBuilt(t *testing.T) {
 	for to, from := range map[string]string{"Pulumi.yaml": "../Pulumi.yaml", "pipelines/program.sh": "program.sh"} {
 		data, err := os.ReadFile(from)
 		if err == nil {
-			err = errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(checkout, to)), 0o755), os.WriteFile(filepath.Join(checkout, to), data, 0o644))
+			err = errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(checkout, to)), 0o755),
+				os.WriteFile(filepath.Join(checkout, to), data, 0o644))
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	script, program := filepath.Join(checkout, "pipelines", "program.sh"), filepath.Join(checkout, ".rehearsal", "bin", "program")
+	script, program := filepath.Join(checkout, "pipelines", "program.sh"),
+		filepath.Join(checkout, ".rehearsal", "bin", "program")
 	if said, err := runs(t, nil, script, "use"); err == nil {
 		t.Errorf("a program that is not there is used:\n%s", said)
 	}

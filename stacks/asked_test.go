@@ -18,16 +18,17 @@ var asked = []struct {
 	edits
 	inputs
 }{
-	{edits{"availability": `{"zones":[1,2,3],"databaseHA":true,"backupRetentionDays":21,"geoRedundantBackup":true}`}, inputs{
-		"database-server backup.backupRetentionDays":               is(21.0),
-		"database-server backup.geoRedundantBackup":                is("Enabled"),
-		"database-server highAvailability.mode":                    is("ZoneRedundant"),
-		"database-server highAvailability.standbyAvailabilityZone": is("2"),
-		"database-server createMode":                               is("Create"),
-		"database-server authConfig.passwordAuth":                  is("Enabled"),
-		"database-server authConfig.activeDirectoryAuth":           is("Disabled"),
-		"database-server sourceServerResourceId":                   is(nil),
-	}},
+	{edits{"availability": `{"zones":[1,2,3],"databaseHA":true,"backupRetentionDays":21,"geoRedundantBackup":true}`},
+		inputs{
+			"database-server backup.backupRetentionDays":               is(21.0),
+			"database-server backup.geoRedundantBackup":                is("Enabled"),
+			"database-server highAvailability.mode":                    is("ZoneRedundant"),
+			"database-server highAvailability.standbyAvailabilityZone": is("2"),
+			"database-server createMode":                               is("Create"),
+			"database-server authConfig.passwordAuth":                  is("Enabled"),
+			"database-server authConfig.activeDirectoryAuth":           is("Disabled"),
+			"database-server sourceServerResourceId":                   is(nil),
+		}},
 	{edits{"availability": `{"zones":[1]}`}, inputs{
 		"database-server backup.geoRedundantBackup": is("Disabled"),
 		"database-server availabilityZone":          is("1"),
@@ -45,10 +46,11 @@ var asked = []struct {
 	}},
 	{edits{"broker": VerneMQVMs, "vernemq": vernemqKey,
 		"availability": `{"zones":[1,2,3],"databaseHA":true,"backupRetentionDays":21,"diskBackup":true}`}, inputs{
-		"storage-blobs deleteRetentionPolicy.days":                                                        is(21.0),
-		"storage-blobs containerDeleteRetentionPolicy.days":                                               is(21.0),
-		"backup-0-policy properties.retentionPolicy.dailySchedule.retentionDuration.count":                is(21.0),
-		"backup-0-vault properties.redundancySettings.standardTierStorageRedundancy":                      is("ZoneRedundant"),
+		"storage-blobs deleteRetentionPolicy.days":                                         is(21.0),
+		"storage-blobs containerDeleteRetentionPolicy.days":                                is(21.0),
+		"backup-0-policy properties.retentionPolicy.dailySchedule.retentionDuration.count": is(21.0),
+		"backup-0-vault properties.redundancySettings.standardTierStorageRedundancy": is(
+			"ZoneRedundant"),
 		"storage-lifecycle policy.rules[].definition.actions.version.delete.daysAfterCreationGreaterThan": is(21.0),
 	}},
 	{edits{"broker": VerneMQVMs, "vernemq": vernemqKey,

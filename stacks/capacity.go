@@ -15,25 +15,28 @@ import (
 
 // What a node has beside what its clients use.
 const (
-	reservedGiB  = 2         // of a machine's memory for its system, or of a HiveMQ's for what is not connections …
-	reservedEMQX = 1         // … and of an EMQX's, which has no system beside it
-	openFiles    = 1_048_576 // of a container: containerd's default, which neither service lowers; and all that Linux lets a process have
+	reservedGiB  = 2 // of a machine's memory for its system, or of a HiveMQ's for what is not connections …
+	reservedEMQX = 1 // … and of an EMQX's, which has no system beside it
+	// of a container: containerd's default, which neither service lowers; and all that Linux lets a process have
+	openFiles = 1_048_576
 )
 
 // What is in front of the brokers.
 const (
-	edgeReplicas     = 2  // proxies before EMQX that always run; more come with the CPU that they use, not with connections
+	// proxies before EMQX that always run; more come with the CPU that they use, not with connections
+	edgeReplicas     = 2
 	gatewayInstances = 10 // at the most
 )
 
 // memoryOf is the memory of a machine, in GiB for each vCPU, by the letter of its size.
 var memoryOf = map[string]int{"D": 4, "E": 8, "F": 2}
 
-// mostMemory is what the largest sizes have, which is less. Source: learn.microsoft.com/azure/virtual-machines/sizes/memory-optimized.
+// mostMemory is what the largest sizes have, which is less. Source:
+// learn.microsoft.com/azure/virtual-machines/sizes/memory-optimized.
 var mostMemory = map[string]int{"E64_v3": 432, "E64_v4": 504, "E96_v5": 672}
 
-// coresPerVCPU is HiveMQ's share of its node: of a D4s_v3 (4 vCPU, 16 GiB), AKS keeps about 0.14 vCPU and 3.2 GiB for itself, and its agents on
-// every node use up to 1 vCPU. Of the memory it has half.
+// coresPerVCPU is HiveMQ's share of its node: of a D4s_v3 (4 vCPU, 16 GiB), AKS keeps about 0.14 vCPU and 3.2 GiB for
+// itself, and its agents on every node use up to 1 vCPU. Of the memory it has half.
 const coresPerVCPU = 0.625
 
 // machine is the vCPUs and the memory, in GiB, of a size that [Config.check] takes; 0 of any other.
@@ -56,8 +59,9 @@ func machine(size string) (vcpu, memoryGiB int) {
 // load is what the config says that clients will ask of the broker.
 func (c Config) load() sizing.Load {
 	return sizing.Load{
-		Connections: c.Capacity.Connections, MessagesPerSecond: c.Capacity.MessagesPerSecond, PayloadBytes: c.Capacity.PayloadBytes,
-		QoS: c.Capacity.QoS, PersistedMillion: c.Capacity.PersistedMessagesMillion,
+		Connections: c.Capacity.Connections, MessagesPerSecond: c.Capacity.MessagesPerSecond,
+		PayloadBytes: c.Capacity.PayloadBytes,
+		QoS:          c.Capacity.QoS, PersistedMillion: c.Capacity.PersistedMessagesMillion,
 	}
 }
 
@@ -69,8 +73,9 @@ func (k Capacity) figures() sizing.Figures {
 // cluster is what the config makes of the broker, whatever the number of nodes.
 func (c Config) cluster() sizing.Cluster {
 	cluster := sizing.Cluster{
-		Copies: 1, Zones: 1, MinNodes: smallest(c.Broker).MinNodes, MaxNodes: assets.MaxNodes, DatabaseGiB: float64(c.Database.StorageGB),
-		Figures: c.Capacity.figures(),
+		Copies: 1, Zones: 1, MinNodes: smallest(c.Broker).MinNodes, MaxNodes: assets.MaxNodes,
+		DatabaseGiB: float64(c.Database.StorageGB),
+		Figures:     c.Capacity.figures(),
 	}
 	if regions[c.Location] {
 		cluster.Zones = len(c.Availability.Zones)
@@ -79,11 +84,14 @@ func (c Config) cluster() sizing.Cluster {
 	switch c.Broker {
 	case HiveMQAKS:
 		vcpu, memory := machine(c.HiveMQ.VMSize)
-		cluster.Node = sizing.Node{Cores: coresPerVCPU * float64(vcpu), MemoryGiB: float64(max(0, memory/2-reservedGiB)), DiskGiB: dataDiskGB, OpenFiles: openFiles}
+		cluster.Node = sizing.Node{Cores: coresPerVCPU * float64(vcpu),
+			MemoryGiB: float64(max(0, memory/2-reservedGiB)), DiskGiB: dataDiskGB, OpenFiles: openFiles}
 		cluster.Copies = assets.HiveMQCopies
-		cluster.Limits = append(cluster.Limits, sizing.Limit{Name: "gateway", Connections: gatewayInstances * components.GatewayConnections})
+		cluster.Limits = append(cluster.Limits,
+			sizing.Limit{Name: "gateway", Connections: gatewayInstances * components.GatewayConnections})
 		if c.HiveMQ.Licence == "" {
-			cluster.Limits = append(cluster.Limits, sizing.Limit{Name: "HiveMQ without a licence", Connections: assets.HiveMQTrialConnections})
+			cluster.Limits = append(cluster.Limits,
+				sizing.Limit{Name: "HiveMQ without a licence", Connections: assets.HiveMQTrialConnections})
 		}
 	case VerneMQVMs:
 		vcpu, memory := machine(c.VerneMQ.VMSize)
@@ -91,17 +99,21 @@ func (c Config) cluster() sizing.Cluster {
 		cluster.Node.OpenFiles = c.connectionsIn(cluster.Node.MemoryGiB) + sizing.FilesBeside // as its service may open
 		cluster.DatabaseLogins = logins * databaseCores(c.Database.SKU)
 	default:
-		cluster.Node = sizing.Node{Cores: float64(c.EMQX.VCPU), MemoryGiB: float64(2*c.EMQX.VCPU - reservedEMQX), OpenFiles: openFiles}
+		cluster.Node = sizing.Node{Cores: float64(c.EMQX.VCPU), MemoryGiB: float64(2*c.EMQX.VCPU - reservedEMQX),
+			OpenFiles: openFiles}
 		cluster.LoginsPerNode = logins * float64(c.EMQX.VCPU)
 		cluster.CacheGiB = redisGiB[c.Redis.SKU]
-		cluster.Limits = append(cluster.Limits, sizing.Limit{Name: "edge", Connections: edgeReplicas * components.EdgeConnections})
+		cluster.Limits = append(cluster.Limits,
+			sizing.Limit{Name: "edge", Connections: edgeReplicas * components.EdgeConnections})
 	}
 	return cluster
 }
 
-// redisGiB is the memory of the sizes of Redis. Sources: learn.microsoft.com/azure/redis/how-to-scale, azure.microsoft.com/pricing/details/cache.
+// redisGiB is the memory of the sizes of Redis. Sources: learn.microsoft.com/azure/redis/how-to-scale,
+// azure.microsoft.com/pricing/details/cache.
 var redisGiB = map[string]float64{
-	"Balanced_B0": 0.5, "Balanced_B1": 1, "Balanced_B3": 3, "Balanced_B5": 6, "Balanced_B10": 12, "Balanced_B20": 24, "Balanced_B50": 60, "Balanced_B100": 120,
+	"Balanced_B0": 0.5, "Balanced_B1": 1, "Balanced_B3": 3, "Balanced_B5": 6, "Balanced_B10": 12, "Balanced_B20": 24,
+	"Balanced_B50": 60, "Balanced_B100": 120,
 	"C0": 0.25, "C1": 1, "C2": 2.5, "C3": 6, "C4": 13, "C5": 26, "C6": 53,
 }
 
@@ -118,7 +130,8 @@ func databaseCores(sku string) float64 {
 	return float64(cores)
 }
 
-// connectionsIn is how many connections fit into some memory, and may be open in a process: no process may open more files.
+// connectionsIn is how many connections fit into some memory, and may be open in a process: no process may open more
+// files.
 func (c Config) connectionsIn(gib float64) int {
 	return min(int(gib*1024/c.Capacity.figures().Connection().Default), openFiles-sizing.FilesBeside)
 }
@@ -131,7 +144,8 @@ func smallest(broker string) Capacity {
 	return Capacity{MinNodes: 2, MaxNodes: 10}
 }
 
-// holds is what the config's nodes hold together, in connections, and all that those hold that the loss of a zone leaves.
+// holds is what the config's nodes hold together, in connections, and all that those hold that the loss of a zone
+// leaves.
 func (c Config) holds() (connections int, left sizing.Capacity) {
 	cluster := c.cluster()
 	connections = c.Capacity.MinNodes * c.connectionsIn(cluster.Node.MemoryGiB)
@@ -145,7 +159,8 @@ func (c Config) holds() (connections int, left sizing.Capacity) {
 	return connections, left
 }
 
-// fillNodes decides how many nodes there are where the config does not: as many as the load needs, and no fewer than the broker's smallest cluster has.
+// fillNodes decides how many nodes there are where the config does not: as many as the load needs, and no fewer than
+// the broker's smallest cluster has.
 func (c *Config) fillNodes() {
 	least := smallest(c.Broker)
 	if c.Capacity.MinNodes == 0 {
@@ -178,7 +193,8 @@ func (c *Config) checkLoad(f *Faults) {
 		}
 	}
 	if k.PayloadBytes < 0 || k.PayloadBytes > sizing.MaxPayload {
-		f.add("capacity.payloadBytes", fmt.Sprint(k.PayloadBytes), "must be 0 to %d, the longest packet of MQTT", sizing.MaxPayload)
+		f.add("capacity.payloadBytes", fmt.Sprint(k.PayloadBytes), "must be 0 to %d, the longest packet of MQTT",
+			sizing.MaxPayload)
 	}
 	if k.QoS < 0 || k.QoS > 2 {
 		f.add("capacity.qos", fmt.Sprint(k.QoS), "must be 0, 1 or 2")
@@ -241,14 +257,16 @@ func (c Config) largest(short sizing.Need) string {
 
 // because says what sets the limit.
 func (c Config) because(capacity sizing.Capacity, short sizing.Need) string {
-	nodes := fmt.Sprintf("%d nodes of %s (%d after the loss of %s) have", capacity.Nodes, c.node(), capacity.Left, c.lost())
+	nodes := fmt.Sprintf("%d nodes of %s (%d after the loss of %s) have", capacity.Nodes, c.node(),
+		capacity.Left, c.lost())
 	needs := fmt.Sprintf("%.4g %s", short.Holds, short.Unit)
 	switch short.Name {
 	case sizing.Cores:
 	case sizing.Memory, sizing.Disk, sizing.OpenFiles:
 		needs += " of " + short.Name
 	case sizing.Logins:
-		return fmt.Sprintf("passwords are checked at %.0f a second, and all clients have to be back within %d minutes", short.Holds, sizing.ReturnWithin/60)
+		return fmt.Sprintf("passwords are checked at %.0f a second, and all clients have to be back within %d minutes",
+			short.Holds, sizing.ReturnWithin/60)
 	case sizing.DatabaseStorage, sizing.Cache:
 		return fmt.Sprintf("the %s is %s, and %.4g would be needed", short.Name, needs, short.Needs)
 	default:
@@ -279,8 +297,10 @@ func (c Config) node() string {
 
 // What is tried where the config's own sizes don't hold a load.
 var (
-	largerDatabases = []string{"Standard_D4ds_v5", "Standard_D8ds_v5", "Standard_D16ds_v5", "Standard_D32ds_v5", "Standard_D64ds_v5", "Standard_D96ds_v5"}
-	larger          = []string{"Standard_D4s_v5", "Standard_D8s_v5", "Standard_D16s_v5", "Standard_D32s_v5", "Standard_D64s_v5", "Standard_D96s_v5", "Standard_E96s_v5"}
+	largerDatabases = []string{"Standard_D4ds_v5", "Standard_D8ds_v5", "Standard_D16ds_v5", "Standard_D32ds_v5",
+		"Standard_D64ds_v5", "Standard_D96ds_v5"}
+	larger = []string{"Standard_D4s_v5", "Standard_D8s_v5", "Standard_D16s_v5", "Standard_D32s_v5",
+		"Standard_D64s_v5", "Standard_D96s_v5", "Standard_E96s_v5"}
 )
 
 // wouldHold names what would hold the load, as the end of a sentence: more nodes, larger ones, or another broker.
@@ -288,7 +308,8 @@ func (c Config) wouldHold() string {
 	if nodes, err := c.cluster().NodesFor(c.load()); err == nil {
 		return fmt.Sprintf("; capacity.minNodes %d holds it", nodes)
 	}
-	for _, broker := range append([]string{c.Broker}, slices.DeleteFunc(slices.Clone(brokers), func(b string) bool { return b == c.Broker })...) {
+	for _, broker := range append([]string{c.Broker},
+		slices.DeleteFunc(slices.Clone(brokers), func(b string) bool { return b == c.Broker })...) {
 		for _, edit := range c.enlarged(broker) {
 			if nodes, err := edit.cluster().NodesFor(edit.load()); err == nil {
 				return "; " + edit.difference(c, nodes) + " holds it"

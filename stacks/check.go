@@ -41,7 +41,8 @@ var (
 	hostRule     = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$`)
 	imageRule    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$`)
 	certRule     = regexp.MustCompile(`^https://([a-zA-Z0-9-]{3,24})\.vault\.azure\.net/certificates/([a-zA-Z0-9-]+)$`)
-	vaultRule    = regexp.MustCompile(`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/([a-zA-Z0-9-]{3,24})$`)
+	vaultRule    = regexp.MustCompile(
+		`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/([a-zA-Z0-9-]{3,24})$`)
 	coresRule    = regexp.MustCompile(`^Standard_[BDE](\d+)`)
 	databaseRule = regexp.MustCompile(`^Standard_([BDE])\d+[a-z]*(_v\d+)?$`)
 	managedRule  = regexp.MustCompile(`^Balanced_B(0|1|3|5|10|20|50|100)$`)
@@ -57,7 +58,8 @@ var (
 var brokers = []string{EMQXContainerApps, HiveMQAKS, VerneMQVMs}
 
 // The stateful resources by the names that allowReplace takes.
-var stateful = []string{"database", "disks", "network", "resourceGroup", "secondary", "tenant", "vault", "workspace", "zone"}
+var stateful = []string{"database", "disks", "network", "resourceGroup", "secondary", "tenant", "vault",
+	"workspace", "zone"}
 
 // databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.
 var databaseTiers = map[string]string{"B": "Burstable", "D": "GeneralPurpose", "E": "MemoryOptimized"}
@@ -122,13 +124,17 @@ func (c *Config) checkPlace(f *Faults) {
 	zones := c.Availability.Zones
 	sorted := slices.Compact(slices.Sorted(slices.Values(zones)))
 	switch {
-	case len(sorted) != len(zones) || len(zones) != 1 && len(zones) != 3 || slices.ContainsFunc(zones, func(z int) bool { return z < 1 || z > 3 }):
-		f.add("availability.zones", fmt.Sprint(zones), "must be one zone or all three of [1,2,3]: Container Apps spreads over all zones or none")
+	case len(sorted) != len(zones) || len(zones) != 1 && len(zones) != 3 ||
+		slices.ContainsFunc(zones, func(z int) bool { return z < 1 || z > 3 }):
+		f.add("availability.zones", fmt.Sprint(zones),
+			"must be one zone or all three of [1,2,3]: Container Apps spreads over all zones or none")
 	case known && !zoned && len(zones) > 1:
-		f.add("availability.zones", fmt.Sprint(zones), "%s has no availability zones; give one zone, which then means none", c.Location)
+		f.add("availability.zones", fmt.Sprint(zones),
+			"%s has no availability zones; give one zone, which then means none", c.Location)
 	}
 	if !isAddressSpace(c.Network.AddressSpace) {
-		f.add("network.addressSpace", quoted(c.Network.AddressSpace), addressSpaceRule, minNetworkBits, maxNetworkBits, "10.20.0.0/16")
+		f.add("network.addressSpace", quoted(c.Network.AddressSpace), addressSpaceRule, minNetworkBits, maxNetworkBits,
+			"10.20.0.0/16")
 	}
 }
 
@@ -140,13 +146,17 @@ func (c *Config) checkNames(f *Faults) {
 	}
 	switch {
 	case !nameRule.MatchString(c.Name) || strings.Contains(c.Name, "--"):
-		f.add("name", quoted(c.Name), "must be 3 to 16 lower-case letters, digits and single hyphens, starting with a letter: the vault's name has room for no more")
+		f.add("name", quoted(c.Name),
+			"must be 3 to 16 lower-case letters, digits and single hyphens, starting with a letter: the vault's name "+
+				"has room for no more")
 	case reservedRule.MatchString(c.Name):
-		f.add("name", quoted(c.Name), "must not hold microsoft or windows, nor begin with login or xbox: Azure reserves those words")
+		f.add("name", quoted(c.Name),
+			"must not hold microsoft or windows, nor begin with login or xbox: Azure reserves those words")
 	}
 	host := hostRule.MatchString(c.Domain) && len(c.Domain) <= maxDomain-len("ws.")
 	if !host {
-		f.add("domain", quoted(c.Domain), "must be a lower-case host name of at most %d characters, such as mqtt.example.com", maxDomain-len("ws."))
+		f.add("domain", quoted(c.Domain),
+			"must be a lower-case host name of at most %d characters, such as mqtt.example.com", maxDomain-len("ws."))
 	}
 	switch {
 	case !host && c.DNS.Zone == c.Domain:
@@ -160,18 +170,22 @@ func (c *Config) checkNames(f *Faults) {
 	}
 }
 
-// checkTags holds the tags to what the strictest of the stack's services take: DNS zones and Traffic Manager for the name, storage
-// accounts for its length, Front Door and DNS zones for the number (Microsoft, "Use tags to organize your Azure resources"). The words that
-// no name begins with are those that Azure's portal refuses.
+// checkTags holds the tags to what the strictest of the stack's services take: DNS zones and Traffic Manager for the
+// name, storage accounts for its length, Front Door and DNS zones for the number (Microsoft, "Use tags to organize your
+// Azure resources"). The words that no name begins with are those that Azure's portal refuses.
 func (c *Config) checkTags(f *Faults) {
 	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Tags)) {
 		lower := strings.ToLower(name)
 		switch {
 		case !tagRule.MatchString(name):
-			f.add("tags", quoted(name), "must have names of a letter and at most 127 letters, digits, hyphens, dots and underscores: DNS zones take no others")
-		case strings.HasPrefix(lower, "azure") || strings.HasPrefix(lower, "microsoft") || strings.HasPrefix(lower, "windows"):
-			f.add("tags", quoted(name), "must not have names that begin with azure, microsoft or windows, which Azure keeps for itself")
+			f.add("tags", quoted(name),
+				"must have names of a letter and at most 127 letters, digits, hyphens, dots and underscores: DNS "+
+					"zones take no others")
+		case strings.HasPrefix(lower, "azure") || strings.HasPrefix(lower, "microsoft") ||
+			strings.HasPrefix(lower, "windows"):
+			f.add("tags", quoted(name),
+				"must not have names that begin with azure, microsoft or windows, which Azure keeps for itself")
 		case seen[lower] != "":
 			f.add("tags", quoted(name), "must not be there twice: Azure takes it and %s for the same", seen[lower])
 		}
@@ -181,7 +195,8 @@ func (c *Config) checkTags(f *Faults) {
 		}
 	}
 	if n := len(tags("", *c)); n > maxTags {
-		f.add("tags", fmt.Sprintf("(%d tags)", n), "must be at most %d with the program's own, project and stack: DNS zones take no more", maxTags)
+		f.add("tags", fmt.Sprintf("(%d tags)", n),
+			"must be at most %d with the program's own, project and stack: DNS zones take no more", maxTags)
 	}
 }
 
@@ -198,10 +213,12 @@ func (c *Config) checkNodes(f *Faults) {
 func (c *Config) checkData(f *Faults) {
 	size := databaseRule.FindStringSubmatch(c.Database.SKU)
 	if size == nil {
-		f.add("database.sku", quoted(c.Database.SKU), "must be a size of PostgreSQL flexible servers, such as Standard_B1ms or Standard_D4ds_v5")
+		f.add("database.sku", quoted(c.Database.SKU),
+			"must be a size of PostgreSQL flexible servers, such as Standard_B1ms or Standard_D4ds_v5")
 	}
 	if !slices.Contains([]int{32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}, c.Database.StorageGB) {
-		f.add("database.storageGb", fmt.Sprint(c.Database.StorageGB), "must be a size of Premium SSD: 32, 64, 128, 256 … 16384 GiB")
+		f.add("database.storageGb", fmt.Sprint(c.Database.StorageGB),
+			"must be a size of Premium SSD: 32, 64, 128, 256 … 16384 GiB")
 	}
 	if !slices.Contains([]string{"14", "15", "16"}, c.Database.Version) {
 		f.add("database.version", quoted(c.Database.Version), "must be 14, 15 or 16")
@@ -215,14 +232,16 @@ func (c *Config) checkData(f *Faults) {
 		}
 	}
 	if c.Availability.DiskBackup && c.Broker == EMQXContainerApps {
-		f.add("availability.diskBackup", "true", "is for brokers with disks of their own: %s keeps nothing on disk, and the database has backups anyway", c.Broker)
+		f.add("availability.diskBackup", "true",
+			"is for brokers with disks of their own: %s keeps nothing on disk, and the database has backups anyway", c.Broker)
 	}
 	if c.Availability.DatabaseHA {
 		if len(c.Availability.Zones) < 2 {
 			f.add("availability.databaseHA", "true", "needs more than one zone in availability.zones for the standby")
 		}
 		if size != nil && size[1] == "B" {
-			f.add("availability.databaseHA", "true", "needs a database.sku that is not burstable: Azure has no high availability for %s", c.Database.SKU)
+			f.add("availability.databaseHA", "true",
+				"needs a database.sku that is not burstable: Azure has no high availability for %s", c.Database.SKU)
 		}
 	}
 	switch c.Redis.Service {
@@ -248,10 +267,13 @@ func (c *Config) checkTLS(f *Faults) {
 	case TLSKeyVault:
 		certificate, vault := certRule.FindStringSubmatch(c.TLS.Certificate), vaultRule.FindStringSubmatch(c.TLS.VaultID)
 		if certificate == nil {
-			f.add("tls.certificate", quoted(c.TLS.Certificate), "must be a Key Vault certificate without version: https://VAULT.vault.azure.net/certificates/NAME")
+			f.add("tls.certificate", quoted(c.TLS.Certificate),
+				"must be a Key Vault certificate without version: https://VAULT.vault.azure.net/certificates/NAME")
 		}
 		if vault == nil {
-			f.add("tls.vaultId", quoted(c.TLS.VaultID), "must be the ARM id of the vault that holds tls.certificate: /subscriptions/…/providers/Microsoft.KeyVault/vaults/VAULT")
+			f.add("tls.vaultId", quoted(c.TLS.VaultID),
+				"must be the ARM id of the vault that holds tls.certificate: /subscriptions/…/providers/"+
+					"Microsoft.KeyVault/vaults/VAULT")
 		}
 		if certificate != nil && vault != nil && !strings.EqualFold(certificate[1], vault[1]) {
 			f.add("tls.vaultId", quoted(c.TLS.VaultID), "must be the vault %s, which tls.certificate names", certificate[1])
@@ -264,7 +286,8 @@ func (c *Config) checkTLS(f *Faults) {
 // tokens is the issuer of tokens that clients may send as password, nil for none.
 func (c *Config) tokens() *assets.JWT {
 	if jwt := c.Security.JWT; jwt != (JWT{}) {
-		return &assets.JWT{JWKSURL: jwt.JWKSURL, Issuer: jwt.Issuer, Audience: jwt.Audience, UsernameClaim: cmp.Or(jwt.UsernameClaim, defaultUsernameClaim)}
+		return &assets.JWT{JWKSURL: jwt.JWKSURL, Issuer: jwt.Issuer, Audience: jwt.Audience,
+			UsernameClaim: cmp.Or(jwt.UsernameClaim, defaultUsernameClaim)}
 	}
 	return c.Security.Identity.issuer()
 }
@@ -301,17 +324,21 @@ func (c *Config) checkTokens(f *Faults) {
 }
 
 func (c *Config) checkEMQX(f *Faults) {
-	if !imageRule.MatchString(c.EMQX.Image) || !strings.ContainsAny(c.EMQX.Image[strings.LastIndex(c.EMQX.Image, "/")+1:], ":@") {
-		f.add("emqx.image", quoted(c.EMQX.Image), "must name registry, image and tag or digest, such as docker.io/emqx/emqx:5.8.9")
+	if !imageRule.MatchString(c.EMQX.Image) ||
+		!strings.ContainsAny(c.EMQX.Image[strings.LastIndex(c.EMQX.Image, "/")+1:], ":@") {
+		f.add("emqx.image", quoted(c.EMQX.Image),
+			"must name registry, image and tag or digest, such as docker.io/emqx/emqx:5.8.9")
 	} else if enterprise := strings.Contains(c.EMQX.Image, "/emqx-enterprise"); enterprise && c.EMQX.Licence == "" {
-		f.add("emqx.licence", "(not set)", "must be set for %s: its licence grants production use of one node only", c.EMQX.Image)
+		f.add("emqx.licence", "(not set)", "must be set for %s: its licence grants production use of one node only",
+			c.EMQX.Image)
 	} else if !enterprise && c.EMQX.Licence != "" {
 		f.add("emqx.licence", "(secret)", "is for emqx-enterprise images; emqx.image is %s", c.EMQX.Image)
 	}
 	if c.EMQX.Profile != "Consumption" && c.EMQX.Profile != "Dedicated" {
 		f.add("emqx.profile", quoted(c.EMQX.Profile), "must be Consumption or Dedicated")
 	}
-	// A Consumption replica has at most 4 vCPU, and the schema container, which runs before the broker, may count as part of it.
+	// A Consumption replica has at most 4 vCPU, and the schema container, which runs before the broker, may count as
+	// part of it.
 	if v := c.EMQX.VCPU; v < 1 || v > maxEMQXVCPU {
 		f.add("emqx.vcpu", fmt.Sprint(v), "must be 1 to %d", maxEMQXVCPU)
 	}
@@ -333,7 +360,8 @@ func (c *Config) checkEMQX(f *Faults) {
 func (c *Config) checkHiveMQ(f *Faults) {
 	h := c.HiveMQ
 	if zones := len(c.Availability.Zones); regions[c.Location] && c.Capacity.MaxNodes < zones {
-		f.add("capacity.maxNodes", fmt.Sprint(c.Capacity.MaxNodes), "must be %d or more, for a node in each zone of availability.zones: AKS makes no pool of none", zones)
+		f.add("capacity.maxNodes", fmt.Sprint(c.Capacity.MaxNodes),
+			"must be %d or more, for a node in each zone of availability.zones: AKS makes no pool of none", zones)
 	}
 	checkVMSize(f, "hivemq.vmSize", h.VMSize, minAKSVCPU)
 	for key, licence := range map[string]string{"licence": h.Licence, "securityLicence": h.SecurityLicence} {
@@ -347,10 +375,13 @@ func (c *Config) checkHiveMQ(f *Faults) {
 	case h.Licence == "" && h.SecurityLicence != "":
 		f.add("hivemq.securityLicence", "(secret)", "needs hivemq.licence too")
 	case h.Licence == "" && c.Protect && !h.Trial:
-		f.add("hivemq.licence", "(not set)", "must be set for a protected stack: without it HiveMQ takes %d connections; hivemq.trial says that this is meant", assets.HiveMQTrialConnections)
+		f.add("hivemq.licence", "(not set)",
+			"must be set for a protected stack: without it HiveMQ takes %d connections; hivemq.trial says that this "+
+				"is meant", assets.HiveMQTrialConnections)
 	}
 	if jwt := c.tokens(); jwt != nil && jwt.UsernameClaim != defaultUsernameClaim {
-		f.add(c.tokensKey()+".usernameClaim", quoted(jwt.UsernameClaim), "must be %s: HiveMQ compares no other claim with the MQTT username", defaultUsernameClaim)
+		f.add(c.tokensKey()+".usernameClaim", quoted(jwt.UsernameClaim),
+			"must be %s: HiveMQ compares no other claim with the MQTT username", defaultUsernameClaim)
 	}
 	if h.Licence == "" && c.tokens() != nil {
 		f.add(c.tokensKey(), "(set)", "needs hivemq.licence: only HiveMQ's enterprise security extension knows tokens")
@@ -360,11 +391,14 @@ func (c *Config) checkHiveMQ(f *Faults) {
 func checkVMSize(f *Faults, key, value string, minVCPU int) {
 	size := vmRule.FindStringSubmatch(value)
 	if size == nil {
-		f.add(key, quoted(value), "must be a D, E or F size that takes Premium SSD, such as Standard_D4s_v3 or Standard_D4s_v5")
+		f.add(key, quoted(value),
+			"must be a D, E or F size that takes Premium SSD, such as Standard_D4s_v3 or Standard_D4s_v5")
 	} else if strings.Contains(size[3], "p") {
-		f.add(key, quoted(value), "must be a size with x64 processors, which a p in its name excludes: the brokers are built for those")
+		f.add(key, quoted(value),
+			"must be a size with x64 processors, which a p in its name excludes: the brokers are built for those")
 	} else if strings.Contains(size[3], "l") {
-		f.add(key, quoted(value), "must be a size with all of its series' memory, which an l in its name excludes: take an F size for little memory")
+		f.add(key, quoted(value),
+			"must be a size with all of its series' memory, which an l in its name excludes: take an F size for little memory")
 	} else if vcpu, err := strconv.Atoi(size[2]); err != nil || vcpu < minVCPU || vcpu > maxVCPU {
 		f.add(key, quoted(value), "must have %d to %d vCPUs", minVCPU, maxVCPU)
 	}
@@ -378,7 +412,9 @@ func (c *Config) checkVerneMQ(f *Faults) {
 		if v.SSHKey == "" {
 			shown = "(not set)"
 		}
-		f.add("vernemq.sshKey", shown, "must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa of %d bits: Azure makes no machine without one", minRSABits)
+		f.add("vernemq.sshKey", shown,
+			"must be a public key in OpenSSH's form, ssh-ed25519 or ssh-rsa of %d bits: Azure makes no machine "+
+				"without one", minRSABits)
 	}
 	if v.ClientCA != "" && !isCertificates(v.ClientCA) {
 		f.add("vernemq.clientCa", "(PEM)", "must be one or more CA certificates in PEM, and nothing else")
@@ -386,17 +422,23 @@ func (c *Config) checkVerneMQ(f *Faults) {
 	switch {
 	case v.PackageURL == "" && v.PackageSHA256 == "":
 		if v.AcceptEULA {
-			f.add("vernemq.acceptEula", "true", "is for the vendor's package, which needs vernemq.packageUrl and vernemq.packageSha256; VerneMQ built from its source has no such terms")
+			f.add("vernemq.acceptEula", "true",
+				"is for the vendor's package, which needs vernemq.packageUrl and vernemq.packageSha256; VerneMQ "+
+					"built from its source has no such terms")
 		}
 	default:
 		if !packageRule.MatchString(v.PackageURL) {
-			f.add("vernemq.packageUrl", quoted(v.PackageURL), "must be the https URL of a Debian package for Ubuntu 24.04 (.deb)")
+			f.add("vernemq.packageUrl", quoted(v.PackageURL),
+				"must be the https URL of a Debian package for Ubuntu 24.04 (.deb)")
 		}
 		if !sha256Rule.MatchString(v.PackageSHA256) {
-			f.add("vernemq.packageSha256", quoted(v.PackageSHA256), "must be the package's SHA-256, 64 lower-case hexadecimal digits")
+			f.add("vernemq.packageSha256", quoted(v.PackageSHA256),
+				"must be the package's SHA-256, 64 lower-case hexadecimal digits")
 		}
 		if !v.AcceptEULA {
-			f.add("vernemq.acceptEula", "false", "must be true for vernemq.packageUrl: the vendor's packages are under an EULA that wants a paid subscription for commercial use")
+			f.add("vernemq.acceptEula", "false",
+				"must be true for vernemq.packageUrl: the vendor's packages are under an EULA that wants a paid "+
+					"subscription for commercial use")
 		}
 	}
 	if c.tokens() != nil {

@@ -5,21 +5,28 @@ import (
 	"testing"
 )
 
-// Of each rule the values at its edge: those that it still takes, and the next ones, which it refuses. %s stands for a value in the config.
+// Of each rule the values at its edge: those that it still takes, and the next ones, which it refuses. %s stands for a
+// value in the config.
 func TestARuleTakesTheLastValueInsideOfItAndRefusesTheFirstOutside(t *testing.T) {
 	letters := func(n int) string { return strings.Repeat("a", n) }
-	const vault = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/Microsoft.KeyVault/vaults/"
+	const vault = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/" +
+		"Microsoft.KeyVault/vaults/"
 	const (
-		jwt    = `{"jwt":{"jwksUrl":"https://x.example/keys","issuer":"i","audience":"a","usernameClaim":"%s"}}`
-		guid   = "775527ff-9a37-4307-8b3d-cc311f58d925"
-		b2c    = `{"identity":{"provider":"b2c","tenant":"contoso","tenantId":"` + guid + `","clientId":"` + guid + `","policy":"%s"}}`
+		jwt  = `{"jwt":{"jwksUrl":"https://x.example/keys","issuer":"i","audience":"a","usernameClaim":"%s"}}`
+		guid = "775527ff-9a37-4307-8b3d-cc311f58d925"
+		b2c  = `{"identity":{"provider":"b2c","tenant":"contoso","tenantId":"` + guid + `","clientId":"` + guid +
+			`","policy":"%s"}}`
 		made   = `{"identity":{"provider":"b2c","tenant":"contoso","create":true,"countryCode":"%s","dataLocation":"Europe"}}`
 		stored = `{"identity":{"provider":"b2c","tenant":"contoso","create":true,"countryCode":"DE","dataLocation":"%s"}}`
 		ext    = `{"identity":{"provider":"external-id","tenant":"%s","tenantId":"` + guid + `","clientId":"` + guid + `"}}`
-		claim  = `{"identity":{"provider":"external-id","tenant":"contoso","tenantId":"` + guid + `","clientId":"` + guid + `","usernameClaim":"%s"}}`
-		claimB = `{"identity":{"provider":"b2c","tenant":"contoso","tenantId":"` + guid + `","clientId":"` + guid + `","policy":"B2C_1_a","usernameClaim":"%s"}}`
-		app    = `{"identity":{"provider":"external-id","tenant":"contoso","tenantId":"` + guid + `","clientId":"%s"}}`
-		pkg    = `{"sshKey":"` + sshKey + `","packageUrl":"%s","packageSha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","acceptEula":true}`
+		claim  = `{"identity":{"provider":"external-id","tenant":"contoso","tenantId":"` + guid + `","clientId":"` +
+			guid + `","usernameClaim":"%s"}}`
+		claimB = `{"identity":{"provider":"b2c","tenant":"contoso","tenantId":"` + guid + `","clientId":"` + guid +
+			`","policy":"B2C_1_a","usernameClaim":"%s"}}`
+		app = `{"identity":{"provider":"external-id","tenant":"contoso","tenantId":"` + guid + `","clientId":"%s"}}`
+		pkg = `{"sshKey":"` + sshKey +
+			`","packageUrl":"%s","packageSha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",` +
+			`"acceptEula":true}`
 		sum    = `{"sshKey":"` + sshKey + `","packageUrl":"https://x.example/v.deb","packageSha256":"%s","acceptEula":true}`
 		peak   = `{"peak":{"timezone":"UTC","start":"%s","end":"0 20 * * *"}}`
 		zone   = `{"peak":{"timezone":"%s","start":"0 6 * * *","end":"0 20 * * *"}}`
@@ -52,7 +59,8 @@ func TestARuleTakesTheLastValueInsideOfItAndRefusesTheFirstOutside(t *testing.T)
 		{"", "capacity.connections", `{"connections":%s}`, []string{"0", "1"}, []string{"-1"}},
 		{"", "capacity.payloadBytes", `{"payloadBytes":%s}`, []string{"0", "268435455"}, []string{"-1", "268435456"}},
 		{"", "capacity.connectionKiB", `{"connectionKiB":%s}`, []string{"0", "10", "65536"}, []string{"-1", "9", "65537"}},
-		{"", "capacity.messagesPerCore", `{"messagesPerCore":%s}`, []string{"0", "100", "1000000"}, []string{"-1", "99", "1000001"}},
+		{"", "capacity.messagesPerCore", `{"messagesPerCore":%s}`, []string{"0", "100", "1000000"},
+			[]string{"-1", "99", "1000001"}},
 		{"", "capacity.qos", `{"qos":%s}`, []string{"0", "1", "2"}, []string{"-1", "3"}},
 		{"", "database.sku", `{"sku":"%s"}`, []string{"Standard_B1ms", "Standard_D4ds_v5", "Standard_E8ds_v4",
 			"Standard_D2s_v3"},
@@ -92,7 +100,9 @@ func TestARuleTakesTheLastValueInsideOfItAndRefusesTheFirstOutside(t *testing.T)
 			[]string{"a"}, []string{""}},
 		{"", "security.jwt.usernameClaim", jwt, []string{"", "sub", "a", "isa", "aud2", "http://x.example/claims/name",
 			letters(128)}, []string{"iss", "aud", "1st", "a b", "a'b", letters(129)}},
-		{"", "emqx.image", `{"image":"%s"}`, []string{"docker.io/emqx/emqx:5.8.9", "r.example/emqx@sha256:" + strings.Repeat("0", 64), "r.example/emqx:5@sha256:" + strings.Repeat("0", 64)},
+		{"", "emqx.image", `{"image":"%s"}`,
+			[]string{"docker.io/emqx/emqx:5.8.9", "r.example/emqx@sha256:" + strings.Repeat("0", 64),
+				"r.example/emqx:5@sha256:" + strings.Repeat("0", 64)},
 			[]string{"docker.io/emqx/emqx", "emqx/emqx:5.8.9", "emqx:5.8.9", "docker.io/emqx/emqx@sha256:0",
 				"docker.io/emqx/emqx:5 8"}},
 		{"", "emqx.licence", `{"image":"docker.io/emqx/%s","licence":"l"}`, []string{"emqx-enterprise:5.10.0"},

@@ -1,4 +1,5 @@
-// Package stacks turns the config of a stack into a plan, and the plan into resources: Config → Plan → components → exports.
+// Package stacks turns the config of a stack into a plan, and the plan into resources: Config → Plan → components →
+// exports.
 package stacks
 
 // The brokers.
@@ -22,14 +23,14 @@ const (
 
 // Config is the stack config in the namespace amora-sync, with every default filled in.
 //
-// The comments of its fields, and of those of the structs below, are the descriptions in docs/config.md, which is made by
-// make generate; those of Config are those in Pulumi.yaml too. One that begins with "Secret." is of a secret. A last sentence
-// "Default: …" is for a default that follows from something else; others come from [defaults].
+// The comments of its fields, and of those of the structs below, are the descriptions in docs/config.md, which is made
+// by make generate; those of Config are those in Pulumi.yaml too. One that begins with "Secret." is of a secret. A last
+// sentence "Default: …" is for a default that follows from something else; others come from [defaults].
 type Config struct {
 	// The broker: emqx-container-apps, hivemq-aks or vernemq-vms.
 	Broker string `config:"broker"`
-	// Prefix of resource names, and the resource group: 3 to 16 lower-case letters, digits and single hyphens, starting with a letter.
-	// Default: amora-STACK.
+	// Prefix of resource names, and the resource group: 3 to 16 lower-case letters, digits and single hyphens, starting
+	// with a letter. Default: amora-STACK.
 	Name string `config:"name"`
 	// Azure region in its short form, such as westeurope.
 	Location string `config:"location"`
@@ -39,8 +40,8 @@ type Config struct {
 	Domain string `config:"domain"`
 	// Where the names of clients are kept.
 	DNS DNS `config:"dns"`
-	// What clients will ask of the broker, to be held by one region after the loss of a zone, and the number of its nodes. A config that can't hold
-	// it is refused; amora plan shows the headroom, see docs/capacity-and-cost.md.
+	// What clients will ask of the broker, to be held by one region after the loss of a zone, and the number of its
+	// nodes. A config that can't hold it is refused; amora plan shows the headroom, see docs/capacity-and-cost.md.
 	Capacity Capacity `config:"capacity"`
 	// What the stack survives, and what it is held to; see docs/recovery.md.
 	Availability Availability `config:"availability"`
@@ -62,8 +63,8 @@ type Config struct {
 	HiveMQ HiveMQ `config:"hivemq"`
 	// What only VerneMQ knows.
 	VerneMQ VerneMQ `config:"vernemq"`
-	// Stateful resources whose loss is agreed to: database, disks, network, resourceGroup, secondary (the second region), tenant, vault, workspace,
-	// zone.
+	// Stateful resources whose loss is agreed to: database, disks, network, resourceGroup, secondary (the second
+	// region), tenant, vault, workspace, zone.
 	AllowReplace []string `config:"allowReplace"`
 	// Tags for every resource that takes them, 13 at most besides project and stack, which can be set too.
 	Tags map[string]string `config:"tags"`
@@ -89,16 +90,18 @@ type Capacity struct {
 	QoS int `config:"qos"`
 	// Millions of messages that are kept for clients that are away; 0: not known.
 	PersistedMessagesMillion float64 `config:"persistedMessagesMillion"`
-	// KiB of a node's memory that a connection takes, as your own load test showed, 10 to 65536; 0: the planning figure, 1536.
+	// KiB of a node's memory that a connection takes, as your own load test showed, 10 to 65536; 0: the planning
+	// figure, 1536.
 	ConnectionKiB int `config:"connectionKiB"`
-	// Messages a second that a core takes, in and out together, as your own load test showed with messages of this size and
-	// QoS, 100 to 1000000; 0: the planning figure, 3000 for QoS 1 up to 1 KiB.
+	// Messages a second that a core takes, in and out together, as your own load test showed with messages of this size
+	// and QoS, 100 to 1000000; 0: the planning figure, 3000 for QoS 1 up to 1 KiB.
 	MessagesPerCore int `config:"messagesPerCore"`
 
 	// Broker nodes that always run, 2 to 10. Default: as many as the load needs, and 2 at least (HiveMQ, VerneMQ: 3).
 	MinNodes int `config:"minNodes"`
-	// The most broker nodes there may be, capacity.minNodes to 10. EMQX runs them in emqx.peak; with HiveMQ it is what the node pools may grow to;
-	// VerneMQ has no use for it. Default: 10 (HiveMQ, VerneMQ: 5), and no fewer than capacity.minNodes.
+	// The most broker nodes there may be, capacity.minNodes to 10. EMQX runs them in emqx.peak; with HiveMQ it is what
+	// the node pools may grow to; VerneMQ has no use for it. Default: 10 (HiveMQ, VerneMQ: 5), and no fewer than
+	// capacity.minNodes.
 	MaxNodes int `config:"maxNodes"`
 }
 
@@ -106,9 +109,11 @@ type Capacity struct {
 type Availability struct {
 	// One zone, such as [1], or all three, [1,2,3]. In a region that has none, one, which then means none.
 	Zones []int `config:"zones"`
-	// A hot standby of the database in another zone, at twice its price. Needs three zones and a database.sku that is not burstable.
+	// A hot standby of the database in another zone, at twice its price. Needs three zones and a database.sku that is
+	// not burstable.
 	DatabaseHA bool `config:"databaseHA"`
-	// Days that backups of the database and of the brokers' disks are kept, and what is deleted from the storage account: 7 to 35.
+	// Days that backups of the database and of the brokers' disks are kept, and what is deleted from the storage
+	// account: 7 to 35.
 	BackupRetentionDays int `config:"backupRetentionDays"`
 
 	// A second region in which the same broker stands by. Needs a database.sku that is not burstable.
@@ -119,7 +124,8 @@ type Availability struct {
 	GeoRedundantBackup bool `config:"geoRedundantBackup"`
 	// Daily backups of the brokers' disks, for HiveMQ and VerneMQ.
 	DiskBackup bool `config:"diskBackup"`
-	// Minutes that clients may be without a broker when any one thing is lost. A config that can't hold it is refused; 0: no target.
+	// Minutes that clients may be without a broker when any one thing is lost. A config that can't hold it is refused;
+	// 0: no target.
 	RTOMinutes int `config:"rtoMinutes"`
 	// Minutes of changes to users and rules that may be lost then. A config that can't hold it is refused; 0: no target.
 	RPOMinutes int `config:"rpoMinutes"`
@@ -142,11 +148,13 @@ type Database struct {
 	// PostgreSQL's major version: 14, 15 or 16.
 	Version string `config:"version"`
 
-	// The backup that the database begins with, as long as that server lives; without it the database begins empty. See docs/recovery.md.
+	// The backup that the database begins with, as long as that server lives; without it the database begins empty. See
+	// docs/recovery.md.
 	Restore DatabaseRestore `config:"restore"`
 }
 
-// DatabaseRestore is what the server was restored from, and stays in the config as long as that server. Empty: it began empty.
+// DatabaseRestore is what the server was restored from, and stays in the config as long as that server. Empty: it began
+// empty.
 type DatabaseRestore struct {
 	// The server whose backup it is: its name in the stack's resource group, or its ARM id.
 	Server string `config:"server"`
@@ -160,13 +168,15 @@ type DatabaseRestore struct {
 type Redis struct {
 	// managed (Azure Managed Redis) or classic (Azure Cache for Redis, closed to tenants that had none before 2026-04-01).
 	Service string `config:"service"`
-	// managed: Balanced_B0, B1, B3, B5, B10, B20, B50 or B100. classic: C0 to C6. Default: Balanced_B1; C1 where redis.service is classic.
+	// managed: Balanced_B0, B1, B3, B5, B10, B20, B50 or B100. classic: C0 to C6. Default: Balanced_B1; C1 where
+	// redis.service is classic.
 	SKU string `config:"sku"`
 }
 
 // TLS is where the certificate comes from.
 type TLS struct {
-	// self-signed (made in the stack's vault; clients must trust it by hand) or key-vault (the team's own, in a vault of theirs).
+	// self-signed (made in the stack's vault; clients must trust it by hand) or key-vault (the team's own, in a vault
+	// of theirs).
 	Mode string `config:"mode"`
 	// For key-vault: the certificate's id without version, https://VAULT.vault.azure.net/certificates/NAME.
 	Certificate string `config:"certificate"`
@@ -188,25 +198,29 @@ const (
 	LinkVault   = "vault"
 )
 
-// DeployFromNetwork stands for a deployment from inside of the stack's network, or of one that resolves its private names.
+// DeployFromNetwork stands for a deployment from inside of the stack's network, or of one that resolves its private
+// names.
 const DeployFromNetwork = "network"
 
 // Security is who may connect, and from where.
 type Security struct {
-	// The issuer of tokens that clients may send as password; without it, passwords only. HiveMQ takes tokens instead of passwords, and needs a
-	// licence for it. VerneMQ takes none.
+	// The issuer of tokens that clients may send as password; without it, passwords only. HiveMQ takes tokens instead
+	// of passwords, and needs a licence for it. VerneMQ takes none.
 	JWT JWT `config:"jwt"`
 	// The directory whose tokens clients may send as password, instead of security.jwt; see docs/identity.md.
 	Identity Identity `config:"identity"`
-	// Protection from floods: none, ip (the address that clients use; not for EMQX) or network (everything in the network).
+	// Protection from floods: none, ip (the address that clients use; not for EMQX) or network (everything in the
+	// network).
 	DDoS string `config:"ddos"`
-	// Services that have a private endpoint and no public address, of redis, storage and vault. The vault needs tls.mode key-vault; the storage
-	// account of HiveMQ and VerneMQ needs security.deployFrom. Default: redis; storage where deployFrom is set; vault where tls.mode is key-vault.
+	// Services that have a private endpoint and no public address, of redis, storage and vault. The vault needs
+	// tls.mode key-vault; the storage account of HiveMQ and VerneMQ needs security.deployFrom. Default: redis; storage
+	// where deployFrom is set; vault where tls.mode is key-vault.
 	PrivateLink []string `config:"privateLink"`
-	// Marks such as 2026-11, of at most 32 letters, digits, points, hyphens and underscores: another mark makes new secrets; see docs/rotate.md.
+	// Marks such as 2026-11, of at most 32 letters, digits, points, hyphens and underscores: another mark makes new
+	// secrets; see docs/rotate.md.
 	Rotation Rotation `config:"rotation"`
-	// Public IPv4 addresses or blocks (/8 to /30, 400 at most) that pulumi up runs from, which may write to a private storage account; or [network]
-	// where it runs inside.
+	// Public IPv4 addresses or blocks (/8 to /30, 400 at most) that pulumi up runs from, which may write to a private
+	// storage account; or [network] where it runs inside.
 	DeployFrom []string `config:"deployFrom"`
 }
 
@@ -263,7 +277,8 @@ type HiveMQ struct {
 	Trial bool `config:"trial"`
 	// Secret. The licence file in base64. Without it, a trial of 25 connections.
 	Licence string `config:"licence"`
-	// Secret. The licence file of the enterprise security extension in base64, where it is a file of its own. Needs hivemq.licence too.
+	// Secret. The licence file of the enterprise security extension in base64, where it is a file of its own. Needs
+	// hivemq.licence too.
 	SecurityLicence string `config:"securityLicence"`
 	// Size of a broker's node: a D, E or F size that takes Premium SSD, with 4 to 96 vCPUs.
 	VMSize string `config:"vmSize"`
@@ -279,7 +294,8 @@ type VerneMQ struct {
 	Bastion bool `config:"bastion"`
 	// PEM of the CAs whose certificates clients must have, besides a password.
 	ClientCA string `config:"clientCa"`
-	// The EULA of the vendor's package is accepted, which takes a paid subscription. For vernemq.packageUrl only, which needs it.
+	// The EULA of the vendor's package is accepted, which takes a paid subscription. For vernemq.packageUrl only, which
+	// needs it.
 	AcceptEULA bool `config:"acceptEula"`
 	// https URL of the vendor's Debian package for Ubuntu 24.04, instead of a build of the source.
 	PackageURL string `config:"packageUrl"`

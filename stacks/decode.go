@@ -35,8 +35,8 @@ func (f *Faults) add(key, value, rule string, args ...any) {
 
 const namespace = "amora-sync:"
 
-// Parse checks the raw config of a stack (key → value, objects and lists as JSON; keys of other namespaces are not looked at)
-// and gives back the config with its defaults, or [Faults] with everything that is wrong.
+// Parse checks the raw config of a stack (key → value, objects and lists as JSON; keys of other namespaces are not
+// looked at) and gives back the config with its defaults, or [Faults] with everything that is wrong.
 func Parse(stack string, raw map[string]string) (Config, error) {
 	config := defaults()
 	var faults Faults
@@ -68,7 +68,8 @@ func asJSON(value string) json.RawMessage {
 	return quoted
 }
 
-// decodeStruct fills the fields that are named in from. A key that no field has is a fault, with the nearest one that exists.
+// decodeStruct fills the fields that are named in from. A key that no field has is a fault, with the nearest one that
+// exists.
 func decodeStruct(path string, from map[string]json.RawMessage, to reflect.Value, faults *Faults) {
 	known := map[string]reflect.Value{}
 	for i := range to.NumField() {
@@ -121,7 +122,8 @@ func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faul
 	}
 }
 
-// unquoted lets "5", "true", "[1]" and "{}" pass for 5, true, [1] and {}: `pulumi config set` stores most values as strings.
+// unquoted lets "5", "true", "[1]" and "{}" pass for 5, true, [1] and {}: `pulumi config set` stores most values as
+// strings.
 func unquoted(raw json.RawMessage) []byte {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
@@ -130,8 +132,8 @@ func unquoted(raw json.RawMessage) []byte {
 	return []byte(text)
 }
 
-// scalar is the text of a string, and of what YAML and `pulumi config set --path` take for something else: a version such as 17, a name
-// such as true, a tag such as 4711.
+// scalar is the text of a string, and of what YAML and `pulumi config set --path` take for something else: a version
+// such as 17, a name such as true, a tag such as 4711.
 func scalar(raw json.RawMessage) (string, bool) {
 	var text string
 	if json.Unmarshal(raw, &text) == nil && !bytes.Equal(raw, []byte("null")) {
@@ -153,11 +155,13 @@ func kindName(t reflect.Type) string {
 	case reflect.Float64:
 		return "a number"
 	default:
-		return "a list of " + map[reflect.Kind]string{reflect.Int: "whole numbers", reflect.String: "strings"}[t.Elem().Kind()]
+		return "a list of " + map[reflect.Kind]string{reflect.Int: "whole numbers",
+			reflect.String: "strings"}[t.Elem().Kind()]
 	}
 }
 
-// shown is a value as a fault may show it. None under a broker's own key is: a licence may be there under a misspelt name.
+// shown is a value as a fault may show it. None under a broker's own key is: a licence may be there under a misspelt
+// name.
 func shown(key string, raw json.RawMessage) string {
 	if top, _, _ := strings.Cut(key, "."); top == "emqx" || top == "hivemq" {
 		return "(not shown)"
@@ -169,7 +173,8 @@ func shown(key string, raw json.RawMessage) string {
 func suggestion(name string, known map[string]reflect.Value) string {
 	best, distance := "", 4
 	for candidate := range known {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance || d == distance && candidate < best {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance || d == distance &&
+			candidate < best {
 			best, distance = candidate, d
 		}
 	}

@@ -69,7 +69,8 @@ func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	if err := announce(ctx, p); err != nil {
 		return err
 	}
-	provider, err := azure.NewProvider(ctx, "azure", &azure.ProviderArgs{Location: pulumi.String(p.Location)}, pulumi.Version(azureNativeVersion))
+	provider, err := azure.NewProvider(ctx, "azure", &azure.ProviderArgs{Location: pulumi.String(p.Location)},
+		pulumi.Version(azureNativeVersion))
 	if err != nil {
 		return fmt.Errorf("azure-native provider: %w", err)
 	}
@@ -105,7 +106,8 @@ func (f *foundation) uniqueCompact(prefix string) pulumi.StringOutput {
 // newStorage registers the storage account, for the brokers that fetch what they run from there.
 func (f *foundation) newStorage(ctx *pulumi.Context, p Plan) (*components.Storage, error) {
 	storage, err := components.NewStorage(ctx, f.named("storage"), &components.StorageArgs{
-		Placement: f.place, Name: f.uniqueCompact(p.Name), Link: f.link(p, LinkStorage), DeployFrom: p.DeployFrom, RetentionDays: p.Database.BackupDays,
+		Placement: f.place, Name: f.uniqueCompact(p.Name), Link: f.link(p, LinkStorage), DeployFrom: p.DeployFrom,
+		RetentionDays: p.Database.BackupDays,
 	}, f.in)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
@@ -126,8 +128,9 @@ func (f *foundation) deploy(ctx *pulumi.Context, p Plan) error {
 	}
 	if f.database, err = components.NewDatabase(ctx, "database", &components.DatabaseArgs{
 		Placement: f.place, Name: f.databaseName(p), ZoneName: p.Name + ".private.postgres.database.azure.com",
-		NetworkID: f.network.ID, SubnetID: f.network.DatabaseSubnetID, Size: p.Database, Restore: f.restore(p), Rotation: p.Rotation.Database,
-		Vault: f.vault, Guard: p.guard("database"),
+		NetworkID: f.network.ID, SubnetID: f.network.DatabaseSubnetID, Size: p.Database, Restore: f.restore(p),
+		Rotation: p.Rotation.Database,
+		Vault:    f.vault, Guard: p.guard("database"),
 	}, f.in); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
@@ -149,13 +152,15 @@ func (f *foundation) deployGround(ctx *pulumi.Context, p Plan, beside *component
 	if f.network, err = components.NewNetwork(ctx, f.named("network"), &components.NetworkArgs{
 		Placement: f.place, Name: p.Name, AddressSpace: p.Network.AddressSpace,
 		DatabaseSubnet: p.Network.Database, PeerDatabase: p.Network.PeerDatabase, EndpointsSubnet: p.Network.Endpoints,
-		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes, GatewaySubnet: p.Network.Gateway,
-		DDoSPlan: p.DDoS == DDoSNetwork, Beside: beside, Guard: p.guard("network"),
+		AppsSubnet: p.Network.Apps, ClusterSubnet: p.Network.Cluster, NodesSubnet: p.Network.Nodes,
+		GatewaySubnet: p.Network.Gateway,
+		DDoSPlan:      p.DDoS == DDoSNetwork, Beside: beside, Guard: p.guard("network"),
 	}, f.in); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
 	if f.vault, err = components.NewVault(ctx, f.named("vault"), &components.VaultArgs{
-		Placement: f.place, Name: f.unique(p.Name), TenantID: f.base.TenantID, Link: f.link(p, LinkVault), PurgeProtection: p.Protect, Guard: p.guard("vault"),
+		Placement: f.place, Name: f.unique(p.Name), TenantID: f.base.TenantID, Link: f.link(p, LinkVault),
+		PurgeProtection: p.Protect, Guard: p.guard("vault"),
 	}, f.in); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
@@ -170,7 +175,8 @@ func (f *foundation) deployRest(ctx *pulumi.Context, p Plan) error {
 	var err error
 	if f.certificate, err = components.NewCertificate(ctx, f.named("certificate"), &components.CertificateArgs{
 		Placement: f.place, Name: p.Name, Domains: []string{p.Names.Host, p.Names.WebSocketHost},
-		SecretURL: p.CertificateSecretURL, VaultID: p.CertificateVaultID, Vault: f.vault, SubscriptionID: f.base.SubscriptionID,
+		SecretURL: p.CertificateSecretURL, VaultID: p.CertificateVaultID, Vault: f.vault,
+		SubscriptionID: f.base.SubscriptionID,
 	}, f.in); err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}

@@ -38,12 +38,14 @@ func deployEMQX(ctx *pulumi.Context, regions []region, s secrets) ([]endpoints, 
 		return nil, fmt.Errorf("front door route: %w", err)
 	}
 	at[0].webSocketHost, at[0].after = host, slices.Concat(at[0].after, route.Leading)
-	at[0].watched = append(at[0].watched, components.Watched{Kind: "front-door", ID: frontDoor.ProfileID, Alerts: assets.FrontDoorAlerts()})
+	at[0].watched = append(at[0].watched, components.Watched{Kind: "front-door", ID: frontDoor.ProfileID,
+		Alerts: assets.FrontDoorAlerts()})
 	return at, nil
 }
 
 // deployContainerApps registers the EMQX of one region and what only it needs.
-func (r region) deployContainerApps(ctx *pulumi.Context, s secrets, frontDoorID pulumi.StringInput) (*components.OnContainerApps, []components.Watched, error) {
+func (r region) deployContainerApps(ctx *pulumi.Context, s secrets, frontDoorID pulumi.StringInput) (
+	*components.OnContainerApps, []components.Watched, error) {
 	registry, err := components.NewRegistry(ctx, r.named("registry"), &components.RegistryArgs{
 		Placement: r.place, Name: r.uniqueCompact(r.Name), ScriptName: r.Name + "-mirror",
 		Images: components.OnContainerAppsImages(r.Image), SubscriptionID: r.base.SubscriptionID,
@@ -58,8 +60,10 @@ func (r region) deployContainerApps(ctx *pulumi.Context, s secrets, frontDoorID 
 		return nil, nil, fmt.Errorf("rule cache: %w", err)
 	}
 	broker, err := components.NewOnContainerApps(ctx, r.named("emqx"), &components.OnContainerAppsArgs{
-		Placement: r.place, Name: r.Name, Image: r.Image, Licence: s.emqxLicence, JWT: r.JWT, Rotation: r.Rotation, Size: r.EMQX, SubnetCIDR: r.Network.Apps,
-		Network: r.network, Vault: r.vault, Certificate: r.certificate, Registry: registry, Database: r.database, RuleCache: rules,
+		Placement: r.place, Name: r.Name, Image: r.Image, Licence: s.emqxLicence, JWT: r.JWT, Rotation: r.Rotation,
+		Size: r.EMQX, SubnetCIDR: r.Network.Apps,
+		Network: r.network, Vault: r.vault, Certificate: r.certificate, Registry: registry, Database: r.database,
+		RuleCache:   rules,
 		FrontDoorID: frontDoorID, After: r.applied, Telemetry: r.telemetry, SubscriptionID: r.base.SubscriptionID,
 	}, r.in)
 	if err != nil {

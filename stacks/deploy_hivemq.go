@@ -37,9 +37,11 @@ func (r region) deployAKS(ctx *pulumi.Context, s secrets) (endpoints, error) {
 	}
 	broker, err := components.NewOnAKS(ctx, r.named("hivemq"), &components.OnAKSArgs{
 		Placement: r.place, Name: r.Name, Licence: s.hiveMQLicence, SecurityLicence: s.hiveMQSecurityLicence, JWT: r.JWT,
-		Size: r.HiveMQ, Ranges: r.Cluster, SubnetCIDR: r.Network.Cluster, GatewayCIDR: r.Network.Gateway, DatabaseCIDR: r.Network.Database,
+		Size: r.HiveMQ, Ranges: r.Cluster, SubnetCIDR: r.Network.Cluster, GatewayCIDR: r.Network.Gateway,
+		DatabaseCIDR:  r.Network.Database,
 		BrokerAddress: r.Network.BrokerAddress, Network: r.network, Vault: r.vault, Database: r.database, Storage: storage,
-		Telemetry: r.telemetry, After: r.applied, TenantID: r.base.TenantID, SubscriptionID: r.base.SubscriptionID, Backup: r.DiskBackup,
+		Telemetry: r.telemetry, After: r.applied, TenantID: r.base.TenantID, SubscriptionID: r.base.SubscriptionID,
+		Backup: r.DiskBackup,
 	}, r.in)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("broker: %w", err)
@@ -59,12 +61,14 @@ func (r region) deployAKS(ctx *pulumi.Context, s secrets) (endpoints, error) {
 	}
 	// Both names lead to the gateway.
 	return endpoints{
-		address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(r.Names.Host), broker.Ready), nodes: broker.Serving,
+		address: after(gateway.Address, broker.Ready), webSocketHost: after(pulumi.String(r.Names.Host), broker.Ready),
+		nodes:   broker.Serving,
 		watched: []components.Watched{{Kind: "gateway", ID: gateway.ID, Alerts: assets.GatewayAlerts()}},
 	}, nil
 }
 
 func trialNotice() string {
-	return fmt.Sprintf("HiveMQ runs without a licence: a trial that takes %d connections in all and is not for production. "+
+	return fmt.Sprintf("HiveMQ runs without a licence: a trial that takes %d connections in all and is not for "+
+		"production. "+
 		"Set amora-sync:hivemq.licence (a secret) for more.", assets.HiveMQTrialConnections)
 }

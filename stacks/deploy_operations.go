@@ -42,8 +42,9 @@ func (f *foundation) deploySecurity(ctx *pulumi.Context, p Plan) error {
 	return nil
 }
 
-// locks are each on something inside of what is to be kept: Azure deletes nothing in which something is locked. A lock on the whole would also
-// keep what hangs on it, role assignments, records and diagnostic settings, and with them the old broker after a switch.
+// locks are each on something inside of what is to be kept: Azure deletes nothing in which something is locked. A lock
+// on the whole would also keep what hangs on it, role assignments, records and diagnostic settings, and with them the
+// old broker after a switch.
 func (f *foundation) locks(p Plan) []components.Lock {
 	var locks []components.Lock
 	add := func(resource, name string, scope pulumi.StringInput, notes string) {
@@ -55,7 +56,8 @@ func (f *foundation) locks(p Plan) []components.Lock {
 	if p.standby {
 		return locks
 	}
-	add("database", "keep-database", f.database.DatabaseID, "Keeps users and topic rules, and the server that they are on.")
+	add("database", "keep-database", f.database.DatabaseID,
+		"Keeps users and topic rules, and the server that they are on.")
 	if p.Names.ZoneGroup == "" {
 		add("zone", "keep-zone", pulumi.Sprintf("%s/SOA/@", f.zone.ID), "Keeps the DNS zone that this record is in.")
 	}

@@ -38,18 +38,21 @@ func (r region) behind(at []endpoints) region {
 	return r
 }
 
-// deployBeside registers the foundation of the second region: another ground, on which the database is a replica of the first region's.
+// deployBeside registers the foundation of the second region: another ground, on which the database is a replica of the
+// first region's.
 func (f *foundation) deployBeside(ctx *pulumi.Context, p Plan, first *foundation) error {
 	if err := f.deployGround(ctx, p, first.network); err != nil {
 		return err
 	}
-	peering, err := components.NewPeering(ctx, "peering", &components.PeeringArgs{First: first.network, Second: f.network}, f.in)
+	peering, err := components.NewPeering(ctx, "peering",
+		&components.PeeringArgs{First: first.network, Second: f.network}, f.in)
 	if err != nil {
 		return fmt.Errorf("peering: %w", err)
 	}
 	if f.database, err = components.NewReplica(ctx, f.named("database"), &components.ReplicaArgs{
-		Placement: f.place, Name: f.databaseName(p), NetworkID: f.network.ID, SubnetID: f.network.DatabaseSubnetID, Peering: peering,
-		Size: p.Database, Source: first.database, Vault: f.vault, Guard: p.guard("database"),
+		Placement: f.place, Name: f.databaseName(p), NetworkID: f.network.ID, SubnetID: f.network.DatabaseSubnetID,
+		Peering: peering,
+		Size:    p.Database, Source: first.database, Vault: f.vault, Guard: p.guard("database"),
 	}, f.in); err != nil {
 		return fmt.Errorf("replica of the database: %w", err)
 	}
@@ -94,7 +97,8 @@ func deployEndpoint(ctx *pulumi.Context, regions []region, at []endpoints) (*com
 	}
 	if len(regions) > 1 {
 		manager, err := components.NewTrafficManager(ctx, "traffic-manager", &components.TrafficManagerArgs{
-			Placement: first.place, Name: first.unique(first.Name), Port: assets.EdgeMQTTSPort, Regions: inRegions(regions, addresses), After: args.After,
+			Placement: first.place, Name: first.unique(first.Name), Port: assets.EdgeMQTTSPort,
+			Regions: inRegions(regions, addresses), After: args.After,
 		}, first.in)
 		if err != nil {
 			return nil, fmt.Errorf("traffic manager: %w", err)
@@ -111,7 +115,8 @@ func deployEndpoint(ctx *pulumi.Context, regions []region, at []endpoints) (*com
 	return endpoint, nil
 }
 
-// Where clients are led first. The first region gives way without the second one changing: Azure refuses two equal priorities, even for a moment.
+// Where clients are led first. The first region gives way without the second one changing: Azure refuses two equal
+// priorities, even for a moment.
 const (
 	priorityActive, priorityStandby, priorityGivesWay = 1, 2, 3
 )

@@ -29,9 +29,12 @@ func (r region) deployVMs(ctx *pulumi.Context) (endpoints, error) {
 		return endpoints{}, err
 	}
 	args := &components.OnVMsArgs{
-		Placement: r.place, Name: r.Name, SSHKey: r.VerneMQ.SSHKey, ClientCA: r.VerneMQ.ClientCA, Package: r.VerneMQ.Package, Size: r.VerneMQ.VMsSize,
-		SubnetCIDR: r.Network.Nodes, Network: r.network, Vault: r.vault, Certificate: r.certificate, Database: r.database, Storage: storage,
-		DDoS: r.DDoS == DDoSIP, Rotation: r.Rotation, After: r.applied, Telemetry: r.telemetry, SubscriptionID: r.base.SubscriptionID,
+		Placement: r.place, Name: r.Name, SSHKey: r.VerneMQ.SSHKey, ClientCA: r.VerneMQ.ClientCA,
+		Package: r.VerneMQ.Package, Size: r.VerneMQ.VMsSize,
+		SubnetCIDR: r.Network.Nodes, Network: r.network, Vault: r.vault, Certificate: r.certificate,
+		Database: r.database, Storage: storage,
+		DDoS: r.DDoS == DDoSIP, Rotation: r.Rotation, After: r.applied, Telemetry: r.telemetry,
+		SubscriptionID: r.base.SubscriptionID,
 		// Not protected: a node that is no longer wanted hands over what it holds, and then its disk goes.
 		DisksGuard: components.Guard{AllowReplace: r.guard("disks").AllowReplace},
 	}
@@ -59,7 +62,8 @@ func (r region) deployVMs(ctx *pulumi.Context) (endpoints, error) {
 	}
 	// Both names lead to the load balancer.
 	return endpoints{
-		address: broker.Address, webSocketHost: pulumi.String(r.Names.Host).ToStringOutput(), after: broker.Serving, nodes: broker.Serving,
+		address: broker.Address, webSocketHost: pulumi.String(r.Names.Host).ToStringOutput(), after: broker.Serving,
+		nodes:   broker.Serving,
 		watched: []components.Watched{{Kind: "balancer", ID: broker.BalancerID, Alerts: assets.BalancerAlerts()}},
 	}, nil
 }

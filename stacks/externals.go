@@ -2,8 +2,8 @@ package stacks
 
 import "fmt"
 
-// Externals lists the ARM ids that a config refers to and no stack makes: a vault or a DNS zone of the team's own. It lists none
-// for a config that [Parse] refuses.
+// Externals lists the ARM ids that a config refers to and no stack makes: a vault or a DNS zone of the team's own. It
+// lists none for a config that [Parse] refuses.
 func Externals(stack string, config map[string]string, subscription string) []string {
 	c, err := Parse(stack, config)
 	if err != nil {

@@ -33,7 +33,8 @@ type Part struct {
 	Is   string `json:"is"`
 }
 
-// Foretell reads a raw config (see [Parse] for its form) and tells what it would deploy, what that holds and what it costs by a price book.
+// Foretell reads a raw config (see [Parse] for its form) and tells what it would deploy, what that holds and what it
+// costs by a price book.
 func Foretell(stack string, raw map[string]string, book costs.Book) (Forecast, error) {
 	c, err := Parse(stack, raw)
 	if err != nil {
@@ -45,7 +46,8 @@ func Foretell(stack string, raw map[string]string, book costs.Book) (Forecast, e
 		return Forecast{}, err
 	}
 	f := Forecast{
-		Broker: p.Broker, Title: titles[p.Broker], Regions: []string{p.Location}, Capacity: p.Capacity, Whole: p.Connections, Cost: estimate,
+		Broker: p.Broker, Title: titles[p.Broker], Regions: []string{p.Location}, Capacity: p.Capacity,
+		Whole: p.Connections, Cost: estimate,
 		Parts: p.inWords(c), Planned: figuresOf(c, p, estimate.Total),
 	}
 	if f.Measured, err = foretellMeasured(stack, c, book); err != nil {
@@ -106,7 +108,8 @@ func (p Plan) inWords(c Config) []Part {
 	switch p.Broker {
 	case EMQXContainerApps:
 		add("topic rules", fmt.Sprintf("Redis, %s %s", p.Redis.Service, p.Redis.SKU))
-		add("edge", fmt.Sprintf("%d to %d proxies for mqtts://, Front Door for wss:// (3,000 connections at most)", p.EMQX.EdgeReplicas[0], p.EMQX.EdgeReplicas[1]))
+		add("edge", fmt.Sprintf("%d to %d proxies for mqtts://, Front Door for wss:// (3,000 connections at most)",
+			p.EMQX.EdgeReplicas[0], p.EMQX.EdgeReplicas[1]))
 	case HiveMQAKS:
 		add("edge", fmt.Sprintf("Application Gateway, %d to %d instances", p.Gateway[0], p.Gateway[1]))
 	case VerneMQVMs:
@@ -119,7 +122,8 @@ func (p Plan) inWords(c Config) []Part {
 		add("DDoS protection", p.DDoS)
 	}
 	if p.Monitoring != nil {
-		add("monitoring", fmt.Sprintf("kept for %d days, up to %g GB a day", p.Monitoring.RetentionDays, p.Monitoring.DailyQuotaGB))
+		add("monitoring", fmt.Sprintf("kept for %d days, up to %g GB a day", p.Monitoring.RetentionDays,
+			p.Monitoring.DailyQuotaGB))
 	}
 	return parts
 }
@@ -157,7 +161,8 @@ func (p Plan) forecastOutputs() (pulumi.Map, error) {
 		unpriced = append(unpriced, pulumi.String(n.What+": "+n.Why))
 	}
 	cost := dollars(estimate.Total)
-	cost["currency"], cost["groups"], cost["notPriced"], cost["oldestPrice"] = pulumi.String(estimate.Currency), groups, unpriced, pulumi.String(estimate.Oldest)
+	cost["currency"], cost["groups"], cost["notPriced"], cost["oldestPrice"] = pulumi.String(estimate.Currency), groups,
+		unpriced, pulumi.String(estimate.Oldest)
 	k := p.Capacity
 	return pulumi.Map{
 		"monthlyCost": cost,

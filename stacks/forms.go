@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// cronFields are the ranges of the fields that a cron expression has, and the names that stand for their numbers: those of the parser that
-// KEDA, and so Container Apps, reads it with (github.com/robfig/cron, standard).
+// cronFields are the ranges of the fields that a cron expression has, and the names that stand for their numbers: those
+// of the parser that KEDA, and so Container Apps, reads it with (github.com/robfig/cron, standard).
 var cronFields = []struct {
 	low, high int
 	names     []string // of low, low+1, …
@@ -55,7 +55,8 @@ func isCron(text string) bool {
 	return true
 }
 
-// isSSHKey says whether a text is a public key as Azure takes it for a machine: Ed25519, or RSA of [minRSABits] or more, in OpenSSH's form (RFC 4253, 6.6; RFC 8709).
+// isSSHKey says whether a text is a public key as Azure takes it for a machine: Ed25519, or RSA of [minRSABits] or
+// more, in OpenSSH's form (RFC 4253, 6.6; RFC 8709).
 func isSSHKey(text string) bool {
 	fields := strings.Fields(text)
 	if len(fields) < 2 || strings.ContainsAny(text, "\r\n") {

@@ -14,9 +14,11 @@ const (
 
 // The directories that have no fault.
 var (
-	b2cIdentity        = Identity{Provider: "b2c", Tenant: "contoso", TenantID: aTenant, ClientID: anApp, Policy: "B2C_1A_MQTT_Password"}
+	b2cIdentity = Identity{Provider: "b2c", Tenant: "contoso", TenantID: aTenant, ClientID: anApp,
+		Policy: "B2C_1A_MQTT_Password"}
 	externalIDIdentity = Identity{Provider: "external-id", Tenant: "contoso", TenantID: aTenant, ClientID: anApp}
-	newIdentity        = Identity{Provider: "b2c", Tenant: "contoso", Create: true, CountryCode: "DE", DataLocation: "Europe"}
+	newIdentity        = Identity{Provider: "b2c", Tenant: "contoso", Create: true, CountryCode: "DE",
+		DataLocation: "Europe"}
 )
 
 func TestADirectoryIsTheIssuerThatItsOpenIDConfigurationNames(t *testing.T) {
@@ -84,12 +86,16 @@ func TestEachFaultOfADirectoryNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		change func(*Identity)
 		faults []string
 	}{
-		"unknown provider": {b2cIdentity, func(i *Identity) { i.Provider = "cognito" }, []string{`provider = "cognito": must be none, b2c or external-id`}},
+		"unknown provider": {b2cIdentity, func(i *Identity) { i.Provider = "cognito" },
+			[]string{`provider = "cognito": must be none, b2c or external-id`}},
 		"everything but a provider": {Identity{}, func(i *Identity) {
-			*i = Identity{Tenant: "contoso", TenantID: aTenant, ClientID: anApp, Policy: "B2C_1_a", UsernameClaim: "oid", Create: true, CountryCode: "DE", DataLocation: "Europe"}
+			*i = Identity{Tenant: "contoso", TenantID: aTenant, ClientID: anApp, Policy: "B2C_1_a",
+				UsernameClaim: "oid", Create: true, CountryCode: "DE", DataLocation: "Europe"}
 		}, []string{
-			`tenant = "contoso": needs security.identity.provider`, `tenantId = "775527ff-9a37-4307-8b3d-cc311f58d925": needs security.identity.provider`,
-			`clientId = "90c0fe63-bcf2-44d5-8fb7-b8bbc0b29dc6": needs security.identity.provider`, `policy = "B2C_1_a": needs security.identity.provider`,
+			`tenant = "contoso": needs security.identity.provider`,
+			`tenantId = "775527ff-9a37-4307-8b3d-cc311f58d925": needs security.identity.provider`,
+			`clientId = "90c0fe63-bcf2-44d5-8fb7-b8bbc0b29dc6": needs security.identity.provider`,
+			`policy = "B2C_1_a": needs security.identity.provider`,
 			`usernameClaim = "oid": needs security.identity.provider`, `create = true: needs security.identity.provider`,
 			`countryCode = "DE": needs security.identity.provider`, `dataLocation = "Europe": needs security.identity.provider`,
 		}},
@@ -100,34 +106,51 @@ func TestEachFaultOfADirectoryNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		"External ID without ids": {Identity{Provider: "external-id", Tenant: "contoso"}, func(*Identity) {}, []string{
 			`tenantId = (not set): must be the tenant's id`, `clientId = (not set): must be the id of the application`,
 		}},
-		"a domain for a tenant":          {b2cIdentity, func(i *Identity) { i.Tenant = "contoso.onmicrosoft.com" }, []string{`tenant = "contoso.onmicrosoft.com": must be the name of the tenant alone`}},
-		"a tenant in capitals":           {externalIDIdentity, func(i *Identity) { i.Tenant = "Contoso" }, []string{`tenant = "Contoso": must be the name`}},
-		"a tenant of 28 letters":         {b2cIdentity, func(i *Identity) { i.Tenant = strings.Repeat("a", 28) }, []string{`at most 27 lower-case letters and digits`}},
-		"a tenant's id in capitals":      {b2cIdentity, func(i *Identity) { i.TenantID = strings.ToUpper(aTenant) }, []string{`tenantId = "775527FF-9A37-4307-8B3D-CC311F58D925": must be the tenant's id, a GUID in lower case`}},
-		"a name for an application's id": {externalIDIdentity, func(i *Identity) { i.ClientID = "mqtt" }, []string{`clientId = "mqtt": must be the id of the application that tokens are for, a GUID`}},
-		"a policy without its prefix":    {b2cIdentity, func(i *Identity) { i.Policy = "MQTT" }, []string{`policy = "MQTT": must be a user flow (B2C_1_…) or custom policy (B2C_1A_…)`}},
-		"a policy that changes the URL":  {b2cIdentity, func(i *Identity) { i.Policy = "B2C_1_a/../b" }, []string{`policy = "B2C_1_a/../b": must be`}},
-		"a claim that users can change":  {b2cIdentity, func(i *Identity) { i.UsernameClaim = "name" }, []string{`usernameClaim = "name": must be sub or preferred_username for b2c`}},
-		"a claim of External ID that users can change": {externalIDIdentity, func(i *Identity) { i.UsernameClaim = "preferred_username" }, []string{
-			`usernameClaim = "preferred_username": must be sub or oid for external-id`,
-		}},
-		"a country without a tenant to be made": {b2cIdentity, func(i *Identity) { i.CountryCode, i.DataLocation = "DE", "Europe" }, []string{
-			`countryCode = "DE": is for security.identity.create`, `dataLocation = "Europe": is for security.identity.create`,
-		}},
+		"a domain for a tenant": {b2cIdentity, func(i *Identity) { i.Tenant = "contoso.onmicrosoft.com" },
+			[]string{`tenant = "contoso.onmicrosoft.com": must be the name of the tenant alone`}},
+		"a tenant in capitals": {externalIDIdentity, func(i *Identity) { i.Tenant = "Contoso" },
+			[]string{`tenant = "Contoso": must be the name`}},
+		"a tenant of 28 letters": {b2cIdentity, func(i *Identity) { i.Tenant = strings.Repeat("a", 28) },
+			[]string{`at most 27 lower-case letters and digits`}},
+		"a tenant's id in capitals": {b2cIdentity, func(i *Identity) { i.TenantID = strings.ToUpper(aTenant) },
+			[]string{`tenantId = "775527FF-9A37-4307-8B3D-CC311F58D925": must be the tenant's id, a GUID in lower case`}},
+		"a name for an application's id": {externalIDIdentity, func(i *Identity) { i.ClientID = "mqtt" },
+			[]string{`clientId = "mqtt": must be the id of the application that tokens are for, a GUID`}},
+		"a policy without its prefix": {b2cIdentity, func(i *Identity) { i.Policy = "MQTT" },
+			[]string{`policy = "MQTT": must be a user flow (B2C_1_…) or custom policy (B2C_1A_…)`}},
+		"a policy that changes the URL": {b2cIdentity, func(i *Identity) { i.Policy = "B2C_1_a/../b" },
+			[]string{`policy = "B2C_1_a/../b": must be`}},
+		"a claim that users can change": {b2cIdentity, func(i *Identity) { i.UsernameClaim = "name" },
+			[]string{`usernameClaim = "name": must be sub or preferred_username for b2c`}},
+		"a claim of External ID that users can change": {externalIDIdentity,
+			func(i *Identity) { i.UsernameClaim = "preferred_username" }, []string{
+				`usernameClaim = "preferred_username": must be sub or oid for external-id`,
+			}},
+		"a country without a tenant to be made": {b2cIdentity,
+			func(i *Identity) { i.CountryCode, i.DataLocation = "DE", "Europe" }, []string{
+				`countryCode = "DE": is for security.identity.create`, `dataLocation = "Europe": is for security.identity.create`,
+			}},
 		"a tenant to be made nowhere": {newIdentity, func(i *Identity) { i.CountryCode, i.DataLocation = "", "" }, []string{
-			`countryCode = (not set): must be the two capital letters`, `dataLocation = (not set): must be one of United States, Europe, Asia Pacific, Australia`,
+			`countryCode = (not set): must be the two capital letters`,
+			`dataLocation = (not set): must be one of United States, Europe, Asia Pacific, Australia`,
 		}},
-		"an Azure region for a location": {newIdentity, func(i *Identity) { i.CountryCode, i.DataLocation = "Germany", "westeurope" }, []string{
+		"an Azure region for a location": {newIdentity, func(i *Identity) {
+			i.CountryCode, i.DataLocation = "Germany",
+				"westeurope"
+		}, []string{
 			`countryCode = "Germany": must be`, `dataLocation = "westeurope": must be one of`,
 		}},
 		"an application in a tenant of unknown id": {newIdentity, func(i *Identity) { i.ClientID = anApp }, []string{
-			`tenantId = (not set): must be the tenant's id, a GUID in lower case: tenantId, clientId and policy go together, and may be left out until`,
+			`tenantId = (not set): must be the tenant's id, a GUID in lower case: tenantId, clientId and policy go ` +
+				`together, and may be left out until`,
 			`policy = (not set): must be a user flow`,
 		}},
-		"B2C's keys for External ID": {externalIDIdentity, func(i *Identity) { i.Policy, i.Create, i.CountryCode, i.DataLocation = "B2C_1_a", true, "DE", "Europe" }, []string{
-			`policy = "B2C_1_a": is for security.identity.provider b2c`, `create = true: is for security.identity.provider b2c`,
-			`countryCode = "DE": is for security.identity.provider b2c`, `dataLocation = "Europe": is for security.identity.provider b2c`,
-		}},
+		"B2C's keys for External ID": {externalIDIdentity,
+			func(i *Identity) { i.Policy, i.Create, i.CountryCode, i.DataLocation = "B2C_1_a", true, "DE", "Europe" }, []string{
+				`policy = "B2C_1_a": is for security.identity.provider b2c`, `create = true: is for security.identity.provider b2c`,
+				`countryCode = "DE": is for security.identity.provider b2c`,
+				`dataLocation = "Europe": is for security.identity.provider b2c`,
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			identity := c.from

@@ -35,8 +35,8 @@ type count struct {
 	prefix    string // of names
 }
 
-// Inventory is what Azure counts of a plan, and what a month's use of it is planned to be: with the fewest nodes and the least use, and with the
-// most. What is not priced has a line that says why.
+// Inventory is what Azure counts of a plan, and what a month's use of it is planned to be: with the fewest nodes and
+// the least use, and with the most. What is not priced has a line that says why.
 func (p Plan) Inventory() (costs.Inventory, error) {
 	inventory := &costs.Inventory{}
 	if err := (count{Plan: p, inventory: inventory}).region(p.Secondary != nil); err != nil {
@@ -120,7 +120,8 @@ func (c count) containerApps() {
 	if e.Dedicated {
 		environment = append(environment, always("containerapps/dedicated-management-hour", hours))
 	}
-	c.extra(costs.Broker, "app:ManagedEnvironment", "Container Apps environment: load balancer and two addresses", 1, environment...)
+	c.extra(costs.Broker, "app:ManagedEnvironment", "Container Apps environment: load balancer and two addresses", 1,
+		environment...)
 	name := fmt.Sprintf("%s: %d vCPU, %d GiB", nodesInWords(low, high), e.VCPU, 2*e.VCPU)
 	if e.Dedicated {
 		// Of a host of its own, all is paid for.
@@ -130,14 +131,16 @@ func (c count) containerApps() {
 	} else {
 		c.add(costs.Broker, "app:ContainerApp", name, high, consumption(float64(e.VCPU*low), float64(e.VCPU*high))...)
 	}
-	c.extra(costs.Broker, "app:ContainerApp", fmt.Sprintf("edge: %d to %d proxies of %d vCPU", e.EdgeReplicas[0], e.EdgeReplicas[1], components.EdgeVCPU), 1,
+	c.extra(costs.Broker, "app:ContainerApp", fmt.Sprintf("edge: %d to %d proxies of %d vCPU", e.EdgeReplicas[0],
+		e.EdgeReplicas[1], components.EdgeVCPU), 1,
 		consumption(float64(components.EdgeVCPU*e.EdgeReplicas[0]), float64(components.EdgeVCPU*e.EdgeReplicas[1]))...)
 	if c.Monitoring != nil {
 		c.extra(costs.Monitoring, "app:ContainerApp", "collector", 1, consumption(collectorVCPU, collectorVCPU)...)
 	}
 	running := rulesRunsPerHour * hours * rulesRunSeconds
 	c.extra(costs.Broker, "app:Job", "job that projects topic rules", 1,
-		always("containerapps/vcpu-second", collectorVCPU*float64(running)), always("containerapps/gib-second", collectorGiB*float64(running)))
+		always("containerapps/vcpu-second", collectorVCPU*float64(running)),
+		always("containerapps/gib-second", collectorGiB*float64(running)))
 	c.extra(costs.Broker, "app:Job", "job for operators", 1)
 	c.add(costs.Broker, "containerregistry:Registry", "registry", 1, always("containerregistry/standard", daysInMonth))
 	c.redis()
@@ -146,16 +149,19 @@ func (c count) containerApps() {
 	}
 }
 
-// consumption is what containers on the Consumption profile are counted by, with 2 GiB for each vCPU. None of them is ever idle.
+// consumption is what containers on the Consumption profile are counted by, with 2 GiB for each vCPU. None of them is
+// ever idle.
 func consumption(low, high float64) []costs.Quantity {
 	return []costs.Quantity{
-		ranged("containerapps/vcpu-second", low*seconds, high*seconds), ranged("containerapps/gib-second", 2*low*seconds, 2*high*seconds),
+		ranged("containerapps/vcpu-second", low*seconds, high*seconds),
+		ranged("containerapps/gib-second", 2*low*seconds, 2*high*seconds),
 	}
 }
 
 func (c count) redis() {
 	if c.Redis.Service != components.RedisManaged {
-		c.add(costs.Broker, "cache:Redis", "Redis Standard "+c.Redis.SKU+", with its replica", 1, always("redis-classic/"+c.Redis.SKU, hours))
+		c.add(costs.Broker, "cache:Redis", "Redis Standard "+c.Redis.SKU+", with its replica", 1,
+			always("redis-classic/"+c.Redis.SKU, hours))
 		return
 	}
 	copies, name := 1.0, "Managed Redis "+c.Redis.SKU
@@ -170,16 +176,24 @@ func (c count) hiveMQ() {
 	size, disk := "vm/"+c.HiveMQ.VMSize, diskMeter(c.HiveMQ.DiskGB)
 	system := max(components.SystemMinNodes, len(c.HiveMQ.Pools))
 	c.add(costs.Broker, "containerservice:ManagedCluster", "AKS, Standard tier", 1, always("aks/standard", hours))
-	c.add(costs.Broker, "containerservice:AgentPool", fmt.Sprintf("%s: %s", nodesInWords(low, high), c.HiveMQ.VMSize), len(c.HiveMQ.Pools),
+	c.add(costs.Broker, "containerservice:AgentPool", fmt.Sprintf("%s: %s", nodesInWords(low, high), c.HiveMQ.VMSize),
+		len(c.HiveMQ.Pools),
 		ranged(size, hours*float64(low), hours*float64(high)))
-	c.add(costs.Broker, "containerservice:AgentPool", fmt.Sprintf("%d data disks of %d GiB", c.HiveMQ.Brokers, c.HiveMQ.DiskGB), 0, always(disk, float64(c.HiveMQ.Brokers)))
-	c.extra(costs.Broker, "containerservice:AgentPool", fmt.Sprintf("%s: system disks of %d GiB", nodesInWords(low, high), c.HiveMQ.DiskGB), 0, ranged(disk, float64(low), float64(high)))
-	c.extra(costs.Broker, "containerservice:ManagedCluster", fmt.Sprintf("%d to %d system nodes: %s, %d GiB", system, components.SystemMaxNodes, components.SystemVMSize, components.SystemDiskGB), 0,
+	c.add(costs.Broker, "containerservice:AgentPool",
+		fmt.Sprintf("%d data disks of %d GiB", c.HiveMQ.Brokers, c.HiveMQ.DiskGB), 0, always(disk, float64(c.HiveMQ.Brokers)))
+	c.extra(costs.Broker, "containerservice:AgentPool",
+		fmt.Sprintf("%s: system disks of %d GiB", nodesInWords(low, high), c.HiveMQ.DiskGB), 0,
+		ranged(disk, float64(low), float64(high)))
+	c.extra(costs.Broker, "containerservice:ManagedCluster",
+		fmt.Sprintf("%d to %d system nodes: %s, %d GiB", system, components.SystemMaxNodes, components.SystemVMSize,
+			components.SystemDiskGB), 0,
 		ranged("vm/"+components.SystemVMSize, hours*float64(system), hours*components.SystemMaxNodes),
 		ranged(diskMeter(components.SystemDiskGB), float64(system), components.SystemMaxNodes))
-	c.add(costs.Broker, "containerservice:ManagedCluster", "load balancer of the cluster", 0, always("loadbalancer/standard", hours))
+	c.add(costs.Broker, "containerservice:ManagedCluster", "load balancer of the cluster", 0,
+		always("loadbalancer/standard", hours))
 	least, most := float64(c.Gateway[0]), float64(c.Gateway[1])
-	c.add(costs.Broker, "network:ApplicationGateway", fmt.Sprintf("Application Gateway: %.0f to %.0f instances", least, most), 1,
+	c.add(costs.Broker, "network:ApplicationGateway",
+		fmt.Sprintf("Application Gateway: %.0f to %.0f instances", least, most), 1,
 		always("applicationgateway/standard-v2", hours),
 		ranged("applicationgateway/standard-v2-capacity-unit", least*unitsPerInstance*hours, most*unitsPerInstance*hours))
 	c.add(costs.Broker, "network:PublicIPAddress", "address of the gateway", 1, always("publicip/standard", hours))
@@ -193,9 +207,13 @@ func (c count) hiveMQ() {
 func (c count) verneMQ() {
 	n := len(c.VerneMQ.Nodes)
 	nodes := float64(n)
-	c.add(costs.Broker, "compute:VirtualMachine", fmt.Sprintf("%d nodes: %s", n, c.VerneMQ.VMSize), n, always("vm/"+c.VerneMQ.VMSize, nodes*hours))
-	c.extra(costs.Broker, "compute:VirtualMachine", fmt.Sprintf("%d system disks of %d GiB", n, components.VMSystemDiskGB), 0, always(diskMeter(components.VMSystemDiskGB), nodes))
-	c.add(costs.Broker, "compute:Disk", fmt.Sprintf("%d data disks of %d GiB", n, c.VerneMQ.DiskGB), n, always(diskMeter(c.VerneMQ.DiskGB), nodes))
+	c.add(costs.Broker, "compute:VirtualMachine", fmt.Sprintf("%d nodes: %s", n, c.VerneMQ.VMSize), n,
+		always("vm/"+c.VerneMQ.VMSize, nodes*hours))
+	c.extra(costs.Broker, "compute:VirtualMachine",
+		fmt.Sprintf("%d system disks of %d GiB", n, components.VMSystemDiskGB), 0,
+		always(diskMeter(components.VMSystemDiskGB), nodes))
+	c.add(costs.Broker, "compute:Disk", fmt.Sprintf("%d data disks of %d GiB", n, c.VerneMQ.DiskGB), n,
+		always(diskMeter(c.VerneMQ.DiskGB), nodes))
 	c.add(costs.Broker, "network:LoadBalancer", "load balancer", 1, always("loadbalancer/standard", hours))
 	c.add(costs.Broker, "network:PublicIPAddress", "address of the load balancer", 1, always("publicip/standard", hours))
 	c.outboundAndStorage()
@@ -221,7 +239,8 @@ func (c count) outboundAndStorage() {
 	c.add(costs.Broker, "storage:StorageAccount", "storage account", 1, always("storage/lrs-gb", storedGB))
 }
 
-// links are the services of the plan that have a private endpoint: each broker uses some of those that the config names.
+// links are the services of the plan that have a private endpoint: each broker uses some of those that the config
+// names.
 func (p Plan) links() []string {
 	unused := LinkStorage
 	if p.Broker != EMQXContainerApps {
@@ -237,10 +256,12 @@ func (c count) security() {
 	}
 	switch c.DDoS {
 	case DDoSIP:
-		c.add(costs.Security, "network:PublicIPAddress", "DDoS IP Protection of the clients' address", 0, always("ddos/ip", 1))
+		c.add(costs.Security, "network:PublicIPAddress", "DDoS IP Protection of the clients' address", 0,
+			always("ddos/ip", 1))
 	case DDoSNetwork:
 		if !c.standby { // one plan serves both networks
-			c.add(costs.Security, "network:DdosProtectionPlan", "DDoS Network Protection, for 100 addresses", 1, always("ddos/network", 1))
+			c.add(costs.Security, "network:DdosProtectionPlan", "DDoS Network Protection, for 100 addresses", 1,
+				always("ddos/network", 1))
 		}
 	}
 }
@@ -252,9 +273,12 @@ func (c count) monitoring(ofTwo bool) error {
 	m := *c.Monitoring
 	logged, most := loggedGBPerNode*float64(c.Nodes), 2*m.DailyQuotaGB*daysInMonth
 	kept := max(0, float64(m.RetentionDays)-freeRetentionDays) / daysInMonth
-	c.add(costs.Monitoring, "operationalinsights:Workspace", fmt.Sprintf("logs and metrics, and what clients report: up to %g GB a day each", m.DailyQuotaGB), 2,
-		ranged("loganalytics/gb", min(logged, most), most), ranged("loganalytics/retention-gb", min(logged, most)*kept, most*kept))
-	watch := assets.Watch{Broker: collected[c.Broker], Nodes: c.Nodes, Connections: c.Connections, DailyQuotaGB: m.DailyQuotaGB}
+	c.add(costs.Monitoring, "operationalinsights:Workspace",
+		fmt.Sprintf("logs and metrics, and what clients report: up to %g GB a day each", m.DailyQuotaGB), 2,
+		ranged("loganalytics/gb", min(logged, most), most),
+		ranged("loganalytics/retention-gb", min(logged, most)*kept, most*kept))
+	watch := assets.Watch{Broker: collected[c.Broker], Nodes: c.Nodes, Connections: c.Connections,
+		DailyQuotaGB: m.DailyQuotaGB}
 	queries, err := watch.QueryAlerts()
 	if err != nil {
 		return err
@@ -267,10 +291,14 @@ func (c count) monitoring(ofTwo bool) error {
 			seldom++
 		}
 	}
-	c.add(costs.Monitoring, "insights:ScheduledQueryRule", fmt.Sprintf("%d alerts that look every five minutes", often), often, always("monitor/query-alert-5m", float64(often)))
-	c.add(costs.Monitoring, "insights:ScheduledQueryRule", fmt.Sprintf("%d alerts that look every quarter of an hour or less often", seldom), seldom, always("monitor/query-alert-15m", float64(seldom)))
+	c.add(costs.Monitoring, "insights:ScheduledQueryRule", fmt.Sprintf("%d alerts that look every five minutes", often),
+		often, always("monitor/query-alert-5m", float64(often)))
+	c.add(costs.Monitoring, "insights:ScheduledQueryRule",
+		fmt.Sprintf("%d alerts that look every quarter of an hour or less often", seldom), seldom,
+		always("monitor/query-alert-15m", float64(seldom)))
 	metrics := len(c.metricAlerts(ofTwo))
-	c.add(costs.Monitoring, "insights:MetricAlert", fmt.Sprintf("%d alerts on Azure's metrics", metrics), metrics, always("monitor/metric-alert", float64(metrics)))
+	c.add(costs.Monitoring, "insights:MetricAlert", fmt.Sprintf("%d alerts on Azure's metrics", metrics), metrics,
+		always("monitor/metric-alert", float64(metrics)))
 	return nil
 }
 
@@ -297,7 +325,8 @@ func (c count) metricAlerts(ofTwo bool) []assets.MetricAlert {
 // between counts what leads clients to one of two regions.
 func (c count) between() {
 	const endpoints = 2
-	c.extra(costs.Recovery, "network:Endpoint", fmt.Sprintf("Traffic Manager: %d endpoints, probed every %d seconds", endpoints, components.ProbeSeconds), endpoints,
+	c.extra(costs.Recovery, "network:Endpoint", fmt.Sprintf("Traffic Manager: %d endpoints, probed every %d seconds",
+		endpoints, components.ProbeSeconds), endpoints,
 		always("trafficmanager/external-endpoint", endpoints), always("trafficmanager/external-endpoint-fast", endpoints))
 }
 
@@ -326,7 +355,8 @@ func (p Plan) notPriced() []costs.NotPriced {
 	if p.Secondary != nil {
 		add("traffic between the regions", "by the GB: what the database writes, once")
 	}
-	add("backups of the database beyond its own size", "nothing up to the size of its storage; geo-redundant ones count twice")
+	add("backups of the database beyond its own size",
+		"nothing up to the size of its storage; geo-redundant ones count twice")
 	if p.Tenant != nil || p.JWT != nil {
 		add("the clients' directory", "nothing up to 50,000 users a month with External ID or B2C P1")
 	}

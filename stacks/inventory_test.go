@@ -15,23 +15,33 @@ import (
 
 // free are the types of resources that have no price of their own, and why.
 var free = map[string]string{
-	"authorization:ManagementLockByScope": "free", "authorization:RoleAssignment": "free", "cache:Database": "in the price of its Redis",
-	"cdn:AFDCustomDomain": "in the price of its profile", "cdn:AFDEndpoint": "in the price of its profile", "cdn:AFDOrigin": "in the price of its profile",
+	"authorization:ManagementLockByScope": "free", "authorization:RoleAssignment": "free",
+	"cache:Database":      "in the price of its Redis",
+	"cdn:AFDCustomDomain": "in the price of its profile", "cdn:AFDEndpoint": "in the price of its profile",
+	"cdn:AFDOrigin":      "in the price of its profile",
 	"cdn:AFDOriginGroup": "in the price of its profile", "cdn:Route": "in the price of its profile",
 	"compute:VirtualMachineExtension": "free", "compute:VirtualMachineRunCommandByVirtualMachine": "free",
 	"containerservice:MaintenanceConfiguration": "free",
-	"dbforpostgresql:Configuration":             "free", "dbforpostgresql:Database": "in the price of its server", "dbforpostgresql:VirtualEndpoint": "free",
-	"insights:ActionGroup": "the first 1,000 e-mails of a month are free", "insights:Component": "what it takes is priced with its workspace",
-	"insights:DataCollectionRule": "free", "insights:DataCollectionRuleAssociation": "free", "insights:DiagnosticSetting": "what it sends is priced with its workspace",
-	"insights:Workbook": "free", "keyvault:Secret": "reads are priced with the vault",
+	"dbforpostgresql:Configuration":             "free", "dbforpostgresql:Database": "in the price of its server",
+	"dbforpostgresql:VirtualEndpoint": "free",
+	"insights:ActionGroup":            "the first 1,000 e-mails of a month are free",
+	"insights:Component":              "what it takes is priced with its workspace",
+	"insights:DataCollectionRule":     "free", "insights:DataCollectionRuleAssociation": "free",
+	"insights:DiagnosticSetting": "what it sends is priced with its workspace",
+	"insights:Workbook":          "free", "keyvault:Secret": "reads are priced with the vault",
 	"kubernetesconfiguration:Extension": "Flux is free", "kubernetesconfiguration:FluxConfiguration": "free",
 	"managedidentity:FederatedIdentityCredential": "free", "managedidentity:UserAssignedIdentity": "free",
-	"network:NetworkInterface": "free", "network:NetworkSecurityGroup": "free", "network:PrivateDnsZoneGroup": "free", "network:Profile": "priced by its endpoints and queries",
-	"network:RecordSet": "free", "network:Subnet": "free", "network:VirtualNetwork": "free", "network:VirtualNetworkLink": "free",
+	"network:NetworkInterface": "free", "network:NetworkSecurityGroup": "free", "network:PrivateDnsZoneGroup": "free",
+	"network:Profile":   "priced by its endpoints and queries",
+	"network:RecordSet": "free", "network:Subnet": "free", "network:VirtualNetwork": "free",
+	"network:VirtualNetworkLink":        "free",
 	"network:VirtualNetworkPeering":     "by the GB, listed as not priced",
 	"recoveryservices:ProtectionPolicy": "free", "recoveryservices:Vault": "priced by what it protects",
-	"resources:AzureCliScript": "a container for a minute, at a first deployment: less than a cent", "resources:ResourceGroup": "free",
-	"storage:Blob": "priced with its account", "storage:BlobContainer": "free", "storage:BlobServiceProperties": "free", "storage:ManagementPolicy": "free",
+	"resources:AzureCliScript": "a container for a minute, at a first deployment: less than a cent",
+	"resources:ResourceGroup":  "free",
+	"storage:Blob":             "priced with its account", "storage:BlobContainer": "free",
+	"storage:BlobServiceProperties":  "free",
+	"storage:ManagementPolicy":       "free",
 	"azureactivedirectory:B2CTenant": "by users, the first 50,000 of a month are free",
 }
 
@@ -50,13 +60,18 @@ func everyStack() map[string]struct {
 	for name, changes := range inTwoRegions {
 		add(name, "prod", changes)
 	}
-	add("at the peak", "prod", map[string]string{"emqx": `{"vcpu":2,"peak":{"timezone":"UTC","start":"0 6 * * *","end":"0 20 * * *"}}`})
+	add("at the peak", "prod",
+		map[string]string{"emqx": `{"vcpu":2,"peak":{"timezone":"UTC","start":"0 6 * * *","end":"0 20 * * *"}}`})
 	add("on hosts of its own", "prod", map[string]string{"emqx": `{"vcpu":2,"profile":"Dedicated"}`})
 	add("classic Redis", "dev", map[string]string{"redis": `{"service":"classic","sku":"C1"}`})
 	add("behind a plan", "dev", map[string]string{"security": `{"ddos":"network"}`})
-	add("two regions behind one plan", "prod", map[string]string{"availability": besideEurope, "security": `{"ddos":"network","deployFrom":["203.0.113.0/28"]}`})
+	add("two regions behind one plan", "prod",
+		map[string]string{"availability": besideEurope, "security": `{"ddos":"network","deployFrom":["203.0.113.0/28"]}`})
 	add("without monitoring", "dev", map[string]string{"monitoring": `{"enabled":false}`})
-	add("with a directory", "dev", map[string]string{"security": `{"identity":{"provider":"b2c","tenant":"contoso","tenantId":"00000000-0000-0000-0000-000000000003","clientId":"00000000-0000-0000-0000-000000000004","policy":"B2C_1_signin","create":true,"countryCode":"DE","dataLocation":"Europe"}}`})
+	add("with a directory", "dev",
+		map[string]string{"security": `{"identity":{"provider":"b2c","tenant":"contoso",` +
+			`"tenantId":"00000000-0000-0000-0000-000000000003","clientId":"00000000-0000-0000-0000-000000000004",` +
+			`"policy":"B2C_1_signin","create":true,"countryCode":"DE","dataLocation":"Europe"}}`})
 	return all
 }
 
@@ -176,7 +191,8 @@ func metered(resources []pulumitest.Resource, brokers int) map[string]float64 {
 			}
 		case "dbforpostgresql:Server":
 			servers := 1.0
-			if at(in, "highAvailability", "mode").IsString() && at(in, "highAvailability", "mode").StringValue() == "ZoneRedundant" {
+			if at(in, "highAvailability", "mode").IsString() && at(in, "highAvailability", "mode").
+				StringValue() == "ZoneRedundant" {
 				servers = 2
 			}
 			sum["postgres/"+at(in, "sku", "name").StringValue()] += servers * hours
@@ -188,7 +204,8 @@ func metered(resources []pulumitest.Resource, brokers int) map[string]float64 {
 			}
 			sum["redis-managed/"+at(in, "sku", "name").StringValue()] += copies * hours
 		case "network:ApplicationGateway":
-			sum["applicationgateway/standard-v2-capacity-unit"] += number(at(in, "autoscaleConfiguration", "minCapacity")) * unitsPerInstance * hours
+			sum["applicationgateway/standard-v2-capacity-unit"] += number(at(in, "autoscaleConfiguration",
+				"minCapacity")) * unitsPerInstance * hours
 		}
 	}
 	return sum

@@ -5,32 +5,41 @@ import (
 	"strings"
 )
 
-// losses are the parts of a stack that a config takes away, where what they hold would be lost unless allowReplace agrees. Other losses are those
-// of something that stays and would have to be another one: each component refuses them, by what it finds deployed.
+// losses are the parts of a stack that a config takes away, where what they hold would be lost unless allowReplace
+// agrees. Other losses are those of something that stays and would have to be another one: each component refuses them,
+// by what it finds deployed.
 func losses(before Summary, p Plan) Faults {
 	var f Faults
 	after := p.summary()
 	if before.Zone != "" && before.Zone != after.Zone && !allows(p.AllowReplace, "zone") {
-		f.add("dns.zone", quoted(p.Names.Zone), "would take the place of %s, a zone of the stack's own, which is then deleted with every name in it; "+
-			"undo the edit, or add \"zone\" to amora-sync:allowReplace to agree to the loss", before.Zone)
+		f.add("dns.zone", quoted(p.Names.Zone),
+			"would take the place of %s, a zone of the stack's own, which is then deleted with every name in it; "+
+				"undo the edit, or add \"zone\" to amora-sync:allowReplace to agree to the loss", before.Zone)
 	}
-	if before.SecondaryLocation != "" && before.SecondaryLocation != after.SecondaryLocation && !allows(p.AllowReplace, "secondary") {
-		f.add("availability.secondaryLocation", quoted(after.SecondaryLocation), "would take %s away, with the replica, the vault and the broker there; "+
-			"undo the edit, or add \"secondary\" to amora-sync:allowReplace to agree to the loss", before.SecondaryLocation)
+	if before.SecondaryLocation != "" && before.SecondaryLocation != after.SecondaryLocation &&
+		!allows(p.AllowReplace, "secondary") {
+		f.add("availability.secondaryLocation", quoted(after.SecondaryLocation),
+			"would take %s away, with the replica, the vault and the broker there; "+
+				"undo the edit, or add \"secondary\" to amora-sync:allowReplace to agree to the loss", before.SecondaryLocation)
 	}
 	switch moved := before.Broker == p.Broker && before.Zones != "" && before.Zones != after.Zones; {
 	case !moved || p.Broker == VerneMQVMs:
 	case p.Broker == EMQXContainerApps && !strings.Contains(before.Zones+after.Zones, ","):
-		f.add("availability.zones", "["+after.Zones+"]", "would move nothing: Container Apps picks a zone by itself, and the database stays in %s; undo the edit", before.Zones)
+		f.add("availability.zones", "["+after.Zones+"]",
+			"would move nothing: Container Apps picks a zone by itself, and the database stays in %s; undo the edit",
+			before.Zones)
 	case !allows(p.AllowReplace, "resourceGroup"):
-		f.add("availability.zones", "["+after.Zones+"]", "would replace what the broker runs on, which is in %s for good: its nodes would go, with every session, "+
-			"before there are others; undo the edit, set another broker in the same run, or add \"resourceGroup\" to amora-sync:allowReplace to agree to the "+
-			"loss of everything", before.Zones)
+		f.add("availability.zones", "["+after.Zones+"]",
+			"would replace what the broker runs on, which is in %s for good: its nodes would go, with every session, "+
+				"before there are others; undo the edit, set another broker in the same run, or add \"resourceGroup\" to "+
+				"amora-sync:allowReplace to agree to the "+
+				"loss of everything", before.Zones)
 	}
 	return f
 }
 
-// allows says whether the loss of a stateful resource is agreed to. With the resource group goes everything that is in it.
+// allows says whether the loss of a stateful resource is agreed to. With the resource group goes everything that is in
+// it.
 func allows(allowReplace []string, resource string) bool {
 	return slices.Contains(allowReplace, resource) || slices.Contains(allowReplace, "resourceGroup")
 }

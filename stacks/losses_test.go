@@ -15,24 +15,35 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 		edit   func(*Plan)
 		want   []string // keys of the faults
 	}{
-		"nothing":                       {edit: func(*Plan) {}},
-		"another broker":                {edit: func(p *Plan) { p.Broker = HiveMQAKS }},
-		"the zone":                      {edit: func(p *Plan) { toTeam(p) }, want: []string{zone}},
-		"another zone":                  {edit: func(p *Plan) { p.Names.Zone = "mqtt.example.org" }, want: []string{zone}},
-		"the zone, agreed to":           {edit: func(p *Plan) { toTeam(p); p.AllowReplace = []string{"zone"} }},
-		"the second region":             {edit: func(p *Plan) { p.Secondary = nil }, want: []string{secondary}},
-		"another second region":         {edit: func(p *Plan) { p.Secondary = &Plan{Location: "uksouth"} }, want: []string{secondary}},
-		"the second region, agreed to":  {edit: func(p *Plan) { p.Secondary = nil; p.AllowReplace = []string{"secondary"} }},
-		"both":                          {edit: func(p *Plan) { toTeam(p); p.Secondary = nil }, want: []string{zone, secondary}},
-		"both, one agreed to":           {edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"secondary"} }, want: []string{zone}},
-		"other zones":                   {edit: func(p *Plan) { p.Zones = []string{"1"} }, want: []string{zones}},
-		"one zone for another":          {zones: "1", edit: func(p *Plan) { p.Zones = []string{"2"} }, want: []string{zones}},
-		"one zone, everything anew":     {zones: "1", edit: func(p *Plan) { p.Zones, p.AllowReplace = []string{"2"}, []string{"resourceGroup"} }, want: []string{zones}},
-		"other zones for HiveMQ":        {broker: HiveMQAKS, edit: func(p *Plan) { p.Zones = nil }, want: []string{zones}},
-		"other zones for VerneMQ":       {broker: VerneMQVMs, edit: func(p *Plan) { p.Zones = []string{"1"} }}, // its disks refuse it
-		"other zones, another broker":   {edit: func(p *Plan) { p.Broker, p.Zones = HiveMQAKS, []string{"1"} }},
-		"other zones, everything anew":  {edit: func(p *Plan) { p.Zones, p.AllowReplace = []string{"1"}, []string{"resourceGroup"} }},
-		"both, with the resource group": {edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"resourceGroup"} }},
+		"nothing":             {edit: func(*Plan) {}},
+		"another broker":      {edit: func(p *Plan) { p.Broker = HiveMQAKS }},
+		"the zone":            {edit: func(p *Plan) { toTeam(p) }, want: []string{zone}},
+		"another zone":        {edit: func(p *Plan) { p.Names.Zone = "mqtt.example.org" }, want: []string{zone}},
+		"the zone, agreed to": {edit: func(p *Plan) { toTeam(p); p.AllowReplace = []string{"zone"} }},
+		"the second region":   {edit: func(p *Plan) { p.Secondary = nil }, want: []string{secondary}},
+		"another second region": {edit: func(p *Plan) { p.Secondary = &Plan{Location: "uksouth"} },
+			want: []string{secondary}},
+		"the second region, agreed to": {edit: func(p *Plan) { p.Secondary = nil; p.AllowReplace = []string{"secondary"} }},
+		"both": {edit: func(p *Plan) { toTeam(p); p.Secondary = nil },
+			want: []string{zone, secondary}},
+		"both, one agreed to": {
+			edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"secondary"} }, want: []string{zone}},
+		"other zones":          {edit: func(p *Plan) { p.Zones = []string{"1"} }, want: []string{zones}},
+		"one zone for another": {zones: "1", edit: func(p *Plan) { p.Zones = []string{"2"} }, want: []string{zones}},
+		"one zone, everything anew": {zones: "1", edit: func(p *Plan) {
+			p.Zones, p.AllowReplace = []string{"2"},
+				[]string{"resourceGroup"}
+		}, want: []string{zones}},
+		"other zones for HiveMQ": {broker: HiveMQAKS, edit: func(p *Plan) { p.Zones = nil }, want: []string{zones}},
+		// its disks refuse it
+		"other zones for VerneMQ":     {broker: VerneMQVMs, edit: func(p *Plan) { p.Zones = []string{"1"} }},
+		"other zones, another broker": {edit: func(p *Plan) { p.Broker, p.Zones = HiveMQAKS, []string{"1"} }},
+		"other zones, everything anew": {edit: func(p *Plan) {
+			p.Zones, p.AllowReplace = []string{"1"},
+				[]string{"resourceGroup"}
+		}},
+		"both, with the resource group": {
+			edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"resourceGroup"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broker := cmp.Or(c.broker, EMQXContainerApps)

@@ -37,8 +37,8 @@ type Figures struct {
 	Cost            costs.Sum `json:"cost"`
 }
 
-// Measured is what the broker's measured figures would make of a plan. They are of idle connections and small messages, so
-// that they are the most to hope for.
+// Measured is what the broker's measured figures would make of a plan. They are of idle connections and small messages,
+// so that they are the most to hope for.
 type Measured struct {
 	Broker string `json:"broker"` // with its version
 	Figures

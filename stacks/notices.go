@@ -31,7 +31,8 @@ type Summary struct {
 func (p Plan) summary() Summary {
 	s := Summary{
 		Broker: p.Broker, Domain: p.Names.Host, Nodes: p.Nodes, Connections: p.Connections, Location: p.Location,
-		Zones: strings.Join(p.Zones, ","), Active: p.Active, Certificate: TLSSelfSigned, DatabaseMark: p.Rotation.Database, CookieMark: p.Rotation.Cookie,
+		Zones: strings.Join(p.Zones, ","), Active: p.Active, Certificate: TLSSelfSigned,
+		DatabaseMark: p.Rotation.Database, CookieMark: p.Rotation.Cookie,
 	}
 	if p.Names.ZoneGroup == "" {
 		s.Zone = p.Names.Zone
@@ -52,22 +53,27 @@ func (p Plan) summary() Summary {
 // export leaves the summary in the outputs of the stack.
 func (s Summary) export(ctx *pulumi.Context) {
 	for name, value := range map[string]pulumi.Input{
-		"broker": pulumi.String(s.Broker), "domain": pulumi.String(s.Domain), "zone": pulumi.String(s.Zone), "nodeCount": pulumi.Int(s.Nodes),
+		"broker": pulumi.String(s.Broker), "domain": pulumi.String(s.Domain), "zone": pulumi.String(s.Zone),
+		"nodeCount":   pulumi.Int(s.Nodes),
 		"connections": pulumi.Int(s.Connections),
-		"location":    pulumi.String(s.Location), "zones": pulumi.String(s.Zones), "secondaryLocation": pulumi.String(s.SecondaryLocation), "activeRegion": pulumi.String(s.Active),
-		"tokenIssuer": pulumi.String(s.TokenIssuer), "certificate": pulumi.String(s.Certificate), "clientCertificate": pulumi.Bool(s.ClientCertificate),
-		"databaseRotation": pulumi.String(s.DatabaseMark), "cookieRotation": pulumi.String(s.CookieMark),
+		"location":    pulumi.String(s.Location), "zones": pulumi.String(s.Zones),
+		"secondaryLocation": pulumi.String(s.SecondaryLocation), "activeRegion": pulumi.String(s.Active),
+		"tokenIssuer": pulumi.String(s.TokenIssuer), "certificate": pulumi.String(s.Certificate),
+		"clientCertificate": pulumi.Bool(s.ClientCertificate),
+		"databaseRotation":  pulumi.String(s.DatabaseMark), "cookieRotation": pulumi.String(s.CookieMark),
 	} {
 		ctx.Export(name, value)
 	}
 }
 
-// announce says what the difference to the last update that succeeded does to clients, in previews and in updates, and refuses [losses] that
-// nobody agreed to. That the last update can't be read is no reason not to deploy: what is protected stays.
+// announce says what the difference to the last update that succeeded does to clients, in previews and in updates, and
+// refuses [losses] that nobody agreed to. That the last update can't be read is no reason not to deploy: what is
+// protected stays.
 func announce(ctx *pulumi.Context, p Plan) error {
 	before, err := lastUpdate(ctx)
 	if err != nil {
-		return ctx.Log.Warn(fmt.Sprintf("What is deployed can't be read, so that nothing is said about what changes for clients: %v", err), nil)
+		return ctx.Log.Warn(
+			fmt.Sprintf("What is deployed can't be read, so that nothing is said about what changes for clients: %v", err), nil)
 	}
 	if lost := losses(before, p); len(lost) > 0 {
 		return lost
@@ -80,7 +86,8 @@ func announce(ctx *pulumi.Context, p Plan) error {
 	return nil
 }
 
-// lastUpdate reads the stack's own outputs from the backend. A StackReference, which is the same call, would be a resource in every state and preview.
+// lastUpdate reads the stack's own outputs from the backend. A StackReference, which is the same call, would be a
+// resource in every state and preview.
 func lastUpdate(ctx *pulumi.Context) (Summary, error) {
 	var stack struct {
 		Outputs Summary `pulumi:"outputs"`
@@ -105,7 +112,8 @@ func notices(before, after Summary) []string {
 		said = append(said, fmt.Sprintf("Nodes: from %d to %d. %s", before.Nodes, after.Nodes, fewerNodes[after.Broker]))
 	}
 	if before.Connections > after.Connections {
-		said = append(said, fmt.Sprintf("The nodes hold %d connections together, instead of %d.", after.Connections, before.Connections))
+		said = append(said, fmt.Sprintf("The nodes hold %d connections together, instead of %d.", after.Connections,
+			before.Connections))
 	}
 	said = append(said, credentials(before, after)...)
 	said = append(said, regionsChanged(before, after)...)
@@ -116,27 +124,32 @@ func notices(before, after Summary) []string {
 func moved(before, after Summary) []string {
 	var said []string
 	if before.Location != "" && before.Location != after.Location {
-		said = append(said, fmt.Sprintf("Region: from %s to %s. Everything is made anew there: users, topic rules, sessions and messages are lost.",
+		said = append(said, fmt.Sprintf(
+			"Region: from %s to %s. Everything is made anew there: users, topic rules, sessions and messages are lost.",
 			before.Location, after.Location))
 	}
 	if before.Zone != "" && before.Zone != after.Zone {
 		said = append(said, fmt.Sprintf("DNS zone: %s is deleted, with every name in it.", before.Zone))
 	}
 	if after.Zone != "" && before.Zone != after.Zone && before.Domain != after.Domain {
-		said = append(said, fmt.Sprintf("DNS zone: nobody finds names in %s before its name servers (output nameServers) are entered at the "+
-			"parent domain.", after.Zone))
+		said = append(said, fmt.Sprintf(
+			"DNS zone: nobody finds names in %s before its name servers (output nameServers) are entered at the "+
+				"parent domain.", after.Zone))
 	}
 	if before.Domain == after.Domain {
 		return said
 	}
-	said = append(said, fmt.Sprintf("Domain: from %s to %s. The old names are deleted at the end of this run, so that after %d seconds nobody "+
-		"finds the broker by them; who is connected stays. To keep them for a while, see docs/switch.md first.",
+	said = append(said, fmt.Sprintf(
+		"Domain: from %s to %s. The old names are deleted at the end of this run, so that after %d seconds nobody "+
+			"finds the broker by them; who is connected stays. To keep them for a while, see docs/switch.md first.",
 		before.Domain, after.Domain, recordSeconds))
 	if after.Certificate == TLSSelfSigned {
-		return append(said, fmt.Sprintf("The self-signed certificate is made anew for %s and ws.%[1]s alone. Clients must be given it, and until "+
-			"the edge has picked it up, within the hour (HiveMQ's gateway: four hours), they see the old one.", after.Domain))
+		return append(said, fmt.Sprintf(
+			"The self-signed certificate is made anew for %s and ws.%[1]s alone. Clients must be given it, and until "+
+				"the edge has picked it up, within the hour (HiveMQ's gateway: four hours), they see the old one.", after.Domain))
 	}
-	return append(said, fmt.Sprintf("The certificate in tls.certificate must name %s and ws.%[1]s before this run.", after.Domain))
+	return append(said, fmt.Sprintf("The certificate in tls.certificate must name %s and ws.%[1]s before this run.",
+		after.Domain))
 }
 
 // credentials is about what clients log in with. Who is connected notices nothing before the next login.
@@ -155,9 +168,11 @@ func credentials(before, after Summary) []string {
 	case before.TokenIssuer == "":
 		said = append(said, fmt.Sprintf("Tokens of %s are taken.", after.TokenIssuer))
 	case after.TokenIssuer == "":
-		said = append(said, fmt.Sprintf("Tokens are no longer taken: who comes with one of %s needs a user and a password.", before.TokenIssuer))
+		said = append(said, fmt.Sprintf(
+			"Tokens are no longer taken: who comes with one of %s needs a user and a password.", before.TokenIssuer))
 	default:
-		said = append(said, fmt.Sprintf("Tokens of %s are taken, those of %s no longer.", after.TokenIssuer, before.TokenIssuer))
+		said = append(said, fmt.Sprintf("Tokens of %s are taken, those of %s no longer.", after.TokenIssuer,
+			before.TokenIssuer))
 	}
 	switch {
 	case !before.ClientCertificate && after.ClientCertificate:
@@ -173,12 +188,15 @@ func regionsChanged(before, after Summary) []string {
 	var said []string
 	if before.SecondaryLocation != after.SecondaryLocation {
 		if before.SecondaryLocation != "" {
-			said = append(said, fmt.Sprintf("The second region, %s, goes with all that is in it: the replica of the database, and the broker. "+
-				"Clients that are connected there are cut off, and their sessions and messages are lost.", before.SecondaryLocation))
+			said = append(said, fmt.Sprintf(
+				"The second region, %s, goes with all that is in it: the replica of the database, and the broker. "+
+					"Clients that are connected there are cut off, and their sessions and messages are lost.",
+				before.SecondaryLocation))
 		}
 		if after.SecondaryLocation != "" {
-			said = append(said, fmt.Sprintf("A second region, %s, will stand by. Nobody is cut off. Users and topic rules are copied there; "+
-				"sessions and messages are not, and are lost to who is led there.", after.SecondaryLocation))
+			said = append(said, fmt.Sprintf(
+				"A second region, %s, will stand by. Nobody is cut off. Users and topic rules are copied there; "+
+					"sessions and messages are not, and are lost to who is led there.", after.SecondaryLocation))
 		}
 		return said
 	}
@@ -186,9 +204,11 @@ func regionsChanged(before, after Summary) []string {
 		return nil
 	}
 	at := map[string]string{ActivePrimary: after.Location, ActiveSecondary: after.SecondaryLocation}
-	said = append(said, fmt.Sprintf("Clients are led to %s, within %d seconds (wss:// through Front Door: minutes). Who is connected to %s stays "+
-		"there until it connects again, and clients of the two regions don't get each other's messages. Sessions, messages that wait and "+
-		"retained messages don't follow.",
+	said = append(said, fmt.Sprintf(
+		"Clients are led to %s, within %d seconds (wss:// through Front Door: minutes). Who is connected to %s stays "+
+			"there until it connects again, and clients of the two regions don't get each other's messages. Sessions, "+
+			"messages that wait and "+
+			"retained messages don't follow.",
 		at[after.Active], components.TrafficManagerTTL, at[before.Active]))
 	if after.Certificate == TLSSelfSigned {
 		said = append(said, "The self-signed certificate is another one in each region: clients must trust both.")
@@ -200,11 +220,13 @@ func regionsChanged(before, after Summary) []string {
 func rotated(before, after Summary) []string {
 	var said []string
 	if before.DatabaseMark != after.DatabaseMark {
-		said = append(said, "New database passwords: the nodes are restarted for them. Clients of a node that restarts are cut off and connect "+
+		said = append(said, "New database passwords: the nodes are restarted for them. Clients of a node that "+
+			"restarts are cut off and connect "+
 			"again, by the passwords that they have. "+restarts[after.Broker])
 	}
 	if before.CookieMark != after.CookieMark && after.Broker != HiveMQAKS {
-		said = append(said, "A new cookie: the nodes are restarted for it. Until all have it, those with the old one and those with the new one "+
+		said = append(said, "A new cookie: the nodes are restarted for it. Until all have it, those with the old one "+
+			"and those with the new one "+
 			"are two clusters, whose clients don't get each other's messages. "+recookied[after.Broker])
 	}
 	return said
@@ -218,10 +240,13 @@ var titles = map[string]string{
 // switched is about another broker.
 func switched(before, after Summary) []string {
 	return append([]string{
-		fmt.Sprintf("Broker: from %s to %s. The new one is up before the names move to it, and then the old one is deleted, in the same run.",
+		fmt.Sprintf("Broker: from %s to %s. The new one is up before the names move to it, and then the old one is "+
+			"deleted, in the same run.",
 			titles[before.Broker], titles[after.Broker]),
-		fmt.Sprintf("Every client is cut off when the old broker is deleted, and has to connect again. The address is another one; for %d "+
-			"seconds after the names moved, a client may still be led to the old one, which may be gone. While both run, clients of one don't "+
+		fmt.Sprintf("Every client is cut off when the old broker is deleted, and has to connect again. The address "+
+			"is another one; for %d "+
+			"seconds after the names moved, a client may still be led to the old one, which may be gone. While both "+
+			"run, clients of one don't "+
 			"get what is published to the other.", recordSeconds),
 		leaving[before.Broker],
 		"Users and topic rules stay: they are in the database, and every broker reads them there.",
@@ -230,10 +255,13 @@ func switched(before, after Summary) []string {
 
 // leaving is what goes with a broker.
 var leaving = map[string]string{
-	EMQXContainerApps: "Lost with the memory of EMQX: sessions with their subscriptions, messages that wait for clients, and retained messages. " +
+	EMQXContainerApps: "Lost with the memory of EMQX: sessions with their subscriptions, messages that wait for " +
+		"clients, and retained messages. " +
 		again,
-	HiveMQAKS:  "Lost with the disks of HiveMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
-	VerneMQVMs: "Lost with the disks of VerneMQ: sessions with their subscriptions, messages that wait for clients, and retained messages. " + again,
+	HiveMQAKS: "Lost with the disks of HiveMQ: sessions with their subscriptions, messages that wait for clients, " +
+		"and retained messages. " + again,
+	VerneMQVMs: "Lost with the disks of VerneMQ: sessions with their subscriptions, messages that wait for clients, " +
+		"and retained messages. " + again,
 }
 
 const again = "Clients must subscribe again, and what is to be retained must be published again."
@@ -242,23 +270,28 @@ const again = "Clients must subscribe again, and what is to be retained must be 
 func joining(before string, after Summary) []string {
 	var said []string
 	if before == VerneMQVMs {
-		said = append(said, "Topic rules are taken to the letter again: one like a/+ no longer allows a subscription to a/#, and ${clientid} "+
+		said = append(said, "Topic rules are taken to the letter again: one like a/+ no longer allows a subscription "+
+			"to a/#, and ${clientid} "+
 			"counts as a part of a level too.")
 	}
 	switch after.Broker {
 	case HiveMQAKS:
 		return append(said,
-			"HiveMQ knows passwords by a second hash. A user whom something other than `amora user` added, with bcrypt alone, can't log in "+
+			"HiveMQ knows passwords by a second hash. A user whom something other than `amora user` added, with "+
+				"bcrypt alone, can't log in "+
 				"before being given a password again.",
 			idle)
 	case VerneMQVMs:
 		return append(said,
-			"VerneMQ reads topic rules when a client connects, and in its own way: ${clientid} must be a whole level; a rule that begins with + "+
+			"VerneMQ reads topic rules when a client connects, and in its own way: ${clientid} must be a whole "+
+				"level; a rule that begins with + "+
 				"or ${clientid} allows subscriptions of the form $share/GROUP/… only; a/+ also allows a subscription to a/#.",
 			idle)
 	default:
-		return append(said, fmt.Sprintf("wss://ws.%s goes through Front Door, which has to get a certificate for it first (minutes to an hour), "+
-			"and which takes 3,000 connections at most, for four hours each; keepalives must be below five minutes there.", after.Domain))
+		return append(said, fmt.Sprintf(
+			"wss://ws.%s goes through Front Door, which has to get a certificate for it first (minutes to an hour), "+
+				"and which takes 3,000 connections at most, for four hours each; keepalives must be below five "+
+				"minutes there.", after.Domain))
 	}
 }
 
@@ -266,10 +299,13 @@ const idle = "A connection on which nothing is said for 30 minutes is dropped: k
 
 // fewerNodes is what a node takes with it.
 var fewerNodes = map[string]string{
-	EMQXContainerApps: "Clients of the nodes that go are cut off and connect to the others. Lost with the memory of those nodes: their clients' " +
+	EMQXContainerApps: "Clients of the nodes that go are cut off and connect to the others. Lost with the memory of " +
+		"those nodes: their clients' " +
 		"sessions, and messages that wait. Retained messages stay: every node has them.",
-	HiveMQAKS:  "Clients of the brokers that go are cut off and connect to the others, which have their sessions and messages.",
-	VerneMQVMs: "The nodes that go hand their clients, and what waits for those, to the others first; clients are cut off once.",
+	HiveMQAKS: "Clients of the brokers that go are cut off and connect to the others, which have their sessions and " +
+		"messages.",
+	VerneMQVMs: "The nodes that go hand their clients, and what waits for those, to the others first; clients are " +
+		"cut off once.",
 }
 
 // restarts is what a restart of a node means.
@@ -279,9 +315,11 @@ var restarts = map[string]string{
 	VerneMQVMs:        "Sessions and messages stay on disk.",
 }
 
-// recookied is what a new cookie means. A node of EMQX that restarts gets its memory from the others, which it can't reach then.
+// recookied is what a new cookie means. A node of EMQX that restarts gets its memory from the others, which it can't
+// reach then.
 var recookied = map[string]string{
-	EMQXContainerApps: "Sessions, messages that wait and retained messages are lost: what EMQX holds in memory does not pass from the one to the " +
+	EMQXContainerApps: "Sessions, messages that wait and retained messages are lost: what EMQX holds in memory does " +
+		"not pass from the one to the " +
 		"other.",
 	VerneMQVMs: "Sessions and messages stay on disk.",
 }

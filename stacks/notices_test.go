@@ -12,7 +12,8 @@ import (
 // live is a stack that is deployed, with a broker.
 func live(broker string) Summary {
 	return Summary{
-		Broker: broker, Domain: "mqtt.example.com", Zone: "mqtt.example.com", Nodes: 5, Connections: 5000, Location: "westeurope", Zones: "1,2,3",
+		Broker: broker, Domain: "mqtt.example.com", Zone: "mqtt.example.com", Nodes: 5, Connections: 5000,
+		Location: "westeurope", Zones: "1,2,3",
 		SecondaryLocation: "northeurope", Active: ActivePrimary, Certificate: TLSKeyVault, DatabaseMark: "1", CookieMark: "1",
 	}
 }
@@ -34,23 +35,31 @@ func TestASwitchInEachDirectionSaysWhatIsLostAndWhatIsOtherwise(t *testing.T) {
 	const (
 		hash     = "`amora user` added, with bcrypt alone, can't log in"
 		idle     = "keepalives must be below 20 minutes"
-		clientID = "${clientid} must be a whole level; a rule that begins with + or ${clientid} allows subscriptions of the form $share/GROUP/… only"
-		letter   = "a/+ no longer allows a subscription to a/#"
-		door     = "3,000 connections at most"
+		clientID = "${clientid} must be a whole level; a rule that begins with + or ${clientid} allows subscriptions " +
+			"of the form $share/GROUP/… only"
+		letter = "a/+ no longer allows a subscription to a/#"
+		door   = "3,000 connections at most"
 	)
 	for _, c := range []struct {
 		before, after, title, lost string
 		others                     []string
 	}{
-		{EMQXContainerApps, HiveMQAKS, "from EMQX on Container Apps to HiveMQ on AKS", "Lost with the memory of EMQX", []string{hash, idle}},
-		{EMQXContainerApps, VerneMQVMs, "from EMQX on Container Apps to VerneMQ on VMs", "Lost with the memory of EMQX", []string{clientID, idle}},
-		{HiveMQAKS, EMQXContainerApps, "from HiveMQ on AKS to EMQX on Container Apps", "Lost with the disks of HiveMQ", []string{door}},
-		{HiveMQAKS, VerneMQVMs, "from HiveMQ on AKS to VerneMQ on VMs", "Lost with the disks of HiveMQ", []string{clientID, idle}},
-		{VerneMQVMs, EMQXContainerApps, "from VerneMQ on VMs to EMQX on Container Apps", "Lost with the disks of VerneMQ", []string{letter, door}},
-		{VerneMQVMs, HiveMQAKS, "from VerneMQ on VMs to HiveMQ on AKS", "Lost with the disks of VerneMQ", []string{letter, hash, idle}},
+		{EMQXContainerApps, HiveMQAKS, "from EMQX on Container Apps to HiveMQ on AKS", "Lost with the memory of EMQX",
+			[]string{hash, idle}},
+		{EMQXContainerApps, VerneMQVMs, "from EMQX on Container Apps to VerneMQ on VMs", "Lost with the memory of EMQX",
+			[]string{clientID, idle}},
+		{HiveMQAKS, EMQXContainerApps, "from HiveMQ on AKS to EMQX on Container Apps", "Lost with the disks of HiveMQ",
+			[]string{door}},
+		{HiveMQAKS, VerneMQVMs, "from HiveMQ on AKS to VerneMQ on VMs", "Lost with the disks of HiveMQ",
+			[]string{clientID, idle}},
+		{VerneMQVMs, EMQXContainerApps, "from VerneMQ on VMs to EMQX on Container Apps",
+			"Lost with the disks of VerneMQ", []string{letter, door}},
+		{VerneMQVMs, HiveMQAKS, "from VerneMQ on VMs to HiveMQ on AKS", "Lost with the disks of VerneMQ",
+			[]string{letter, hash, idle}},
 	} {
 		t.Run(c.before+" to "+c.after, func(t *testing.T) {
-			want := append([]string{c.title, "60 seconds after the names moved", c.lost, "Users and topic rules stay"}, c.others...)
+			want := append([]string{c.title, "60 seconds after the names moved", c.lost, "Users and topic rules stay"},
+				c.others...)
 			lines(t, notices(live(c.before), live(c.after)), want...)
 		})
 	}
@@ -66,38 +75,68 @@ func TestAnEditSaysWhatItDoesToClients(t *testing.T) {
 	}{
 		{"nothing", EMQXContainerApps, nil, nil, nil},
 		{"more nodes", EMQXContainerApps, nil, func(s *Summary) { s.Nodes, s.Connections = 6, 6000 }, nil},
-		{"fewer nodes of EMQX", EMQXContainerApps, nil, func(s *Summary) { s.Nodes = 3 }, []string{"from 5 to 3. Clients of the nodes that go are cut off and connect to the others. Lost"}},
-		{"fewer nodes of HiveMQ", HiveMQAKS, nil, func(s *Summary) { s.Nodes = 3 }, []string{"from 5 to 3. Clients of the brokers that go"}},
-		{"fewer nodes of VerneMQ", VerneMQVMs, nil, func(s *Summary) { s.Nodes = 3 }, []string{"from 5 to 3. The nodes that go hand their clients"}},
-		{"smaller nodes", VerneMQVMs, nil, func(s *Summary) { s.Connections = 400 }, []string{"The nodes hold 400 connections together, instead of 5000."}},
+		{"fewer nodes of EMQX", EMQXContainerApps, nil, func(s *Summary) { s.Nodes = 3 },
+			[]string{"from 5 to 3. Clients of the nodes that go are cut off and connect to the others. Lost"}},
+		{"fewer nodes of HiveMQ", HiveMQAKS, nil, func(s *Summary) { s.Nodes = 3 },
+			[]string{"from 5 to 3. Clients of the brokers that go"}},
+		{"fewer nodes of VerneMQ", VerneMQVMs, nil, func(s *Summary) { s.Nodes = 3 },
+			[]string{"from 5 to 3. The nodes that go hand their clients"}},
+		{"smaller nodes", VerneMQVMs, nil, func(s *Summary) { s.Connections = 400 },
+			[]string{"The nodes hold 400 connections together, instead of 5000."}},
 		{"an end of the licence", HiveMQAKS, nil, func(s *Summary) { s.Connections = 25 }, []string{"hold 25 connections"}},
 		{"limits that were not known", HiveMQAKS, func(s *Summary) { s.Connections = 0 }, nil, nil},
 		{"another name", EMQXContainerApps, nil, func(s *Summary) { s.Domain = "new.mqtt.example.com" },
-			[]string{"from mqtt.example.com to new.mqtt.example.com. The old names are deleted at the end of this run, so that after 60 seconds", "must name new.mqtt.example.com and ws.new.mqtt.example.com before"}},
-		{"another name, self-signed", EMQXContainerApps, nil, func(s *Summary) { s.Domain, s.Certificate = "new.mqtt.example.com", TLSSelfSigned },
+			[]string{"from mqtt.example.com to new.mqtt.example.com. The old names are deleted at the end of this " +
+				"run, so that after 60 seconds", "must name new.mqtt.example.com and ws.new.mqtt.example.com before"}},
+		{"another name, self-signed", EMQXContainerApps, nil, func(s *Summary) {
+			s.Domain, s.Certificate = "new.mqtt.example.com", TLSSelfSigned
+		},
 			[]string{"Domain: ", "made anew for new.mqtt.example.com and ws.new.mqtt.example.com alone"}},
-		{"another name in a zone of the stack's own", EMQXContainerApps, nil, func(s *Summary) { s.Domain, s.Zone = "mqtt.example.org", "mqtt.example.org" },
-			[]string{"mqtt.example.com is deleted, with every name", "nobody finds names in mqtt.example.org before", "Domain: ", "must name"}},
-		{"a zone of the team's", EMQXContainerApps, nil, func(s *Summary) { s.Zone = "" }, []string{"mqtt.example.com is deleted, with every name"}},
+		{"another name in a zone of the stack's own", EMQXContainerApps, nil, func(s *Summary) {
+			s.Domain, s.Zone = "mqtt.example.org", "mqtt.example.org"
+		},
+			[]string{"mqtt.example.com is deleted, with every name", "nobody finds names in mqtt.example.org before",
+				"Domain: ", "must name"}},
+		{"a zone of the team's", EMQXContainerApps, nil, func(s *Summary) { s.Zone = "" },
+			[]string{"mqtt.example.com is deleted, with every name"}},
 		{"a zone of the stack's own", EMQXContainerApps, func(s *Summary) { s.Zone = "" }, nil, nil},
-		{"another region", EMQXContainerApps, nil, func(s *Summary) { s.Location = "francecentral" }, []string{"from westeurope to francecentral. Everything is made anew"}},
-		{"no second region", EMQXContainerApps, nil, func(s *Summary) { s.SecondaryLocation = "" }, []string{"northeurope, goes with all that is in it"}},
-		{"a second region", EMQXContainerApps, func(s *Summary) { s.SecondaryLocation = "" }, nil, []string{"northeurope, will stand by. Nobody is cut off."}},
-		{"another second region", EMQXContainerApps, nil, func(s *Summary) { s.SecondaryLocation = "francecentral" }, []string{"northeurope, goes", "francecentral, will stand by"}},
+		{"another region", EMQXContainerApps, nil, func(s *Summary) { s.Location = "francecentral" },
+			[]string{"from westeurope to francecentral. Everything is made anew"}},
+		{"no second region", EMQXContainerApps, nil, func(s *Summary) { s.SecondaryLocation = "" },
+			[]string{"northeurope, goes with all that is in it"}},
+		{"a second region", EMQXContainerApps, func(s *Summary) { s.SecondaryLocation = "" }, nil,
+			[]string{"northeurope, will stand by. Nobody is cut off."}},
+		{"another second region", EMQXContainerApps, nil, func(s *Summary) { s.SecondaryLocation = "francecentral" },
+			[]string{"northeurope, goes", "francecentral, will stand by"}},
 		{"the second region instead", EMQXContainerApps, nil, func(s *Summary) { s.Active = ActiveSecondary },
-			[]string{"led to northeurope, within 30 seconds (wss:// through Front Door: minutes). Who is connected to westeurope stays there"}},
-		{"the first region again", VerneMQVMs, func(s *Summary) { s.Active = ActiveSecondary }, nil, []string{"led to westeurope, within 30 seconds"}},
-		{"the second region, self-signed", VerneMQVMs, nil, func(s *Summary) { s.Active, s.Certificate = ActiveSecondary, TLSSelfSigned },
+			[]string{"led to northeurope, within 30 seconds (wss:// through Front Door: minutes). Who is connected " +
+				"to westeurope stays there"}},
+		{"the first region again", VerneMQVMs, func(s *Summary) { s.Active = ActiveSecondary }, nil,
+			[]string{"led to westeurope, within 30 seconds"}},
+		{"the second region, self-signed", VerneMQVMs, nil, func(s *Summary) {
+			s.Active, s.Certificate = ActiveSecondary, TLSSelfSigned
+		},
 			[]string{"led to northeurope", "clients must trust both"}},
-		{"a region to prefer, of one", VerneMQVMs, func(s *Summary) { s.SecondaryLocation = "" }, func(s *Summary) { s.SecondaryLocation, s.Active = "", ActiveSecondary }, nil},
-		{"database passwords of EMQX", EMQXContainerApps, nil, func(s *Summary) { s.DatabaseMark = "2" }, []string{"New database passwords: the nodes are restarted for them. Clients of a node that restarts are cut off and connect again, by the passwords that they have. Sessions and messages that wait are lost"}},
-		{"database passwords of HiveMQ", HiveMQAKS, nil, func(s *Summary) { s.DatabaseMark = "2" }, []string{"Sessions and messages stay on disk."}},
-		{"a cookie of EMQX", EMQXContainerApps, nil, func(s *Summary) { s.CookieMark = "2" }, []string{"A new cookie: the nodes are restarted for it. Until all have it, those with the old one and those with the new one are two clusters, whose clients don't get each other's messages. Sessions, messages that wait and retained messages are lost"}},
-		{"a cookie of VerneMQ", VerneMQVMs, nil, func(s *Summary) { s.CookieMark = "2" }, []string{"Sessions and messages stay on disk."}},
+		{"a region to prefer, of one", VerneMQVMs, func(s *Summary) { s.SecondaryLocation = "" },
+			func(s *Summary) { s.SecondaryLocation, s.Active = "", ActiveSecondary }, nil},
+		{"database passwords of EMQX", EMQXContainerApps, nil, func(s *Summary) { s.DatabaseMark = "2" },
+			[]string{"New database passwords: the nodes are restarted for them. Clients of a node that restarts are " +
+				"cut off and connect again, by the passwords that they have. Sessions and messages that wait are lost"}},
+		{"database passwords of HiveMQ", HiveMQAKS, nil, func(s *Summary) { s.DatabaseMark = "2" },
+			[]string{"Sessions and messages stay on disk."}},
+		{"a cookie of EMQX", EMQXContainerApps, nil, func(s *Summary) { s.CookieMark = "2" },
+			[]string{"A new cookie: the nodes are restarted for it. Until all have it, those with the old one and " +
+				"those with the new one are two clusters, whose clients don't get each other's messages. Sessions, " +
+				"messages that wait and retained messages are lost"}},
+		{"a cookie of VerneMQ", VerneMQVMs, nil, func(s *Summary) { s.CookieMark = "2" },
+			[]string{"Sessions and messages stay on disk."}},
 		{"a cookie of HiveMQ, which has none", HiveMQAKS, nil, func(s *Summary) { s.CookieMark = "2" }, nil},
-		{"client certificates", VerneMQVMs, nil, func(s *Summary) { s.ClientCertificate = true }, []string{"must show a certificate of vernemq.clientCa"}},
-		{"client certificates as before", VerneMQVMs, func(s *Summary) { s.ClientCertificate = true }, func(s *Summary) { s.ClientCertificate = true }, nil},
-		{"no client certificates", VerneMQVMs, func(s *Summary) { s.ClientCertificate = true }, nil, []string{"a password is enough"}},
+		{"client certificates", VerneMQVMs, nil, func(s *Summary) { s.ClientCertificate = true },
+			[]string{"must show a certificate of vernemq.clientCa"}},
+		{"client certificates as before", VerneMQVMs, func(s *Summary) { s.ClientCertificate = true },
+			func(s *Summary) { s.ClientCertificate = true }, nil},
+		{"no client certificates", VerneMQVMs, func(s *Summary) { s.ClientCertificate = true }, nil,
+			[]string{"a password is enough"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, after := live(c.broker), live(c.broker)
@@ -118,14 +157,22 @@ func TestAnEditOfTokensSaysWhatClientsLogInWith(t *testing.T) {
 		before, beforeIssuer, after, afterIssuer string
 		want                                     []string
 	}{
-		{"tokens beside passwords", EMQXContainerApps, "", EMQXContainerApps, "https://a", []string{"Tokens of https://a are taken."}},
-		{"tokens instead of passwords", HiveMQAKS, "", HiveMQAKS, "https://a", []string{"every client needs a token", "Tokens of https://a are taken."}},
-		{"another issuer", HiveMQAKS, "https://a", HiveMQAKS, "https://b", []string{"Tokens of https://b are taken, those of https://a no longer."}},
-		{"no tokens", EMQXContainerApps, "https://a", EMQXContainerApps, "", []string{"who comes with one of https://a needs a user and a password"}},
-		{"passwords again", HiveMQAKS, "https://a", HiveMQAKS, "", []string{"Passwords are taken again.", "who comes with one of https://a"}},
-		{"from both to tokens alone", EMQXContainerApps, "https://a", HiveMQAKS, "https://a", []string{"every client needs a token"}},
-		{"from tokens alone to both", HiveMQAKS, "https://a", EMQXContainerApps, "https://a", []string{"Passwords are taken again."}},
-		{"from tokens alone to passwords alone", HiveMQAKS, "https://a", VerneMQVMs, "", []string{"Passwords are taken again.", "who comes with one of https://a"}},
+		{"tokens beside passwords", EMQXContainerApps, "", EMQXContainerApps, "https://a",
+			[]string{"Tokens of https://a are taken."}},
+		{"tokens instead of passwords", HiveMQAKS, "", HiveMQAKS, "https://a",
+			[]string{"every client needs a token", "Tokens of https://a are taken."}},
+		{"another issuer", HiveMQAKS, "https://a", HiveMQAKS, "https://b",
+			[]string{"Tokens of https://b are taken, those of https://a no longer."}},
+		{"no tokens", EMQXContainerApps, "https://a", EMQXContainerApps, "",
+			[]string{"who comes with one of https://a needs a user and a password"}},
+		{"passwords again", HiveMQAKS, "https://a", HiveMQAKS, "",
+			[]string{"Passwords are taken again.", "who comes with one of https://a"}},
+		{"from both to tokens alone", EMQXContainerApps, "https://a", HiveMQAKS, "https://a",
+			[]string{"every client needs a token"}},
+		{"from tokens alone to both", HiveMQAKS, "https://a", EMQXContainerApps, "https://a",
+			[]string{"Passwords are taken again."}},
+		{"from tokens alone to passwords alone", HiveMQAKS, "https://a", VerneMQVMs, "",
+			[]string{"Passwords are taken again.", "who comes with one of https://a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, after := live(c.before), live(c.after)
@@ -141,12 +188,14 @@ func TestNothingIsSaidOfAStackThatIsNotDeployed(t *testing.T) {
 
 func TestASummaryHoldsWhatThePlanSays(t *testing.T) {
 	p := Plan{
-		Broker: VerneMQVMs, Nodes: 3, Connections: 9, Location: "westeurope", Active: ActiveSecondary, Secondary: &Plan{Location: "northeurope"},
-		Names: NamesPlan{Host: "mqtt.example.com", Zone: "example.com"}, VerneMQ: VerneMQPlan{ClientCA: "PEM"},
+		Broker: VerneMQVMs, Nodes: 3, Connections: 9, Location: "westeurope", Active: ActiveSecondary,
+		Secondary: &Plan{Location: "northeurope"},
+		Names:     NamesPlan{Host: "mqtt.example.com", Zone: "example.com"}, VerneMQ: VerneMQPlan{ClientCA: "PEM"},
 	}
 	p.Rotation.Database, p.Rotation.Cookie = "1", "2"
 	want := Summary{
-		Broker: VerneMQVMs, Domain: "mqtt.example.com", Zone: "example.com", Nodes: 3, Connections: 9, Location: "westeurope", SecondaryLocation: "northeurope",
+		Broker: VerneMQVMs, Domain: "mqtt.example.com", Zone: "example.com", Nodes: 3, Connections: 9,
+		Location: "westeurope", SecondaryLocation: "northeurope",
 		Active: ActiveSecondary, Certificate: TLSSelfSigned, ClientCertificate: true, DatabaseMark: "1", CookieMark: "2",
 	}
 	if got := p.summary(); got != want {
@@ -174,7 +223,8 @@ func (b backend) NewResource(pulumi.MockResourceArgs) (string, resource.Property
 }
 
 func (b backend) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
-	if name := args.Args["name"]; args.Token != "pulumi:pulumi:readStackOutputs" || name.StringValue() != "acme/amora-sync/prod" {
+	if name := args.Args["name"]; args.Token != "pulumi:pulumi:readStackOutputs" ||
+		name.StringValue() != "acme/amora-sync/prod" {
 		b.t.Errorf("asked %s for %v", args.Token, name)
 	}
 	return resource.NewPropertyMapFromMap(map[string]any{"outputs": b.outputs}), b.err
@@ -188,9 +238,12 @@ func TestTheLastUpdateIsReadFromTheOutputs(t *testing.T) {
 	want := live(HiveMQAKS)
 	want.TokenIssuer, want.ClientCertificate = "https://a", true
 	b := backend{t: t, outputs: map[string]any{
-		"broker": HiveMQAKS, "domain": "mqtt.example.com", "zone": "mqtt.example.com", "nodeCount": 5, "connections": 5000, "location": "westeurope", "zones": "1,2,3",
-		"secondaryLocation": "northeurope", "activeRegion": ActivePrimary, "tokenIssuer": "https://a", "certificate": TLSKeyVault, "clientCertificate": true,
-		"databaseRotation": "1", "cookieRotation": "1", "clientTelemetry": resource.MakeSecret(resource.NewStringProperty("key")),
+		"broker": HiveMQAKS, "domain": "mqtt.example.com", "zone": "mqtt.example.com", "nodeCount": 5,
+		"connections": 5000, "location": "westeurope", "zones": "1,2,3",
+		"secondaryLocation": "northeurope", "activeRegion": ActivePrimary, "tokenIssuer": "https://a",
+		"certificate": TLSKeyVault, "clientCertificate": true,
+		"databaseRotation": "1", "cookieRotation": "1",
+		"clientTelemetry": resource.MakeSecret(resource.NewStringProperty("key")),
 	}}
 	err := b.run(func(ctx *pulumi.Context) error {
 		got, err := lastUpdate(ctx)

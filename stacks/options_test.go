@@ -76,7 +76,8 @@ func wantedOptions(n node) options {
 	switch {
 	case n.plainName() == "base-suffix":
 		return options{ignored: "keepers"}
-	case n.kind == "keyvault:Secret" && !slices.Contains([]string{"database-admin-secret", "database-broker-secret"}, n.Name):
+	case n.kind == "keyvault:Secret" &&
+		!slices.Contains([]string{"database-admin-secret", "database-broker-secret"}, n.Name):
 		return optionsOf["keyvault:Secret with a random end"]
 	case n.kind == "dbforpostgresql:Server" && n.text("createMode") == "Replica":
 		return optionsOf["dbforpostgresql:Server of another region"]

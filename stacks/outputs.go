@@ -8,12 +8,14 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components"
 )
 
-// export names the outputs that every stack has; a broker adds its own. They are read by people, by amora user and by other stacks: renaming one breaks them.
+// export names the outputs that every stack has; a broker adds its own. They are read by people, by amora user and by
+// other stacks: renaming one breaks them.
 func export(ctx *pulumi.Context, regions []region, e *components.Endpoint) error {
 	p := regions[0].Plan
 	// The endpoints are true once something answers there: names move last.
 	ctx.Export("mqttEndpoint", after(pulumi.String("mqtts://"+p.Names.Host+":8883"), e.AddressRecordID.ToStringOutput()))
-	ctx.Export("websocketEndpoint", after(pulumi.String("wss://"+p.Names.WebSocketHost+"/mqtt"), e.WebSocketRecordID.ToStringOutput()))
+	ctx.Export("websocketEndpoint", after(pulumi.String("wss://"+p.Names.WebSocketHost+"/mqtt"),
+		e.WebSocketRecordID.ToStringOutput()))
 	p.summary().export(ctx)
 	ctx.Export("recovery", p.recoveryOutput())
 	forecast, err := p.forecastOutputs()

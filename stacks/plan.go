@@ -130,7 +130,8 @@ func NewPlan(stack string, c Config) Plan {
 		plan.DeployFrom = from
 	}
 	if m := c.Monitoring; m.Enabled {
-		plan.Monitoring = &MonitoringPlan{RetentionDays: m.RetentionDays, DailyQuotaGB: m.DailyQuotaGB, AlertEmails: m.AlertEmails}
+		plan.Monitoring = &MonitoringPlan{RetentionDays: m.RetentionDays, DailyQuotaGB: m.DailyQuotaGB,
+			AlertEmails: m.AlertEmails}
 	}
 	if len(c.Availability.Zones) > 1 {
 		plan.Gateway[0] = 2 // of which one is left when a zone is lost
@@ -154,12 +155,14 @@ func NewPlan(stack string, c Config) Plan {
 	}
 	if c.Availability.SecondaryLocation != "" {
 		plan.Secondary = planSecondary(stack, c)
-		plan.Network.PeerDatabase, plan.Secondary.Network.PeerDatabase = plan.Secondary.Network.Database, plan.Network.Database
+		plan.Network.PeerDatabase, plan.Secondary.Network.PeerDatabase = plan.Secondary.Network.Database,
+			plan.Network.Database
 	}
 	return plan
 }
 
-// planSecondary is the plan of the same config in the other region, in a resource group of its own: that one of a lost region can't be changed.
+// planSecondary is the plan of the same config in the other region, in a resource group of its own: that one of a lost
+// region can't be changed.
 func planSecondary(stack string, c Config) *Plan {
 	c.Location, c.Network.AddressSpace = c.Availability.SecondaryLocation, c.Network.SecondaryAddressSpace
 	// A replica has neither a standby nor backups of its own.
@@ -199,17 +202,18 @@ func (i Identity) newTenant() *components.Tenant {
 	return &components.Tenant{Name: i.Tenant, CountryCode: i.CountryCode, Location: i.DataLocation}
 }
 
-// planNetwork cuts the address space: a /24 for the Container Apps environment at its start, and in the /24 after it a /28 for the database,
-// a /28 for virtual machines with brokers, a /27 for private endpoints, a /26 for the nodes of a Kubernetes cluster, a /26 for the gateway in
-// front of it, and a /26 for Bastion.
+// planNetwork cuts the address space: a /24 for the Container Apps environment at its start, and in the /24 after it a
+// /28 for the database, a /28 for virtual machines with brokers, a /27 for private endpoints, a /26 for the nodes of a
+// Kubernetes cluster, a /26 for the gateway in front of it, and a /26 for Bastion.
 func planNetwork(space string) NetworkPlan {
 	base := netip.MustParsePrefix(space).Addr().As4()
 	block := func(third, fourth byte, bits int) string {
 		return fmt.Sprintf("%d.%d.%d.%d/%d", base[0], base[1], base[2]+third, fourth, bits)
 	}
 	return NetworkPlan{
-		AddressSpace: space, Apps: block(0, 0, 24), Database: block(1, 0, 28), Nodes: block(1, 16, 28), Endpoints: block(1, 32, 27),
-		Cluster: block(1, 64, 26), Gateway: block(1, 128, 26), Bastion: block(1, 192, 26),
+		AddressSpace: space, Apps: block(0, 0, 24), Database: block(1, 0, 28), Nodes: block(1, 16, 28),
+		Endpoints: block(1, 32, 27),
+		Cluster:   block(1, 64, 26), Gateway: block(1, 128, 26), Bastion: block(1, 192, 26),
 		// The last one of the subnet that Azure leaves: nodes get theirs from its start.
 		BrokerAddress: strings.TrimSuffix(block(1, 126, 32), "/32"),
 	}
@@ -257,8 +261,8 @@ func planHiveMQ(c Config, zones []string) components.AKSSize {
 	return size
 }
 
-// planVerneMQ gives each node an address of its own and a zone, in turns. A node's place in the list decides both, so that one node more
-// changes no other.
+// planVerneMQ gives each node an address of its own and a zone, in turns. A node's place in the list decides both, so
+// that one node more changes no other.
 func planVerneMQ(c Config, zones []string) VerneMQPlan {
 	v := c.VerneMQ
 	plan := VerneMQPlan{SSHKey: v.SSHKey, ClientCA: v.ClientCA, Bastion: v.Bastion}

@@ -7,28 +7,34 @@ import (
 
 var dataPolicies = []rule{
 	{
-		id: "vault-keeps-secrets", title: "A deleted vault can be had back for 90 days, and permissions come from Azure RBAC alone",
+		id:      "vault-keeps-secrets",
+		title:   "A deleted vault can be had back for 90 days, and permissions come from Azure RBAC alone",
 		sources: []string{"DP-8", "PA-7", "SE:09"},
 		check: each("keyvault:Vault", func(_ estate, n node) []violation {
 			return slices.Concat(
-				demand(n.at("properties", "enableSoftDelete") == true && n.number("properties", "softDeleteRetentionInDays") == 90, n,
+				demand(n.at("properties", "enableSoftDelete") == true &&
+					n.number("properties", "softDeleteRetentionInDays") == 90, n,
 					"is gone when it is deleted, or too soon after"),
-				demand(n.at("properties", "enableRbacAuthorization") == true && len(n.list("properties", "accessPolicies")) == 0, n, "has access policies"),
+				demand(n.at("properties", "enableRbacAuthorization") == true &&
+					len(n.list("properties", "accessPolicies")) == 0, n, "has access policies"),
 			)
 		}),
 	},
 	{
-		id: "vault-not-purged", title: "Nobody can purge a deleted vault before its time", sources: []string{"DP-8", "SE:09"}, prodOnly: true,
+		id: "vault-not-purged", title: "Nobody can purge a deleted vault before its time",
+		sources: []string{"DP-8", "SE:09"}, prodOnly: true,
 		check: each("keyvault:Vault", func(_ estate, n node) []violation {
 			return demand(n.at("properties", "enablePurgeProtection") == true, n, "can be purged")
 		}),
 	},
 	{
-		id: "storage-not-anonymous", title: "Storage gives nothing to the anonymous, copies nothing to other tenants, and has no keys",
+		id:      "storage-not-anonymous",
+		title:   "Storage gives nothing to the anonymous, copies nothing to other tenants, and has no keys",
 		sources: []string{"NS-2", "IM-1", "DP-2", "SE:05"},
 		check: both(
 			each("storage:StorageAccount", func(_ estate, n node) []violation {
-				found := demand(n.at("allowBlobPublicAccess") == false && n.at("allowCrossTenantReplication") == false, n, "has public blobs, or copies to other tenants")
+				found := demand(n.at("allowBlobPublicAccess") == false && n.at("allowCrossTenantReplication") == false,
+					n, "has public blobs, or copies to other tenants")
 				for _, v := range demand(n.at("allowSharedKeyAccess") == false, n, "can be opened with a key") {
 					found = append(found, v.on("allowSharedKeyAccess"))
 				}
@@ -38,7 +44,8 @@ var dataPolicies = []rule{
 				return demand(n.text("publicAccess") == "None", n, "is public")
 			}),
 		),
-		accepted: []exception{{"allowSharedKeyAccess", "Pulumi uploads blobs with the account's key; everything else reads by managed identity"}},
+		accepted: []exception{{"allowSharedKeyAccess",
+			"Pulumi uploads blobs with the account's key; everything else reads by managed identity"}},
 	},
 	{
 		id: "stateful-protected", title: "Nothing that holds state can be deleted by an edit: Pulumi protects it",
@@ -67,12 +74,15 @@ var dataPolicies = []rule{
 		},
 	},
 	{
-		id: "stateful-locked", title: "Vault, database and the stack's own DNS zone can't be deleted by hand either: Azure locks them",
+		id:      "stateful-locked",
+		title:   "Vault, database and the stack's own DNS zone can't be deleted by hand either: Azure locks them",
 		sources: []string{"AM-4", "BR-2", "RE:09"}, prodOnly: true,
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.all("keyvault:Vault", "dbforpostgresql:Server", "network:Zone") {
-				locked := slices.ContainsFunc(e.all("authorization:ManagementLockByScope"), func(lock node) bool { return locks(e, lock, n) })
+				locked := slices.ContainsFunc(e.all("authorization:ManagementLockByScope"), func(lock node) bool {
+					return locks(e, lock, n)
+				})
 				found = append(found, e.onReplica(n, demand(locked, n, "has no lock"))...)
 			}
 			return found
@@ -91,7 +101,8 @@ var dataPolicies = []rule{
 		accepted: []exception{{"replica", "Azure backs up the server that it follows, and no replica"}},
 	},
 	{
-		id: "backups-kept-in-prod", title: "The database's backups are kept for 14 days at least", sources: []string{"BR-1", "RE:09"}, prodOnly: true,
+		id: "backups-kept-in-prod", title: "The database's backups are kept for 14 days at least",
+		sources: []string{"BR-1", "RE:09"}, prodOnly: true,
 		check:    backupsKept(14),
 		accepted: []exception{{"replica", "Azure backs up the server that it follows, and no replica"}},
 	},
@@ -100,7 +111,8 @@ var dataPolicies = []rule{
 // statefulKinds are the kinds that hold what a deletion would lose.
 var statefulKinds = []string{
 	"azureactivedirectory:B2CTenant", "cache:Redis", "cache:RedisEnterprise", "compute:Disk", "containerregistry:Registry",
-	"dbforpostgresql:Database", "dbforpostgresql:Server", "keyvault:Vault", "network:VirtualNetwork", "network:Zone", "operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
+	"dbforpostgresql:Database", "dbforpostgresql:Server", "keyvault:Vault", "network:VirtualNetwork", "network:Zone",
+	"operationalinsights:Workspace", "resources:ResourceGroup", "storage:StorageAccount",
 }
 
 // leavesItsData looks at what Azure deletes with a machine (Microsoft's "Delete a VM and attached resources"), and at

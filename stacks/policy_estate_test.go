@@ -88,8 +88,8 @@ func (e estate) network(subnet any) (node, bool) {
 	return node{}, false
 }
 
-// replicates says whether a database's server follows another one of the stack. Azure makes no backups of it, and no standby, until somebody
-// promotes it (Microsoft's "Read replicas in Azure Database for PostgreSQL").
+// replicates says whether a database's server follows another one of the stack. Azure makes no backups of it, and no
+// standby, until somebody promotes it (Microsoft's "Read replicas in Azure Database for PostgreSQL").
 func (e estate) replicates(server node) bool {
 	source, known := e.byID(server.at("sourceServerResourceId"))
 	return server.text("createMode") == "Replica" && known && source.kind == "dbforpostgresql:Server"
@@ -165,7 +165,8 @@ func both(checks ...func(estate) []violation) func(estate) []violation {
 	}
 }
 
-// input is a string somewhere in a resource's inputs. An element of a list goes by the key of the list, and the value of {name, value} by its name.
+// input is a string somewhere in a resource's inputs. An element of a list goes by the key of the list, and the value
+// of {name, value} by its name.
 type input struct {
 	key, value string
 	secret     bool
@@ -247,8 +248,8 @@ func securityRules(group node) []securityRule {
 	return rules
 }
 
-// outside says whether a source of a security rule is beyond the network. AzureLoadBalancer is not: it stands for the address from which
-// Azure's health probes come, and clients keep theirs.
+// outside says whether a source of a security rule is beyond the network. AzureLoadBalancer is not: it stands for the
+// address from which Azure's health probes come, and clients keep theirs.
 func outside(source string) bool {
 	if source == "AzureLoadBalancer" || source == "VirtualNetwork" {
 		return false

@@ -9,7 +9,8 @@ import (
 
 var operationsPolicies = []rule{
 	{
-		id: "logs-kept", title: "The logs of every resource that has some go to a workspace; a type that nobody has looked up is a violation",
+		id: "logs-kept", title: "The logs of every resource that has some go to a workspace; a type that nobody has " +
+			"looked up is a violation",
 		sources: []string{"LT-3", "LT-5", "SE:10", "OE:07"},
 		check: func(e estate) []violation {
 			var found []violation
@@ -23,9 +24,11 @@ var operationsPolicies = []rule{
 			return found
 		},
 		accepted: []exception{
-			{"compute:VirtualMachine", "its two categories are about software updates; what the machine itself logs comes through the monitoring agent"},
+			{"compute:VirtualMachine",
+				"its two categories are about software updates; what the machine itself logs comes through the monitoring agent"},
 			{"insights:Component", "all of its tables are in the workspace already"},
-			{"insights:DataCollectionRule", "its one category tells of faults in transformations, and no rule here transforms anything"},
+			{"insights:DataCollectionRule",
+				"its one category tells of faults in transformations, and no rule here transforms anything"},
 		},
 	},
 	{
@@ -40,30 +43,37 @@ var operationsPolicies = []rule{
 		check:   both(each("insights:MetricAlert", alerting), each("insights:ScheduledQueryRule", alerting)),
 	},
 	{
-		id: "people-are-told", title: "Each action group is on and tells somebody", sources: []string{"IR-2", "OE:08"}, prodOnly: true,
+		id: "people-are-told", title: "Each action group is on and tells somebody", sources: []string{"IR-2", "OE:08"},
+		prodOnly: true,
 		check: each("insights:ActionGroup", func(_ estate, n node) []violation {
 			return demand(n.at("enabled") == true && len(n.list("emailReceivers")) > 0, n, "tells nobody")
 		}),
 	},
 	{
-		id: "patched", title: "Machines and cluster nodes take security updates by themselves", sources: []string{"PV-6", "SE:08"},
+		id: "patched", title: "Machines and cluster nodes take security updates by themselves",
+		sources: []string{"PV-6", "SE:08"},
 		check: both(
 			each("compute:VirtualMachine", func(_ estate, n node) []violation {
-				return demand(at(n.at("osProfile", "linuxConfiguration"), "patchSettings", "patchMode") == "AutomaticByPlatform", n, "waits for somebody to patch it")
+				return demand(at(n.at("osProfile", "linuxConfiguration"), "patchSettings",
+					"patchMode") == "AutomaticByPlatform", n, "waits for somebody to patch it")
 			}),
 			each("containerservice:ManagedCluster", func(_ estate, n node) []violation {
-				channels := []string{n.text("autoUpgradeProfile", "nodeOSUpgradeChannel"), n.text("autoUpgradeProfile", "upgradeChannel")}
-				return demand(!slices.Contains(channels, "") && !slices.Contains(channels, "none") && !slices.Contains(channels, "None"), n, "has the channels %v", channels)
+				channels := []string{n.text("autoUpgradeProfile", "nodeOSUpgradeChannel"),
+					n.text("autoUpgradeProfile", "upgradeChannel")}
+				return demand(!slices.Contains(channels, "") && !slices.Contains(channels, "none") &&
+					!slices.Contains(channels, "None"), n, "has the channels %v", channels)
 			}),
 		),
 	},
 	{
-		id: "tagged", title: "Everything that takes tags says which project and stack it belongs to", sources: []string{"AM-1", "OE:05"},
+		id: "tagged", title: "Everything that takes tags says which project and stack it belongs to",
+		sources: []string{"AM-1", "OE:05"},
 		check: func(e estate) []violation {
 			var found []violation
 			for _, n := range e.azure() {
 				found = append(found,
-					demand(takesNoTags(n.kind) || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n, "has the tags %v", n.at("tags"))...)
+					demand(takesNoTags(n.kind) || n.text("tags", "project") != "" && n.text("tags", "stack") != "", n,
+						"has the tags %v", n.at("tags"))...)
 			}
 			return found
 		},
@@ -71,9 +81,11 @@ var operationsPolicies = []rule{
 }
 
 // untaggedBetweenRegions are the types without tags that only a stack in two regions has.
-var untaggedBetweenRegions = []string{"dbforpostgresql:VirtualEndpoint", "network:Endpoint", "network:VirtualNetworkPeering"}
+var untaggedBetweenRegions = []string{"dbforpostgresql:VirtualEndpoint", "network:Endpoint",
+	"network:VirtualNetworkPeering"}
 
-// logs says whether a kind of resource has categories of logs, by Microsoft's "Supported resource log categories for Azure Monitor".
+// logs says whether a kind of resource has categories of logs, by Microsoft's "Supported resource log categories for
+// Azure Monitor".
 type logs struct {
 	has bool
 	of  string // the child resource that has them
@@ -84,7 +96,8 @@ var (
 	noLogs  = logs{}
 )
 
-// logsOf are all kinds that a stack may deploy. Those without logs have metrics only, or are parts and settings of another resource.
+// logsOf are all kinds that a stack may deploy. Those without logs have metrics only, or are parts and settings of
+// another resource.
 var logsOf = map[string]logs{
 	"app:ContainerApp":                    noLogs, // its environment has them
 	"app:Job":                             noLogs, // its environment has them
@@ -182,7 +195,8 @@ func alerting(e estate, n node) []violation {
 		return known && group.kind == "insights:ActionGroup"
 	})
 	severity := n.number("severity")
-	section := runbookSection.FindStringSubmatch(n.text("actions", "customProperties", "runbook") + " " + n.text("description"))
+	section := runbookSection.FindStringSubmatch(n.text("actions", "customProperties", "runbook") + " " +
+		n.text("description"))
 	return slices.Concat(
 		demand(n.at("enabled") == true, n, "is off"),
 		demand(reached, n, "reaches nobody"),

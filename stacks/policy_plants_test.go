@@ -11,7 +11,8 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
 )
 
-// plant is a fault put into a deployment, and what one rule must say about it: that these resources break it, and no others.
+// plant is a fault put into a deployment, and what one rule must say about it: that these resources break it, and no
+// others.
 type plant struct {
 	rule       string
 	deployment string
@@ -40,7 +41,8 @@ func alter(name string, how func(*pulumitest.Resource)) change {
 	}
 }
 
-// set gives an input another value, nil for none. The path has dots; in a list, a number or "last" is an element, and "new" is one more.
+// set gives an input another value, nil for none. The path has dots; in a list, a number or "last" is an element, and
+// "new" is one more.
 func set(name, path string, value any) change {
 	return alter(name, func(r *pulumitest.Resource) {
 		r.Inputs = with(resource.NewObjectProperty(r.Inputs), strings.Split(path, "."), value).ObjectValue()
@@ -130,7 +132,8 @@ func drop(name string) change {
 
 func add(kind, name string, inputs map[string]any) change {
 	return func(_ *testing.T, resources []pulumitest.Resource) []pulumitest.Resource {
-		return append(resources, pulumitest.Resource{Type: "azure-native:" + kind, Name: name, Custom: true, Inputs: resource.NewPropertyMapFromMap(inputs)})
+		return append(resources, pulumitest.Resource{Type: "azure-native:" + kind, Name: name, Custom: true,
+			Inputs: resource.NewPropertyMapFromMap(inputs)})
 	}
 }
 

@@ -13,16 +13,20 @@ var resiliencePolicies = []rule{
 		id: "zones", title: "What serves clients survives the loss of a zone: it is in three, or Azure keeps it in several",
 		sources: []string{"RE:05"}, prodOnly: true,
 		check: both(
-			each("app:ManagedEnvironment", func(_ estate, n node) []violation { return demand(n.at("zoneRedundant") == true, n, "is in one zone") }),
+			each("app:ManagedEnvironment", func(_ estate, n node) []violation {
+				return demand(n.at("zoneRedundant") == true, n, "is in one zone")
+			}),
 			each("cache:RedisEnterprise", func(_ estate, n node) []violation {
-				return demand(n.text("highAvailability") == "Enabled", n, "has no replica") // with one, Azure puts the two in different zones
+				// with one, Azure puts the two in different zones
+				return demand(n.text("highAvailability") == "Enabled", n, "has no replica")
 			}),
 			each("cache:Redis", func(_ estate, n node) []violation {
 				return demand(len(texts(n.at("zones"))) > 1 || n.text("zonalAllocationPolicy") == "Automatic", n, "is in one zone")
 			}),
 			each("dbforpostgresql:Server", func(e estate, n node) []violation {
 				standby := n.text("highAvailability", "standbyAvailabilityZone")
-				elsewhere := n.text("highAvailability", "mode") == "ZoneRedundant" && standby != "" && standby != n.text("availabilityZone")
+				elsewhere := n.text("highAvailability", "mode") == "ZoneRedundant" && standby != "" &&
+					standby != n.text("availabilityZone")
 				return e.onReplica(n, demand(elsewhere, n, "has no standby in another zone"))
 			}),
 			each("network:PublicIPAddress", func(_ estate, n node) []violation {
@@ -30,7 +34,8 @@ var resiliencePolicies = []rule{
 			}),
 			each("network:ApplicationGateway", func(_ estate, n node) []violation {
 				instances := max(n.number("autoscaleConfiguration", "minCapacity"), n.number("sku", "capacity"))
-				return demand(len(texts(n.at("zones"))) >= zonesWanted && instances >= 2, n, "has %v instances in the zones %v", instances, n.at("zones"))
+				return demand(len(texts(n.at("zones"))) >= zonesWanted && instances >= 2, n,
+					"has %v instances in the zones %v", instances, n.at("zones"))
 			}),
 			each("network:NatGateway", func(_ estate, n node) []violation {
 				return demand(n.text("sku", "name") == "StandardV2", n, "is in one zone")
@@ -41,21 +46,26 @@ var resiliencePolicies = []rule{
 			each("storage:StorageAccount", func(_ estate, n node) []violation {
 				return demand(strings.Contains(n.text("sku", "name"), "ZRS"), n, "is %s, in one zone", n.text("sku", "name"))
 			}),
-			each("resources:AzureCliScript", func(_ estate, n node) []violation { return []violation{breaks(n, "runs in some zone")} }),
+			each("resources:AzureCliScript", func(_ estate, n node) []violation {
+				return []violation{breaks(n, "runs in some zone")}
+			}),
 			clusterOverZones, machinesOverZones, disksBesideMachines,
 		),
 		accepted: []exception{
 			{"replica", "Azure gives no replica a standby; the server that it follows has one"},
-			{"network:NatGateway", "the SKU Standard is in one zone; while that one is down, brokers serve on, and nothing new is fetched"},
+			{"network:NatGateway",
+				"the SKU Standard is in one zone; while that one is down, brokers serve on, and nothing new is fetched"},
 			{"network:BastionHost", "the API version in use has no zones for it; it serves people, not clients"},
 			{"storage:StorageAccount", "Standard LRS is the specified tier; what runs already needs nothing of it"},
 			{"resources:AzureCliScript", "it runs for minutes within a deployment, anywhere"},
 		},
 	},
 	{
-		id: "two-proxies", title: "What takes every client's connection runs twice at least", sources: []string{"RE:05", "RE:06"},
+		id: "two-proxies", title: "What takes every client's connection runs twice at least",
+		sources: []string{"RE:05", "RE:06"},
 		check: each("app:ContainerApp", func(_ estate, n node) []violation {
-			return demand(n.at("configuration", "ingress", "external") != true || n.number("template", "scale", "minReplicas") >= 2, n, "may be down to one replica")
+			return demand(n.at("configuration", "ingress", "external") != true ||
+				n.number("template", "scale", "minReplicas") >= 2, n, "may be down to one replica")
 		}),
 	},
 }
@@ -66,7 +76,8 @@ func clusterOverZones(e estate) []violation {
 	for _, cluster := range e.all("containerservice:ManagedCluster") {
 		for _, pool := range cluster.list("agentPoolProfiles") {
 			found = append(found,
-				demand(len(texts(pool["availabilityZones"])) >= zonesWanted, cluster, "the pool %v is in the zones %v", pool["name"], pool["availabilityZones"])...)
+				demand(len(texts(pool["availabilityZones"])) >= zonesWanted, cluster, "the pool %v is in the zones %v",
+					pool["name"], pool["availabilityZones"])...)
 		}
 	}
 	return append(found, spread(e, "containerservice:AgentPool", "availabilityZones")...)

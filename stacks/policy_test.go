@@ -12,11 +12,13 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/pulumitest"
 )
 
-// rule is what must hold in the resources of a stack. docs/policies.md is the same table for people, and holds the titles of the sources.
+// rule is what must hold in the resources of a stack. docs/policies.md is the same table for people, and holds the
+// titles of the sources.
 type rule struct {
-	id       string
-	title    string
-	sources  []string // controls of the Microsoft cloud security benchmark v1, and codes of the Azure Well-Architected Framework
+	id    string
+	title string
+	// controls of the Microsoft cloud security benchmark v1, and codes of the Azure Well-Architected Framework
+	sources  []string
 	prodOnly bool
 	check    func(estate) []violation
 	accepted []exception
@@ -48,7 +50,8 @@ func (v violation) on(about string) violation {
 
 // policies are all rules.
 func policies() []rule {
-	return slices.Concat(networkPolicies, tlsPolicies, identityPolicies, dataPolicies, resiliencePolicies, operationsPolicies)
+	return slices.Concat(networkPolicies, tlsPolicies, identityPolicies, dataPolicies, resiliencePolicies,
+		operationsPolicies)
 }
 
 // violations are those that nobody has accepted.
@@ -128,7 +131,8 @@ func (r rule) wanted() string {
 	for _, x := range r.accepted {
 		exceptions = append(exceptions, fmt.Sprintf("%s: %s", x.about, x.why))
 	}
-	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |", r.id, r.title, strings.Join(r.sources, ", "), stacks, strings.Join(exceptions, "; "))
+	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |", r.id, r.title, strings.Join(r.sources, ", "), stacks,
+		strings.Join(exceptions, "; "))
 }
 
 func TestPolicyDocumentListsTheReviewedRolesAndEachIsHeldSomewhere(t *testing.T) {
@@ -149,7 +153,8 @@ func TestPolicyDocumentListsTheReviewedRolesAndEachIsHeldSomewhere(t *testing.T)
 			t.Errorf("nobody holds the role, or docs/policies.md has no row%s", row)
 		}
 	}
-	if rows := regexp.MustCompile(`(?m)^\| [^|]+ \| [a-z]+:[A-Z][^|]* \| [^|]+ \|$`).FindAll(document, -1); len(rows) != len(reviewedRoles) {
+	if rows := regexp.MustCompile(`(?m)^\| [^|]+ \| [a-z]+:[A-Z][^|]* \| [^|]+ \|$`).
+		FindAll(document, -1); len(rows) != len(reviewedRoles) {
 		t.Errorf("docs/policies.md has %d roles, and %d are reviewed", len(rows), len(reviewedRoles))
 	}
 }
@@ -164,7 +169,8 @@ func TestPolicyDocumentSaysWhatTheRulesAre(t *testing.T) {
 		rows[row[1]] = row[0]
 	}
 	titled := map[string]bool{}
-	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z]{2}[-:]\d+) \| \S.* \|$`).FindAllStringSubmatch(string(document), -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z]{2}[-:]\d+) \| \S.* \|$`).
+		FindAllStringSubmatch(string(document), -1) {
 		titled[row[1]] = true
 	}
 	used := map[string]bool{}

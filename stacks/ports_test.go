@@ -82,12 +82,14 @@ func list(value any) []map[string]any {
 
 // open says whether a security group lets a source in to an address and port.
 func (g graph) open(nsg, source, to string, port int) bool {
-	return slices.ContainsFunc(list(g.inputs("NetworkSecurityGroup", nsg)["securityRules"]), func(rule map[string]any) bool {
-		ports, _ := rule["destinationPortRanges"].([]any)
-		destination, err := netip.ParsePrefix(fmt.Sprint(rule["destinationAddressPrefix"]))
-		covered := err != nil || to == "" || destination.Contains(netip.MustParseAddr(to))
-		return rule["access"] == "Allow" && rule["sourceAddressPrefix"] == source && covered && slices.Contains(ports, any(strconv.Itoa(port)))
-	})
+	return slices.ContainsFunc(list(g.inputs("NetworkSecurityGroup", nsg)["securityRules"]),
+		func(rule map[string]any) bool {
+			ports, _ := rule["destinationPortRanges"].([]any)
+			destination, err := netip.ParsePrefix(fmt.Sprint(rule["destinationAddressPrefix"]))
+			covered := err != nil || to == "" || destination.Contains(netip.MustParseAddr(to))
+			return rule["access"] == "Allow" && rule["sourceAddressPrefix"] == source && covered &&
+				slices.Contains(ports, any(strconv.Itoa(port)))
+		})
 }
 
 // arrival is where a connection to a public port ends.
@@ -99,7 +101,8 @@ type arrival struct {
 
 func TestPorts8883And443LeadFromThePublicAddressToAListenerOfEveryBroker(t *testing.T) {
 	for name, follow := range map[string]func(*testing.T, graph, int) arrival{
-		"dev": throughContainerApps, "prod": throughContainerApps, "dev-hivemq": throughTheGateway, "prod-hivemq": throughTheGateway,
+		"dev": throughContainerApps, "prod": throughContainerApps, "dev-hivemq": throughTheGateway,
+		"prod-hivemq": throughTheGateway,
 		"dev-vernemq": throughTheBalancer, "prod-vernemq": throughTheBalancer,
 	} {
 		for port, want := range map[int]string{8883: "mqtt", 443: "websocket"} {
@@ -121,16 +124,19 @@ func TestPorts8883And443LeadFromThePublicAddressToAListenerOfEveryBroker(t *test
 // throughTheGateway follows Application Gateway, the network, the load balancer in the cluster, and the broker's pods.
 func throughTheGateway(t *testing.T, g graph, port int) arrival {
 	gateway := g.inputs("ApplicationGateway", "gateway-gateway")
-	rules, listenerKey, settingsKey, settingsList := "routingRules", "listener", "backendSettings", "backendSettingsCollection"
+	rules, listenerKey, settingsKey, settingsList := "routingRules", "listener", "backendSettings",
+		"backendSettingsCollection"
 	if port == 443 {
-		rules, listenerKey, settingsKey, settingsList = "requestRoutingRules", "httpListener", "backendHttpSettings", "backendHttpSettingsCollection"
+		rules, listenerKey, settingsKey, settingsList = "requestRoutingRules", "httpListener", "backendHttpSettings",
+			"backendHttpSettingsCollection"
 	}
 	rule := list(gateway[rules])[0]
 	listener := named(t, gateway, rule[listenerKey])
 	if p := named(t, gateway, listener["frontendPort"])["port"]; p != float64(port) {
 		t.Fatalf("the rule %v listens on %v", rule["name"], p)
 	}
-	if p := listener["protocol"]; p != "Tls" && p != "Https" || named(t, gateway, listener["sslCertificate"])["keyVaultSecretId"] == "" {
+	if p := listener["protocol"]; p != "Tls" && p != "Https" ||
+		named(t, gateway, listener["sslCertificate"])["keyVaultSecretId"] == "" {
 		t.Errorf("port %d is %v without a certificate", port, p)
 	}
 	frontend := named(t, gateway, listener["frontendIPConfiguration"])
@@ -144,14 +150,16 @@ func throughTheGateway(t *testing.T, g graph, port int) arrival {
 	if !strings.Contains(fmt.Sprint(rule[settingsKey]), settingsList) {
 		t.Errorf("%v is not of the listener's layer", rule[settingsKey])
 	}
-	backend, address := int(settings["port"].(float64)), list(named(t, gateway, rule["backendAddressPool"])["backendAddresses"])[0]["ipAddress"].(string)
+	backend, address := int(settings["port"].(float64)),
+		list(named(t, gateway, rule["backendAddressPool"])["backendAddresses"])[0]["ipAddress"].(string)
 	if probe := named(t, gateway, settings["probe"]); probe["port"] != settings["port"] {
 		t.Errorf("port %v is probed at %v", settings["port"], probe["port"])
 	}
 	// The gateway's subnet is the source that the cluster's subnet and the pods let in.
 	source := g.inputs("Subnet", "gateway-subnet")["addressPrefix"].(string)
 	cluster := g.inputs("Subnet", "hivemq-subnet")
-	if !netip.MustParsePrefix(cluster["addressPrefix"].(string)).Contains(netip.MustParseAddr(address)) || !g.open("hivemq-nsg", source, address, backend) {
+	if !netip.MustParsePrefix(cluster["addressPrefix"].(string)).Contains(netip.MustParseAddr(address)) ||
+		!g.open("hivemq-nsg", source, address, backend) {
 		t.Errorf("the cluster's subnet is closed to the gateway for %s:%d", address, backend)
 	}
 	pod := intoThePods(t, manifestsOf(t, g), address, cluster["subnetName"].(string), source, backend)
@@ -188,7 +196,8 @@ func intoThePods(t *testing.T, documents []map[string]any, address, subnet, sour
 	service := document(t, documents, "Service", "edge")
 	annotations, _ := at(service, "metadata", "annotations").(map[string]any)
 	const prefix = "service.beta.kubernetes.io/azure-load-balancer-"
-	if annotations[prefix+"ipv4"] != address || annotations[prefix+"internal-subnet"] != subnet || annotations[prefix+"internal"] != "true" {
+	if annotations[prefix+"ipv4"] != address || annotations[prefix+"internal-subnet"] != subnet ||
+		annotations[prefix+"internal"] != "true" {
 		t.Errorf("the load balancer is at %v", annotations)
 	}
 	target := 0
@@ -200,7 +209,8 @@ func intoThePods(t *testing.T, documents []map[string]any, address, subnet, sour
 	values := at(document(t, documents, "HelmRelease", "broker"), "spec", "values")
 	labels, _ := at(values, "nodes", "labels").(map[string]any)
 	policy := document(t, documents, "NetworkPolicy", "clients")
-	for what, selector := range map[string]any{"Service": at(service, "spec", "selector"), "NetworkPolicy": at(policy, "spec", "podSelector", "matchLabels")} {
+	for what, selector := range map[string]any{"Service": at(service, "spec", "selector"),
+		"NetworkPolicy": at(policy, "spec", "podSelector", "matchLabels")} {
 		wanted, _ := selector.(map[string]any)
 		for key, value := range wanted {
 			if labels[key] != value {
@@ -212,7 +222,8 @@ func intoThePods(t *testing.T, documents []map[string]any, address, subnet, sour
 		}
 	}
 	ingress := list(at(policy, "spec", "ingress"))[0]
-	if at(list(ingress["from"])[0], "ipBlock", "cidr") != source || !slices.ContainsFunc(list(ingress["ports"]), func(p map[string]any) bool { return p["port"] == target }) {
+	if at(list(ingress["from"])[0], "ipBlock", "cidr") != source ||
+		!slices.ContainsFunc(list(ingress["ports"]), func(p map[string]any) bool { return p["port"] == target }) {
 		t.Errorf("the network policy lets in %v", ingress)
 	}
 	for _, listener := range list(at(values, "services")) {
@@ -345,7 +356,8 @@ func leaks(texts map[string]string, secrets []string) []string {
 }
 
 func TestNoSecretIsInWhatIsUploaded(t *testing.T) {
-	secrets := []string{"random-password", "insights-key", "dGhlLWxpY2VuY2U=", "the-licence", "dGhlLW90aGVyLWxpY2VuY2U=", "the-other-licence"}
+	secrets := []string{"random-password", "insights-key", "dGhlLWxpY2VuY2U=", "the-licence",
+		"dGhlLW90aGVyLWxpY2VuY2U=", "the-other-licence"}
 	for name, files := range map[string]int{"dev-hivemq": 4, "prod-hivemq": 4, "dev-vernemq": 14, "prod-vernemq": 14} {
 		texts := blobs(deployment(t, name))
 		if len(texts) != files {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// throughTheBalancer follows the load balancer, the machines' network interfaces and subnet, and the listeners that a node opens.
+// throughTheBalancer follows the load balancer, the machines' network interfaces and subnet, and the listeners that a
+// node opens.
 func throughTheBalancer(t *testing.T, g graph, port int) arrival {
 	balancer := g.inputs("LoadBalancer", "vernemq-balancer")
 	var rule map[string]any
@@ -22,7 +23,8 @@ func throughTheBalancer(t *testing.T, g graph, port int) arrival {
 	if at(frontend, "publicIPAddress", "id") != "/id/vernemq-address" {
 		t.Errorf("port %d is on %v", port, frontend)
 	}
-	pool, probe, to := named(t, balancer, rule["backendAddressPool"])["name"], named(t, balancer, rule["probe"]), int(rule["backendPort"].(float64))
+	pool, probe, to := named(t, balancer, rule["backendAddressPool"])["name"], named(t, balancer, rule["probe"]),
+		int(rule["backendPort"].(float64))
 	health, _ := probe["port"].(float64)
 	nodes, machines := 0, 0
 	for _, r := range g.resources {
@@ -34,14 +36,17 @@ func throughTheBalancer(t *testing.T, g graph, port int) arrival {
 		}
 		nodes++
 		configuration := list(plainInputs(r)["ipConfigurations"])[0]
-		if id := list(configuration["loadBalancerBackendAddressPools"])[0]["id"]; id != fmt.Sprintf("/id/vernemq-balancer/backendAddressPools/%s", pool) {
+		if id := list(configuration["loadBalancerBackendAddressPools"])[0]["id"]; id != fmt.Sprintf(
+			"/id/vernemq-balancer/backendAddressPools/%s", pool) {
 			t.Errorf("%s is in the pool %v", r.Name, id)
 		}
 		address := configuration["privateIPAddress"].(string)
-		if cidr := g.inputs("Subnet", "vernemq-subnet")["addressPrefix"].(string); !netip.MustParsePrefix(cidr).Contains(netip.MustParseAddr(address)) {
+		if cidr := g.inputs("Subnet", "vernemq-subnet")["addressPrefix"].(string); !netip.MustParsePrefix(cidr).
+			Contains(netip.MustParseAddr(address)) {
 			t.Errorf("%s is not in the subnet", address)
 		}
-		if !g.open("vernemq-nsg", "Internet", address, to) || !g.open("vernemq-nsg", "AzureLoadBalancer", address, int(health)) {
+		if !g.open("vernemq-nsg", "Internet", address, to) || !g.open("vernemq-nsg", "AzureLoadBalancer", address,
+			int(health)) {
 			t.Errorf("the subnet is closed to clients on %s:%d, or to the probe on %v", address, to, health)
 		}
 		if g.open("vernemq-nsg", "Internet", address, int(health)) {
@@ -52,7 +57,8 @@ func throughTheBalancer(t *testing.T, g graph, port int) arrival {
 		t.Errorf("%d of %d nodes are behind the load balancer", nodes, machines)
 	}
 	files := blobs(g.resources)
-	if v := variable(t, files, "HEALTH_PORT"); v != strconv.Itoa(int(health)) || "'"+probe["requestPath"].(string)+"'" != variable(t, files, "HEALTH_PATH") || probe["protocol"] != "Http" {
+	if v := variable(t, files, "HEALTH_PORT"); v != strconv.Itoa(int(health)) ||
+		"'"+probe["requestPath"].(string)+"'" != variable(t, files, "HEALTH_PATH") || probe["protocol"] != "Http" {
 		t.Errorf("the nodes say how they are on %s, and the probe is %v", v, probe)
 	}
 	return arrival{"203.0.113.8", to, listenerOfNode(t, files, to)}

@@ -12,7 +12,8 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/recovery"
 )
 
-// What components configure inside of themselves. A rehearsal of every broker compares the figures that follow with those of what it deployed.
+// What components configure inside of themselves. A rehearsal of every broker compares the figures that follow with
+// those of what it deployed.
 const (
 	frontDoorSeconds, frontDoorSamples, frontDoorSuccesses = 30, 4, 3 // of an origin's probes
 	balancerSeconds, balancerFailures                      = 5, 2     // of the load balancer's
@@ -22,7 +23,8 @@ const (
 // survival is what decides what the stack survives.
 func (p Plan) survival() recovery.Stack {
 	s := recovery.Stack{
-		Broker:    map[string]recovery.Broker{EMQXContainerApps: recovery.EMQX, HiveMQAKS: recovery.HiveMQ, VerneMQVMs: recovery.VerneMQ}[p.Broker],
+		Broker: map[string]recovery.Broker{EMQXContainerApps: recovery.EMQX, HiveMQAKS: recovery.HiveMQ,
+			VerneMQVMs: recovery.VerneMQ}[p.Broker],
 		GeoBackup: p.Database.GeoBackup, BackupDays: p.Database.BackupDays, DiskBackup: p.DiskBackup != nil,
 	}
 	plans := []Plan{p}
@@ -43,7 +45,8 @@ func (p Plan) survival() recovery.Stack {
 	mqtts := recovery.Endpoint{Name: "mqtts", Host: p.Names.Host, Ways: ways, Forget: recovery.Forget(recordSeconds)}
 	wss := recovery.Endpoint{Name: "wss", Host: p.Names.WebSocketHost, Ways: ways, Forget: recovery.Forget(recordSeconds)}
 	if len(plans) > 1 {
-		mqtts.Switch = recovery.TrafficManager(components.ProbeSeconds, components.ProbeTimeoutSeconds, components.ToleratedFailures, components.TrafficManagerTTL)
+		mqtts.Switch = recovery.TrafficManager(components.ProbeSeconds, components.ProbeTimeoutSeconds,
+			components.ToleratedFailures, components.TrafficManagerTTL)
 		mqtts.Forget = recovery.Forget(components.TrafficManagerTTL)
 		wss.Switch, wss.Forget = mqtts.Switch, mqtts.Forget
 	}
@@ -77,21 +80,24 @@ func (p Plan) parts() []recovery.Part {
 		}
 		return []recovery.Part{
 			{Name: "load balancer", Copies: orNone(p.VerneMQ.AddressZones)},
-			{Name: "machines", Copies: machines, Broker: true, Reroute: recovery.LoadBalancer(balancerSeconds, balancerFailures)},
+			{Name: "machines", Copies: machines, Broker: true,
+				Reroute: recovery.LoadBalancer(balancerSeconds, balancerFailures)},
 		}
 	default:
 		return p.containerAppsParts()
 	}
 }
 
-// containerAppsParts are in zones that Azure picks: an environment that is not redundant is in one of them, and of one that is, so is each node.
+// containerAppsParts are in zones that Azure picks: an environment that is not redundant is in one of them, and of one
+// that is, so is each node.
 func (p Plan) containerAppsParts() []recovery.Part {
 	zoned, somewhere := p.Database.Zone != "", ""
 	if zoned {
 		somewhere = recovery.Unknown
 	}
 	edge := recovery.Part{Name: "edge", Copies: []string{somewhere}, Reroute: recovery.Ingress()}
-	nodes := recovery.Part{Name: "nodes", Copies: slices.Repeat([]string{somewhere}, p.Nodes), Broker: true, Reroute: recovery.Proxy(), Restart: recovery.Replicas()}
+	nodes := recovery.Part{Name: "nodes", Copies: slices.Repeat([]string{somewhere}, p.Nodes), Broker: true,
+		Reroute: recovery.Proxy(), Restart: recovery.Replicas()}
 	rules := recovery.Part{Name: recovery.TopicRules, Copies: []string{somewhere}, Hidden: true}
 	if p.EMQX.ZoneRedundant {
 		edge.Copies, nodes.Move = recovery.Spread(), recovery.Replicas()
@@ -148,7 +154,8 @@ func (c *Config) checkTargets(f *Faults) {
 			o := s.Lose(loss)
 			takes, ends := t.takes(o)
 			// Of zones that are lost alike, the first one says it.
-			if alike := string(loss.Kind) + t.why(o); t.minutes > 0 && loss.Targeted() && (!ends || takes > time.Duration(t.minutes)*time.Minute) && !said[alike] {
+			if alike := string(loss.Kind) + t.why(o); t.minutes > 0 && loss.Targeted() &&
+				(!ends || takes > time.Duration(t.minutes)*time.Minute) && !said[alike] {
 				said[alike] = true
 				f.add(t.key, fmt.Sprint(t.minutes), "%s: after %s, %s%s", must(takes, ends), loss, t.why(o), c.helps(o))
 			}
@@ -183,7 +190,8 @@ func (c *Config) helps(o recovery.Outcome) string {
 	}
 }
 
-// recoveryOutput is what the stack can hold, for people and for other programs: minutes, or none where nothing brings it back, and why.
+// recoveryOutput is what the stack can hold, for people and for other programs: minutes, or none where nothing brings
+// it back, and why.
 func (p Plan) recoveryOutput() pulumi.Map {
 	s := p.survival()
 	output, reasoning := pulumi.Map{}, pulumi.StringArray{}
@@ -196,7 +204,9 @@ func (p Plan) recoveryOutput() pulumi.Map {
 	}
 	for _, loss := range s.Losses() {
 		o := s.Lose(loss)
-		reasoning = append(reasoning, pulumi.String(fmt.Sprintf("%s: %s. Users and rules are %s. Of sessions and messages, %s.", loss, o.Reason(), o.Data.InWords(inMinutes), o.Sessions)))
+		reasoning = append(reasoning,
+			pulumi.String(fmt.Sprintf("%s: %s. Users and rules are %s. Of sessions and messages, %s.", loss, o.Reason(),
+				o.Data.InWords(inMinutes), o.Sessions)))
 	}
 	output["reasoning"] = reasoning
 	return output
@@ -220,6 +230,7 @@ func TargetsOf(stack string, config map[string]string) (Targets, error) {
 	names := planNames(c.Domain, c.DNS)
 	return Targets{
 		Host: names.Host, WebSocketHost: names.WebSocketHost,
-		RTO: time.Duration(c.Availability.RTOMinutes) * time.Minute, RPO: time.Duration(c.Availability.RPOMinutes) * time.Minute,
+		RTO: time.Duration(c.Availability.RTOMinutes) * time.Minute,
+		RPO: time.Duration(c.Availability.RPOMinutes) * time.Minute,
 	}, nil
 }

@@ -11,15 +11,19 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/internal/costs"
 )
 
-// smallestOf is a stack of a broker at the sizes of the requirement, as the bottom-up sums in it count them: in East US, in one zone.
+// smallestOf is a stack of a broker at the sizes of the requirement, as the bottom-up sums in it count them: in East
+// US, in one zone.
 func smallestOf(broker string) map[string]string {
 	return valid(map[string]string{
-		"broker": broker, "location": "eastus", "capacity": `{"minNodes":` + map[string]string{EMQXContainerApps: "2", HiveMQAKS: "3", VerneMQVMs: "3"}[broker] + `}`,
-		"redis": `{"service":"classic","sku":"C1"}`, "vernemq": `{"sshKey":"` + sshKey + `"}`, "hivemq": `{"licence":"dGhlLWxpY2VuY2U="}`,
+		"broker": broker, "location": "eastus", "capacity": `{"minNodes":` + map[string]string{EMQXContainerApps: "2",
+			HiveMQAKS: "3", VerneMQVMs: "3"}[broker] + `}`,
+		"redis": `{"service":"classic","sku":"C1"}`, "vernemq": `{"sshKey":"` + sshKey + `"}`,
+		"hivemq": `{"licence":"dGhlLWxpY2VuY2U="}`,
 	})
 }
 
-// estimated prices a config by the prices of East US that the sums by hand were made with: the book gets others with each refresh.
+// estimated prices a config by the prices of East US that the sums by hand were made with: the book gets others with
+// each refresh.
 func estimated(t *testing.T, raw map[string]string) costs.Estimate {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "prices.json"))
@@ -41,9 +45,10 @@ func estimated(t *testing.T, raw map[string]string) costs.Estimate {
 	return estimate
 }
 
-// TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand holds the estimate of what the requirement lists against sums that were made from the
-// bottom up by somebody else (list prices of East US, 730 hours, PostgreSQL D4ds_v5 with 128 GiB at 274.60). What the two count in another way is
-// taken out first, each with its reason; the rest must agree to ten cents.
+// TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand holds the estimate of what the requirement lists against sums
+// that were made from the bottom up by somebody else (list prices of East US, 730 hours, PostgreSQL D4ds_v5 with 128
+// GiB at 274.60). What the two count in another way is taken out first, each with its reason; the rest must agree to
+// ten cents.
 func TestTheSumsAtTheRequirementsSizesAreThoseComputedByHand(t *testing.T) {
 	for broker, c := range map[string]struct {
 		byHand  float64
@@ -93,7 +98,8 @@ func TestMoreNodesNeverCostLess(t *testing.T) {
 				raw[namespace+"capacity"] = `{"minNodes":` + nodes + `,"maxNodes":10}`
 				raw[namespace+"availability"] = `{"zones":` + zones + `}`
 				estimate := estimated(t, raw)
-				if estimate.Total.Low <= before.Low || estimate.Total.High < before.High || estimate.Total.High < estimate.Total.Low {
+				if estimate.Total.Low <= before.Low || estimate.Total.High < before.High ||
+					estimate.Total.High < estimate.Total.Low {
 					t.Errorf("%s in %s: %s nodes cost %+v, and one less %+v", broker, zones, nodes, estimate.Total, before)
 				}
 				before = estimate.Total

@@ -134,7 +134,8 @@ var settings = map[string][]setting{
 		{"emqx-emqx-#", "template.containers[].probes[].failureThreshold", is(10.0, 6.0, 3.0)},
 		{"emqx-emqx-#", "configuration.ingress.additionalPortMappings[].exposedPort",
 			is(5369.0, 1883.0, 8083.0, 18083.0, 18084.0)},
-		{"emqx-emqx-#", "configuration.ingress.additionalPortMappings[].targetPort", is(5369.0, 1883.0, 8083.0, 18083.0, 18084.0)},
+		{"emqx-emqx-#", "configuration.ingress.additionalPortMappings[].targetPort",
+			is(5369.0, 1883.0, 8083.0, 18083.0, 18084.0)},
 		{"emqx-emqx-#", "configuration.ingress.targetPort", is(4370.0)},
 		{"emqx-emqx-#", "configuration.ingress.exposedPort", is(4370.0)},
 		{"emqx-emqx-#", "configuration.ingress.transport", is("tcp")},
@@ -484,10 +485,11 @@ const teamsVault = "the team's vault"
 
 var rolesHeld = map[string][]held{
 	"certificate-script-role": {{"Key Vault Certificates Officer", "certificate-script-identity", "vault-vault"}},
-	"registry-script-role":    {{"Container Registry Data Importer and Data Reader", "registry-script-identity", "registry-registry"}},
-	"emqx-pull-role":          {{"AcrPull", "emqx-identity", "registry-registry"}},
-	"emqx-secrets-role":       {{"Key Vault Secrets User", "emqx-identity", "vault-vault"}},
-	"emqx-certificate-role":   {{"Key Vault Secrets User", "emqx-identity", teamsVault}},
+	"registry-script-role": {{"Container Registry Data Importer and Data Reader", "registry-script-identity",
+		"registry-registry"}},
+	"emqx-pull-role":        {{"AcrPull", "emqx-identity", "registry-registry"}},
+	"emqx-secrets-role":     {{"Key Vault Secrets User", "emqx-identity", "vault-vault"}},
+	"emqx-certificate-role": {{"Key Vault Secrets User", "emqx-identity", teamsVault}},
 	"gateway-certificate-role": {
 		{"Key Vault Secrets User", "gateway-identity", "vault-vault"},
 		{"Key Vault Secrets User", "gateway-identity", teamsVault},

@@ -111,13 +111,16 @@ func exportable(c stacks.Config) error {
 		refuse("broker", c.Broker, "only "+stacks.EMQXContainerApps+" is exported")
 	}
 	if c.Availability.SecondaryLocation != "" {
-		refuse("availability.secondaryLocation", c.Availability.SecondaryLocation, "a template deploys into one resource group, and a second region has its own")
+		refuse("availability.secondaryLocation", c.Availability.SecondaryLocation,
+			"a template deploys into one resource group, and a second region has its own")
 	}
 	if c.DNS.ResourceGroup != "" {
-		refuse("dns.resourceGroup", c.DNS.ResourceGroup, "a template deploys into one resource group, and this zone is in another")
+		refuse("dns.resourceGroup", c.DNS.ResourceGroup,
+			"a template deploys into one resource group, and this zone is in another")
 	}
 	if c.TLS.Mode != stacks.TLSSelfSigned {
-		refuse("tls.mode", c.TLS.Mode, "a template deploys into one resource group, and the certificate's vault is in another")
+		refuse("tls.mode", c.TLS.Mode,
+			"a template deploys into one resource group, and the certificate's vault is in another")
 	}
 	if c.EMQX.Licence != "" {
 		refuse("emqx.licence", "(secret)", "a secret of the config can't be exported")
@@ -138,7 +141,8 @@ func sameFiles(folder string, files map[string][]byte) error {
 		}
 	}
 	if len(others) > 0 {
-		return fmt.Errorf("%s: not what the program exports; run `amora arm` and look at the difference", strings.Join(others, ", "))
+		return fmt.Errorf("%s: not what the program exports; run `amora arm` and look at the difference",
+			strings.Join(others, ", "))
 	}
 	return nil
 }

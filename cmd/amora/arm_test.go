@@ -10,7 +10,8 @@ import (
 )
 
 func TestWhatATemplateCannotSayIsRefusedAllAtOnce(t *testing.T) {
-	config, err := stacks.Parse("dev", map[string]string{"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com"})
+	config, err := stacks.Parse("dev",
+		map[string]string{"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,8 @@ func TestWhatATemplateCannotSayIsRefusedAllAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("nothing is refused")
 	}
-	for _, key := range []string{"broker", "availability.secondaryLocation", "dns.resourceGroup", "tls.mode", "emqx.licence"} {
+	for _, key := range []string{"broker", "availability.secondaryLocation", "dns.resourceGroup", "tls.mode",
+		"emqx.licence"} {
 		if !strings.Contains(err.Error(), "amora-sync:"+key+" = ") {
 			t.Errorf("%s is not refused: %v", key, err)
 		}
@@ -39,7 +41,8 @@ func TestAnExportIsCheckedAgainstTheFilesThatAreThere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "a.json"), files["a.json"], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := sameFiles(folder, files); err == nil || strings.Contains(err.Error(), "a.json") || !strings.Contains(err.Error(), "b.json") {
+	if err := sameFiles(folder, files); err == nil || strings.Contains(err.Error(), "a.json") ||
+		!strings.Contains(err.Error(), "b.json") {
 		t.Errorf("b.json is not there: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "b.json"), files["b.json"], 0o600); err != nil {

@@ -14,9 +14,12 @@ import (
 
 // requirement is what the platform's requirement states for a month, in USD, by group.
 var requirement = map[string]map[string]costs.Sum{
-	stacks.EMQXContainerApps: {costs.Broker: {Low: 500, High: 800}, costs.Monitoring: {Low: 100, High: 200}, costs.Security: {Low: 100, High: 300}},
-	stacks.HiveMQAKS:         {costs.Broker: {Low: 800, High: 1200}, costs.Monitoring: {Low: 100, High: 200}, costs.Security: {Low: 100, High: 300}},
-	stacks.VerneMQVMs:        {costs.Broker: {Low: 600, High: 1000}, costs.Monitoring: {Low: 100, High: 200}, costs.Security: {Low: 100, High: 300}},
+	stacks.EMQXContainerApps: {costs.Broker: {Low: 500, High: 800}, costs.Monitoring: {Low: 100, High: 200},
+		costs.Security: {Low: 100, High: 300}},
+	stacks.HiveMQAKS: {costs.Broker: {Low: 800, High: 1200}, costs.Monitoring: {Low: 100, High: 200},
+		costs.Security: {Low: 100, High: 300}},
+	stacks.VerneMQVMs: {costs.Broker: {Low: 600, High: 1000}, costs.Monitoring: {Low: 100, High: 200},
+		costs.Security: {Low: 100, High: 300}},
 }
 
 // option is a broker with the config, as one of three.
@@ -54,8 +57,9 @@ func (o *chosen) compare(out io.Writer, book costs.Book) error {
 
 // assumed is what a broker can't be planned without, and what a config for another one need not have.
 var assumed = map[string]struct{ key, value string }{
-	stacks.HiveMQAKS:  {"hivemq.licence", "YSBsaWNlbmNl"},
-	stacks.VerneMQVMs: {"vernemq.sshKey", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f nobody"},
+	stacks.HiveMQAKS: {"hivemq.licence", "YSBsaWNlbmNl"},
+	stacks.VerneMQVMs: {"vernemq.sshKey",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f nobody"},
 }
 
 // with is the config with a broker. Where that lacks what it needs, it is assumed.
@@ -87,7 +91,8 @@ func verdicts(f stacks.Forecast) []verdict {
 		case v.Is.High <= states.High:
 			v.Holds, v.Why = true, "all of it is within the range or below"
 		case v.Is.Low <= states.High:
-			v.Holds, v.Why = true, "with the fewest nodes and the least use; at the most it is "+above(v.Is.High, states, f, group)
+			v.Holds, v.Why = true, "with the fewest nodes and the least use; at the most it is "+above(v.Is.High,
+				states, f, group)
 		default:
 			v.Why = "even at the least it is " + above(v.Is.Low, states, f, group)
 		}
@@ -142,8 +147,12 @@ func printOptions(out io.Writer, stack string, options []option) error {
 	}
 	row("total", func(f stacks.Forecast) string { return inDollars(f.Cost.Total) })
 	row("nodes", func(f stacks.Forecast) string { return fmt.Sprint(f.Capacity.Nodes) })
-	row("connections after a loss", func(f stacks.Forecast) string { return fmt.Sprintf("%.0f", f.Capacity.Connections.Typical) })
-	row("messages a second after a loss", func(f stacks.Forecast) string { return fmt.Sprintf("%.0f", f.Capacity.Messages.Typical) })
+	row("connections after a loss", func(f stacks.Forecast) string {
+		return fmt.Sprintf("%.0f", f.Capacity.Connections.Typical)
+	})
+	row("messages a second after a loss", func(f stacks.Forecast) string {
+		return fmt.Sprintf("%.0f", f.Capacity.Messages.Typical)
+	})
 	row("kept on disk", func(f stacks.Forecast) string {
 		return map[bool]string{true: "no", false: "yes"}[f.Broker == stacks.EMQXContainerApps]
 	})
@@ -159,10 +168,12 @@ func printOptions(out io.Writer, stack string, options []option) error {
 			fmt.Fprintf(out, "  can't be had with this config: %s = %s: %s\n", fault.Key, fault.Value, fault.Rule)
 		}
 		for _, v := range o.Verdicts {
-			fmt.Fprintf(out, "  %s: the range %s: %s\n", v.Group, map[bool]string{true: "holds", false: "does not hold"}[v.Holds], v.Why)
+			fmt.Fprintf(out, "  %s: the range %s: %s\n", v.Group,
+				map[bool]string{true: "holds", false: "does not hold"}[v.Holds], v.Why)
 		}
 	}
-	fmt.Fprintf(out, "\nLicences are in no sum. The requirement's $50 to $100 for delivery are people's pipelines, which no stack deploys.\n")
+	fmt.Fprintf(out, "\nLicences are in no sum. The requirement's $50 to $100 for delivery are people's pipelines, "+
+		"which no stack deploys.\n")
 	return nil
 }
 
@@ -203,8 +214,9 @@ type difference struct {
 func differenceOf(before, after stacks.Forecast) difference {
 	return difference{
 		Before: before, After: after,
-		Total: costs.Sum{Low: after.Cost.Total.Low - before.Cost.Total.Low, High: after.Cost.Total.High - before.Cost.Total.High},
-		Gone:  without(before.Cost.Lines, after.Cost.Lines), New: without(after.Cost.Lines, before.Cost.Lines),
+		Total: costs.Sum{Low: after.Cost.Total.Low - before.Cost.Total.Low,
+			High: after.Cost.Total.High - before.Cost.Total.High},
+		Gone: without(before.Cost.Lines, after.Cost.Lines), New: without(after.Cost.Lines, before.Cost.Lines),
 		Connections: after.Capacity.Connections.Typical - before.Capacity.Connections.Typical,
 		Messages:    after.Capacity.Messages.Typical - before.Capacity.Messages.Typical,
 	}
@@ -244,9 +256,12 @@ func (d difference) none() bool {
 func (d difference) markdown() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "| | before | after | difference |\n|---|---|---|---|\n")
-	fmt.Fprintf(&text, "| USD a month | %s | %s | %+.0f to %+.0f |\n", inDollars(d.Before.Cost.Total), inDollars(d.After.Cost.Total), d.Total.Low, d.Total.High)
-	fmt.Fprintf(&text, "| connections after a loss | %.0f | %.0f | %+.0f |\n", d.Before.Capacity.Connections.Typical, d.After.Capacity.Connections.Typical, d.Connections)
-	fmt.Fprintf(&text, "| messages a second after a loss | %.0f | %.0f | %+.0f |\n", d.Before.Capacity.Messages.Typical, d.After.Capacity.Messages.Typical, d.Messages)
+	fmt.Fprintf(&text, "| USD a month | %s | %s | %+.0f to %+.0f |\n", inDollars(d.Before.Cost.Total),
+		inDollars(d.After.Cost.Total), d.Total.Low, d.Total.High)
+	fmt.Fprintf(&text, "| connections after a loss | %.0f | %.0f | %+.0f |\n", d.Before.Capacity.Connections.Typical,
+		d.After.Capacity.Connections.Typical, d.Connections)
+	fmt.Fprintf(&text, "| messages a second after a loss | %.0f | %.0f | %+.0f |\n", d.Before.Capacity.Messages.Typical,
+		d.After.Capacity.Messages.Typical, d.Messages)
 	if len(d.Gone)+len(d.New) == 0 {
 		text.WriteString("\nNothing that is priced changes.\n")
 	} else {

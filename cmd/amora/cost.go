@@ -52,8 +52,10 @@ What is not priced is listed.`,
 	}
 	o.flags(command)
 	command.Flags().StringVar(&compare, "compare", "", "broker: put the three brokers side by side, each with this config")
-	command.Flags().StringVar(&against, "against", "", "show in Markdown how this config differs from the one in this file, such as that of the main branch")
-	command.Flags().BoolVar(&refresh, "refresh", false, "ask Azure's public price list first, and write internal/costs/prices.json")
+	command.Flags().StringVar(&against, "against", "",
+		"show in Markdown how this config differs from the one in this file, such as that of the main branch")
+	command.Flags().BoolVar(&refresh, "refresh", false,
+		"ask Azure's public price list first, and write internal/costs/prices.json")
 	command.MarkFlagsMutuallyExclusive("compare", "against")
 	return command
 }
@@ -83,7 +85,8 @@ func (o *chosen) refresh(c *cobra.Command, book costs.Book) (costs.Book, error) 
 	if err != nil {
 		return book, err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "%d of %d prices renewed in internal/costs/prices.json\n", len(wanted)-len(kept), len(wanted))
+	fmt.Fprintf(c.ErrOrStderr(), "%d of %d prices renewed in internal/costs/prices.json\n", len(wanted)-len(kept),
+		len(wanted))
 	return renewed, os.WriteFile(filepath.Join(root, "internal", "costs", "prices.json"), data, 0o644)
 }
 

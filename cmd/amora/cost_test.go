@@ -41,7 +41,8 @@ func must(t *testing.T, command *cobra.Command, args ...string) string {
 func TestAPlanSaysWhatHoldsTheLoadAndWhatBindsIt(t *testing.T) {
 	said := must(t, plan(), "--stack", "prod", "--set", "capacity.connections=4000")
 	for _, want := range []string{
-		"prod: EMQX on Container Apps in westeurope", "3 nodes of 2 vCPU, in zones 1, 2, 3", "Capacity of the 2 nodes that are left of 3",
+		"prod: EMQX on Container Apps in westeurope", "3 nodes of 2 vCPU, in zones 1, 2, 3",
+		"Capacity of the 2 nodes that are left of 3",
 		"connections                        4096", "3072 to 6144", "5.859     6 GiB", "2 %  (binding)", "a month  $",
 	} {
 		if !strings.Contains(said, want) {
@@ -86,7 +87,8 @@ func TestWhatWasMeasuredStandsBesideThePlanAndMakesOfItWhatItsKeysWould(t *testi
 	}
 	for broker, least := range map[string]int{stacks.EMQXContainerApps: 2, stacks.VerneMQVMs: 3} {
 		asked := []string{
-			"broker=" + broker, "capacity.minNodes=10", "capacity.maxNodes=10", "capacity.connections=12000", "capacity.messagesPerSecond=2000",
+			"broker=" + broker, "capacity.minNodes=10", "capacity.maxNodes=10", "capacity.connections=12000",
+			"capacity.messagesPerSecond=2000",
 		}
 		f := forecast(asked...)
 		p, m := f.Planned, f.Measured
@@ -126,7 +128,8 @@ func TestAMeasurementThatHoldsLessThanTheTeamsOwnFigureSaysSo(t *testing.T) {
 
 func TestACostListsEachPartAndWhatIsInNoSum(t *testing.T) {
 	var e costs.Estimate
-	if err := json.Unmarshal([]byte(must(t, cost(), "--stack", "prod", "--set", "broker=vernemq-vms", "--json")), &e); err != nil {
+	if err := json.Unmarshal([]byte(must(t, cost(), "--stack", "prod", "--set", "broker=vernemq-vms", "--json")),
+		&e); err != nil {
 		t.Fatal(err)
 	}
 	nodes := slices.IndexFunc(e.Lines, func(l costs.Line) bool { return l.Name == "3 nodes: Standard_D4s_v3" })
@@ -135,7 +138,8 @@ func TestACostListsEachPartAndWhatIsInNoSum(t *testing.T) {
 	}
 	said := must(t, cost(), "--stack", "prod", "--set", "broker=vernemq-vms")
 	price := fmt.Sprintf("%.2f", e.Lines[nodes].Low)
-	for _, want := range []string{"VerneMQ on VMs in westeurope", "3 nodes: Standard_D4s_v3", price, "hot standby", "traffic to the Internet", "List prices in USD"} {
+	for _, want := range []string{"VerneMQ on VMs in westeurope", "3 nodes: Standard_D4s_v3", price, "hot standby",
+		"traffic to the Internet", "List prices in USD"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the estimate does not say %q:\n%s", want, said)
 		}
@@ -151,7 +155,8 @@ func TestACostListsEachPartAndWhatIsInNoSum(t *testing.T) {
 
 func TestTheBrokersAreComparedWithTheRequirementsRanges(t *testing.T) {
 	var options []option
-	if err := json.Unmarshal([]byte(must(t, cost(), "--stack", "prod", "--compare", "broker", "--json")), &options); err != nil {
+	if err := json.Unmarshal([]byte(must(t, cost(), "--stack", "prod", "--compare", "broker", "--json")),
+		&options); err != nil {
 		t.Fatal(err)
 	}
 	if len(options) != 3 {
@@ -171,7 +176,8 @@ func TestTheBrokersAreComparedWithTheRequirementsRanges(t *testing.T) {
 		t.Errorf("assumed: %q and %q", options[0].Assumes, options[1].Assumes)
 	}
 	said := must(t, cost(), "--stack", "prod", "--compare", "broker", "--set", "capacity.connections=5000")
-	for _, want := range []string{"can't be had with this config: amora-sync:capacity.connections = 5000", "the range does not hold: even at the least it is $", "assumes hivemq.licence"} {
+	for _, want := range []string{"can't be had with this config: amora-sync:capacity.connections = 5000",
+		"the range does not hold: even at the least it is $", "assumes hivemq.licence"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the comparison does not say %q:\n%s", want, said)
 		}
@@ -190,8 +196,10 @@ func TestADifferenceShowsWhatAnEditCostsAndHolds(t *testing.T) {
 	if !strings.Contains(same, "Nothing that is priced changes.") || !strings.Contains(same, "| +0 to +0 |") {
 		t.Errorf("the same config differs:\n%s", same)
 	}
-	more := must(t, cost(), "--stack", "prod", "--against", filepath.Join(root, "Pulumi.prod.yaml"), "--set", "capacity.minNodes=5")
-	for _, want := range []string{"| connections after a loss | 4096 | 6144 | +2048 |", "| − 3 nodes: 2 vCPU, 4 GiB |", "| + 5 nodes: 2 vCPU, 4 GiB |"} {
+	more := must(t, cost(), "--stack", "prod", "--against", filepath.Join(root, "Pulumi.prod.yaml"), "--set",
+		"capacity.minNodes=5")
+	for _, want := range []string{"| connections after a loss | 4096 | 6144 | +2048 |", "| − 3 nodes: 2 vCPU, 4 GiB |",
+		"| + 5 nodes: 2 vCPU, 4 GiB |"} {
 		if !strings.Contains(more, want) {
 			t.Errorf("the difference does not say %q:\n%s", want, more)
 		}
@@ -200,7 +208,8 @@ func TestADifferenceShowsWhatAnEditCostsAndHolds(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("config:\n  amora-sync:brocker: x\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ran(t, cost(), "--stack", "prod", "--against", broken); err == nil || !strings.Contains(err.Error(), broken) || !strings.Contains(err.Error(), "brocker") {
+	if _, err := ran(t, cost(), "--stack", "prod", "--against", broken); err == nil ||
+		!strings.Contains(err.Error(), broken) || !strings.Contains(err.Error(), "brocker") {
 		t.Errorf("a broken config to compare with: %v", err)
 	}
 }

@@ -36,7 +36,8 @@ func (o *chosen) config(edits ...string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rehearsal.ReadConfig(root, filepath.Join(root, "Pulumi."+o.stack+".yaml"), append(slices.Clone(o.set), edits...))
+	return rehearsal.ReadConfig(root, filepath.Join(root, "Pulumi."+o.stack+".yaml"),
+		append(slices.Clone(o.set), edits...))
 }
 
 func (o *chosen) foretell(book costs.Book, edits ...string) (stacks.Forecast, error) {
@@ -51,7 +52,8 @@ func (o *chosen) foretell(book costs.Book, edits ...string) (stacks.Forecast, er
 func plan() *cobra.Command {
 	o := &chosen{}
 	command := &cobra.Command{
-		Use: "plan", Short: "Tell what a stack would be made of, how many clients it holds, and what it costs", Args: cobra.NoArgs,
+		Use: "plan", Short: "Tell what a stack would be made of, how many clients it holds, and what it costs",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			book, err := costs.Prices()
 			if err != nil {
@@ -91,13 +93,16 @@ func printPlan(out io.Writer, stack string, f stacks.Forecast) error {
 		holds sizing.Holds
 		form  string
 	}{
-		{"connections", k.Connections, "%.0f"}, {"messages a second, in and out", k.Messages, "%.0f"}, {"million persisted messages", k.Persisted, "%.3g"},
+		{"connections", k.Connections, "%.0f"}, {"messages a second, in and out", k.Messages, "%.0f"},
+		{"million persisted messages", k.Persisted, "%.3g"},
 	} {
-		fmt.Fprintf(table, "  %s\t"+row.form+"\t"+row.form+" to "+row.form+"\n", row.what, row.holds.Typical, row.holds.Low, row.holds.High)
+		fmt.Fprintf(table, "  %s\t"+row.form+"\t"+row.form+" to "+row.form+"\n", row.what, row.holds.Typical,
+			row.holds.Low, row.holds.High)
 	}
 	fmt.Fprintf(table, "  connections while nothing is lost\t%d\n", f.Whole)
 	printNeeds(table, k)
-	fmt.Fprintf(table, "\nRecovery\n  clients without a broker, at the worst\t%s\n  users and rules lost, at the worst\t%s\n", inMinutes(f.RTO), inMinutes(f.RPO))
+	fmt.Fprintf(table, "\nRecovery\n  clients without a broker, at the worst\t%s\n"+
+		"  users and rules lost, at the worst\t%s\n", inMinutes(f.RTO), inMinutes(f.RPO))
 	fmt.Fprintf(table, "\nCost\n  a month\t%s\n", inDollars(f.Cost.Total))
 	printMeasured(table, f)
 	if err := table.Flush(); err != nil {
@@ -113,7 +118,8 @@ func printMeasured(table io.Writer, f stacks.Forecast) {
 	if m == nil {
 		return
 	}
-	fmt.Fprintf(table, "\nMeasured at rest and with small messages, the most to hope for: docs/figures.md\n  \tplanned with\t%s\n", m.Broker)
+	fmt.Fprintf(table, "\nMeasured at rest and with small messages, the most to hope for: docs/figures.md\n"+
+		"  \tplanned with\t%s\n", m.Broker)
 	for _, row := range []struct {
 		what string
 		of   func(stacks.Figures) string
@@ -168,9 +174,11 @@ func printNotes(out io.Writer, e costs.Estimate) {
 		fmt.Fprintf(out, "  - %s: %s\n", n.What, n.Why)
 	}
 	for _, region := range e.Borrowed {
-		fmt.Fprintf(out, "The price book does not have all of %s: prices of %s were taken. `amora cost --refresh` asks Azure.\n", region, costs.DefaultRegion)
+		fmt.Fprintf(out, "The price book does not have all of %s: prices of %s were taken. `amora cost --refresh` "+
+			"asks Azure.\n", region, costs.DefaultRegion)
 	}
 	if len(e.Recalled) > 0 {
-		fmt.Fprintf(out, "Nobody has looked these prices up: %s. `amora cost --refresh` asks Azure.\n", strings.Join(e.Recalled, ", "))
+		fmt.Fprintf(out, "Nobody has looked these prices up: %s. `amora cost --refresh` asks Azure.\n",
+			strings.Join(e.Recalled, ", "))
 	}
 }

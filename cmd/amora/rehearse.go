@@ -14,7 +14,8 @@ import (
 type verb func(context.Context, rehearsal.Options) (rehearsal.Result, error)
 
 func rehearse() *cobra.Command {
-	o := rehearsal.Options{Program: stacks.Program, Externals: stacks.Externals, Out: os.Stdout, Err: os.Stderr, Color: terminal(os.Stdout)}
+	o := rehearsal.Options{Program: stacks.Program, Externals: stacks.Externals, Out: os.Stdout, Err: os.Stderr,
+		Color: terminal(os.Stdout)}
 	command := &cobra.Command{
 		Use:   "rehearse",
 		Short: "Deploy on the real Pulumi engine against a stand-in for Azure",
@@ -39,15 +40,16 @@ func rehearse() *cobra.Command {
 		{"drift", "Show how Azure differs from the state", rehearsal.Drift},
 		{"destroy", "Delete everything but what is protected", rehearsal.Destroy},
 	} {
-		sub := &cobra.Command{Use: v.name, Short: v.short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-			root, err := repository()
-			if err != nil {
+		sub := &cobra.Command{Use: v.name, Short: v.short, Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				root, err := repository()
+				if err != nil {
+					return err
+				}
+				o.Root = root
+				_, err = v.run(c.Context(), o)
 				return err
-			}
-			o.Root = root
-			_, err = v.run(c.Context(), o)
-			return err
-		}}
+			}}
 		if v.name == "destroy" {
 			sub.Flags().BoolVar(&o.Force, "force", false, "take protected resources too")
 		}
@@ -106,7 +108,8 @@ be answered.`,
 
 // lossOf is the loss that the one flag names that is set.
 func lossOf(c *cobra.Command) recovery.Loss {
-	for name, kind := range map[string]recovery.Kind{"zone": recovery.Zone, "node": recovery.Node, "region": recovery.Place} {
+	for name, kind := range map[string]recovery.Kind{"zone": recovery.Zone, "node": recovery.Node,
+		"region": recovery.Place} {
 		if flag := c.Flags().Lookup(name); flag.Changed {
 			return recovery.Loss{Kind: kind, Which: flag.Value.String()}
 		}

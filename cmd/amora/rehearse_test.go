@@ -37,7 +37,8 @@ func TestTheFlagThatIsSetSaysWhatIsLost(t *testing.T) {
 }
 
 func TestAnAnswerThatIsNoEndsWithTwoAndAnyOtherFailureWithOne(t *testing.T) {
-	for err, want := range map[error]int{rehearsal.ErrDrift: 2, fmt.Errorf("prod: %w", rehearsal.ErrLost): 2, errors.New("no such zone"): 1} {
+	for err, want := range map[error]int{rehearsal.ErrDrift: 2, fmt.Errorf("prod: %w", rehearsal.ErrLost): 2,
+		errors.New("no such zone"): 1} {
 		if got := exitCode(err); got != want {
 			t.Errorf("%v ends with %d, want %d", err, got, want)
 		}

@@ -30,7 +30,8 @@ func reviewOf() *cobra.Command {
 	var file string
 	var limit int
 	command := &cobra.Command{
-		Use: "review --base FOLDER", Short: "Write what this checkout changes on each stack, compared with another one", Args: cobra.NoArgs,
+		Use: "review --base FOLDER", Short: "Write what this checkout changes on each stack, compared with another one",
+		Args: cobra.NoArgs,
 		Long: `Write what this checkout changes on each stack with each broker, compared with another one, as the Markdown of one comment.
 
 The base's own amora, built into FOLDER/.rehearsal/bin, deploys the base against the stand-in for Azure; on top of that, this
@@ -57,9 +58,11 @@ It ends with 1 when a stack can't be deployed with its own broker; the comment i
 	flags := command.Flags()
 	flags.StringVar(&r.base, "base", "", "checkout of the base branch, with its amora in .rehearsal/bin")
 	flags.StringArrayVar(&names, "stack", []string{"dev", "prod"}, "stack to look at; may be given several times")
-	flags.StringArrayVar(&brokers, "broker", []string{stacks.EMQXContainerApps, stacks.HiveMQAKS, stacks.VerneMQVMs}, "broker to look at besides the stack's own; may be given several times")
+	flags.StringArrayVar(&brokers, "broker", []string{stacks.EMQXContainerApps, stacks.HiveMQAKS, stacks.VerneMQVMs},
+		"broker to look at besides the stack's own; may be given several times")
 	flags.StringVar(&file, "out", "", "write the comment to this file (default: standard output)")
-	flags.IntVar(&limit, "limit", review.CommentLimit, "bytes that the comment may have; what is longer is cut, and says so; 0: no limit")
+	flags.IntVar(&limit, "limit", review.CommentLimit,
+		"bytes that the comment may have; what is longer is cut, and says so; 0: no limit")
 	if err := command.MarkFlagRequired("base"); err != nil {
 		panic(err) // the flag is defined above
 	}
@@ -159,7 +162,8 @@ func (r *reviewer) look(ctx context.Context, d *review.Deployment) error {
 	return r.preview(ctx, d, state, edits)
 }
 
-// deployBase lets the base's amora deploy its config, and gives back what it foretells of it. Where it can't, the state is left empty.
+// deployBase lets the base's amora deploy its config, and gives back what it foretells of it. Where it can't, the state
+// is left empty.
 func (r *reviewer) deployBase(ctx context.Context, d review.Deployment, state string) (stacks.Forecast, error) {
 	if _, err := os.Stat(filepath.Join(r.base, "Pulumi."+d.Stack+".yaml")); err != nil {
 		return stacks.Forecast{}, fmt.Errorf("the base has no Pulumi.%s.yaml", d.Stack)
@@ -174,8 +178,10 @@ func (r *reviewer) deployBase(ctx context.Context, d review.Deployment, state st
 	if err != nil {
 		return stacks.Forecast{}, fmt.Errorf("the base is refused: %w", err)
 	}
-	if _, err := r.run(ctx, append([]string{"rehearse", "up", "--json", "--stack", d.Stack, "--state", state}, sets(edits)...)...); err != nil {
-		return stacks.Forecast{}, errors.Join(fmt.Errorf("the base's deployment fails: %w", err), os.RemoveAll(filepath.Join(state, d.Stack)))
+	if _, err := r.run(ctx, append([]string{"rehearse", "up", "--json", "--stack", d.Stack, "--state", state},
+		sets(edits)...)...); err != nil {
+		return stacks.Forecast{}, errors.Join(fmt.Errorf("the base's deployment fails: %w", err),
+			os.RemoveAll(filepath.Join(state, d.Stack)))
 	}
 	return before, nil
 }
@@ -206,7 +212,8 @@ func (r *reviewer) preview(ctx context.Context, d *review.Deployment, state stri
 	return err
 }
 
-// settle finds the edits with which a config is taken for a deployment's broker: none for the stack's own, and what is assumed where it must be.
+// settle finds the edits with which a config is taken for a deployment's broker: none for the stack's own, and what is
+// assumed where it must be.
 func settle(d review.Deployment, try func(edits []string) (stacks.Forecast, error)) (stacks.Forecast, []string, error) {
 	if d.Own {
 		f, err := try(nil)

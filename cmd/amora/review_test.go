@@ -46,7 +46,8 @@ func baseCheckout(t *testing.T, edit func(config string) string) string {
 	}
 	script := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asAmora, os.Args[0])
 	bin := filepath.Join(base, ".rehearsal", "bin")
-	if err := errors.Join(os.MkdirAll(bin, 0o755), os.WriteFile(filepath.Join(bin, "amora"), []byte(script), 0o755)); err != nil {
+	if err := errors.Join(os.MkdirAll(bin, 0o755),
+		os.WriteFile(filepath.Join(bin, "amora"), []byte(script), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	return base
@@ -54,7 +55,8 @@ func baseCheckout(t *testing.T, edit func(config string) string) string {
 
 func TestAReviewShowsWhatAConfigChanges(t *testing.T) {
 	base := baseCheckout(t, func(config string) string {
-		return strings.NewReplacer("vcpu: 1", "vcpu: 2", "mqtt.dev.", "mqtt.new.", "config:\n", "config:\n  amora-sync:allowReplace: [zone]\n").Replace(config)
+		return strings.NewReplacer("vcpu: 1", "vcpu: 2", "mqtt.dev.", "mqtt.new.", "config:\n",
+			"config:\n  amora-sync:allowReplace: [zone]\n").Replace(config)
 	})
 	file := filepath.Join(t.TempDir(), "comment.md")
 	// The domain is replaced, which the config of the base would agree to and this one does not.
@@ -74,14 +76,16 @@ func TestAReviewShowsWhatAConfigChanges(t *testing.T) {
 
 	config, err := os.ReadFile(filepath.Join(base, "Pulumi.dev.yaml"))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(base, "Pulumi.dev.yaml"), []byte(strings.Replace(string(config), "mqtt.new.", "mqtt.dev.", 1)), 0o644)
+		err = os.WriteFile(filepath.Join(base, "Pulumi.dev.yaml"),
+			[]byte(strings.Replace(string(config), "mqtt.new.", "mqtt.dev.", 1)), 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	comment := must(t, reviewOf(), "--base", base, "--stack", "dev", "--broker", stacks.EMQXContainerApps)
 	for _, want := range []string{
-		review.Marker, "| dev | **emqx-container-apps** | 0 | ", "- `emqx-emqx-0` (app:ContainerApp): `template.containers[0].resources.cpu`",
+		review.Marker, "| dev | **emqx-container-apps** | 0 | ",
+		"- `emqx-emqx-0` (app:ContainerApp): `template.containers[0].resources.cpu`",
 		"| − 2 nodes: 2 vCPU, 4 GiB |", "| + 2 nodes: 1 vCPU, 2 GiB |",
 	} {
 		if !strings.Contains(comment, want) {
@@ -91,7 +95,8 @@ func TestAReviewShowsWhatAConfigChanges(t *testing.T) {
 }
 
 func TestAReviewNeedsABuiltBase(t *testing.T) {
-	if _, err := ran(t, reviewOf(), "--base", t.TempDir()); err == nil || !strings.Contains(err.Error(), "go build -o .rehearsal/bin/amora") {
+	if _, err := ran(t, reviewOf(), "--base", t.TempDir()); err == nil ||
+		!strings.Contains(err.Error(), "go build -o .rehearsal/bin/amora") {
 		t.Error(err)
 	}
 }
@@ -117,11 +122,16 @@ func TestWhatABrokerNeedsIsAssumedOnlyWhereItIsMissing(t *testing.T) {
 		tries  int
 		err    error
 	}{
-		{review.Deployment{Broker: stacks.HiveMQAKS, Own: true}, licensed, nil, 1, refused}, // of the stack's own broker, nothing is assumed
-		{review.Deployment{Broker: stacks.HiveMQAKS}, licensed, []string{"broker=hivemq-aks", "hivemq.licence=YSBsaWNlbmNl"}, 2, nil},
-		{review.Deployment{Broker: stacks.HiveMQAKS}, func([]string) bool { return true }, []string{"broker=hivemq-aks"}, 1, nil},
-		{review.Deployment{Broker: stacks.HiveMQAKS}, func([]string) bool { return false }, []string{"broker=hivemq-aks"}, 2, refused},
-		{review.Deployment{Broker: stacks.EMQXContainerApps}, func([]string) bool { return false }, []string{"broker=emqx-container-apps"}, 1, refused},
+		// of the stack's own broker, nothing is assumed
+		{review.Deployment{Broker: stacks.HiveMQAKS, Own: true}, licensed, nil, 1, refused},
+		{review.Deployment{Broker: stacks.HiveMQAKS}, licensed,
+			[]string{"broker=hivemq-aks", "hivemq.licence=YSBsaWNlbmNl"}, 2, nil},
+		{review.Deployment{Broker: stacks.HiveMQAKS}, func([]string) bool { return true },
+			[]string{"broker=hivemq-aks"}, 1, nil},
+		{review.Deployment{Broker: stacks.HiveMQAKS}, func([]string) bool { return false },
+			[]string{"broker=hivemq-aks"}, 2, refused},
+		{review.Deployment{Broker: stacks.EMQXContainerApps}, func([]string) bool { return false },
+			[]string{"broker=emqx-container-apps"}, 1, refused},
 	} {
 		_, edits, err := settle(c.d, try(c.accept))
 		if !slices.Equal(edits, c.edits) || len(tried) != c.tries || !errors.Is(err, c.err) {
@@ -131,7 +141,8 @@ func TestWhatABrokerNeedsIsAssumedOnlyWhereItIsMissing(t *testing.T) {
 }
 
 func TestTheReasonsOfAFailureAreTheEnginesDiagnostics(t *testing.T) {
-	engine := "Previewing\n\nDiagnostics:\n  pulumi:pulumi:Stack (x):\n    error: no\n\nResources:\n    1 errored\n\nrehearsal: preview failed (see above)\n"
+	engine := "Previewing\n\nDiagnostics:\n  pulumi:pulumi:Stack (x):\n    error: no\n\nResources:\n    1 errored\n\n" +
+		"rehearsal: preview failed (see above)\n"
 	if got := reasons(engine); got != "  pulumi:pulumi:Stack (x):\n    error: no" {
 		t.Errorf("%q", got)
 	}

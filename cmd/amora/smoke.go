@@ -24,7 +24,8 @@ func smokeTest() *cobra.Command {
 	var t smoke.Target
 	var load smoke.Load
 	command := &cobra.Command{
-		Use: "smoke --endpoint URL --user NAME", Short: "Prove that a deployed broker does what clients count on", Args: cobra.NoArgs,
+		Use: "smoke --endpoint URL --user NAME", Short: "Prove that a deployed broker does what clients count on",
+		Args: cobra.NoArgs,
 		Long: `Prove an endpoint, or several, with real clients of MQTT 3.1.1 and 5: certificate, logins, topic rules, QoS 0 to 2, retained messages, sessions.
 The password, or a token, is in the variable ` + passwordVariable + `. The user must be allowed what is below --topic, and nothing else:
 
@@ -51,7 +52,8 @@ With --connections it also puts a bounded load on each endpoint. It ends with 0 
 		},
 	}
 	flags := command.Flags()
-	flags.StringArrayVar(&endpoints, "endpoint", nil, "mqtts://HOST[:8883] or wss://HOST/mqtt, as the stack's outputs have them; may be given several times")
+	flags.StringArrayVar(&endpoints, "endpoint", nil,
+		"mqtts://HOST[:8883] or wss://HOST/mqtt, as the stack's outputs have them; may be given several times")
 	flags.StringVar(&user, "user", "", "MQTT username")
 	flags.StringVar(&topic, "topic", "smoke", "the user may do everything below it")
 	flags.StringVar(&forbidden, "forbidden-topic", "smoke-forbidden", "the user may do nothing here")
@@ -73,8 +75,8 @@ With --connections it also puts a bounded load on each endpoint. It ends with 0 
 	return command
 }
 
-// authorities are the machine's, nil, or these and those of a file: of a self-signed stack with EMQX, wss:// is Front Door's, with a public
-// certificate.
+// authorities are the machine's, nil, or these and those of a file: of a self-signed stack with EMQX, wss:// is Front
+// Door's, with a public certificate.
 func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -112,7 +114,8 @@ func (p *proof) prove(c *cobra.Command, t smoke.Target, load smoke.Load) error {
 	err := smoke.Run(c.Context(), t, func(r smoke.Result) {
 		p.Results = append(p.Results, r)
 		if !p.json {
-			fmt.Fprintf(p.out, "%s  %-70s %s\n", map[bool]string{true: "ok  ", false: "FAIL"}[r.Passed], t.URL+"  "+r.Check, r.Detail)
+			fmt.Fprintf(p.out, "%s  %-70s %s\n", map[bool]string{true: "ok  ", false: "FAIL"}[r.Passed],
+				t.URL+"  "+r.Check, r.Detail)
 		}
 	})
 	if err != nil && !errors.Is(err, smoke.ErrFailed) {
@@ -123,7 +126,8 @@ func (p *proof) prove(c *cobra.Command, t smoke.Target, load smoke.Load) error {
 		return c.Context().Err()
 	}
 	report, err := smoke.Play(c.Context(), t, load, func(r smoke.Report) {
-		fmt.Fprintf(p.progress, "%4.0f s  %d connected, %d sent, %d received, %s\n", r.Took.Seconds(), r.Connected, r.Sent, r.Received, r.Latency)
+		fmt.Fprintf(p.progress, "%4.0f s  %d connected, %d sent, %d received, %s\n", r.Took.Seconds(), r.Connected,
+			r.Sent, r.Received, r.Latency)
 	})
 	if err != nil && !errors.Is(err, smoke.ErrFailed) {
 		return err
@@ -131,7 +135,8 @@ func (p *proof) prove(c *cobra.Command, t smoke.Target, load smoke.Load) error {
 	p.failed = p.failed || err != nil
 	p.Loads = append(p.Loads, played{t.URL, report})
 	if !p.json {
-		fmt.Fprintf(p.out, "\nload on %s\n  connected  %d\n  refused    %d\n  sent       %d\n  not taken  %d\n  received   %d\n  lost       %d\n  latency    %s\n",
+		fmt.Fprintf(p.out, "\nload on %s\n  connected  %d\n  refused    %d\n  sent       %d\n  not taken  %d\n"+
+			"  received   %d\n  lost       %d\n  latency    %s\n",
 			t.URL, report.Connected, report.Refused, report.Sent, report.Failed, report.Received, report.Lost(), report.Latency)
 		if report.FirstErr != "" {
 			fmt.Fprintf(p.out, "  first error  %s\n", report.FirstErr)

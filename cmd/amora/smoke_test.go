@@ -22,7 +22,8 @@ func TestAProofThatCanNotBeginSaysWhatItLacks(t *testing.T) {
 	}{
 		{"secret", []string{"--user", "smoke"}, `required flag(s) "endpoint" not set`},
 		{"", []string{"--user", "smoke", "--endpoint", "mqtts://localhost"}, "MQTT_PASSWORD is not set"},
-		{"secret", []string{"--user", "smoke", "--endpoint", "mqtts://localhost", "--ca", noPEM}, "holds no certificate in PEM"},
+		{"secret", []string{"--user", "smoke", "--endpoint", "mqtts://localhost", "--ca", noPEM},
+			"holds no certificate in PEM"},
 		{"secret", []string{"--user", "smoke", "--endpoint", "mqtts://localhost", "--ca", noPEM + "x"}, "no such file"},
 	} {
 		t.Setenv(passwordVariable, c.password)
@@ -46,7 +47,8 @@ func TestACertificateToTrustStandsBesideThoseOfTheMachine(t *testing.T) {
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	want, err := x509.SystemCertPool()

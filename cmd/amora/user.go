@@ -21,14 +21,15 @@ import (
 	"golang.org/x/term"
 )
 
-// Both take a broker less than a tenth of a second for each connection attempt: after an outage, all clients come back at once.
+// Both take a broker less than a tenth of a second for each connection attempt: after an outage, all clients come back
+// at once.
 const (
 	bcryptCost       = 10
 	pbkdf2Iterations = 30_000
 )
 
-// operator talks to a deployed stack through the CLIs that its owner has logged in to anyway: the user store is reachable from
-// inside the stack's network only, so a job or a machine there does the work.
+// operator talks to a deployed stack through the CLIs that its owner has logged in to anyway: the user store is
+// reachable from inside the stack's network only, so a job or a machine there does the work.
 type operator struct {
 	stack     string
 	secondary bool // the second region does the work
@@ -42,10 +43,12 @@ func user() *cobra.Command {
 	o := &operator{out: os.Stdout, poll: 5 * time.Second, limit: 5 * time.Minute, run: output}
 	command := &cobra.Command{Use: "user", Short: "Add users of a deployed broker, and say what they may do"}
 	command.PersistentFlags().StringVar(&o.stack, "stack", "dev", "the Pulumi stack")
-	command.PersistentFlags().BoolVar(&o.secondary, "secondary", false, "have the second region do it, whose database was promoted")
+	command.PersistentFlags().
+		BoolVar(&o.secondary, "secondary", false, "have the second region do it, whose database was promoted")
 	command.AddCommand(
 		&cobra.Command{
-			Use: "add USERNAME", Short: "Add a user or change the password; asks for it, or takes MQTT_PASSWORD", Args: cobra.ExactArgs(1),
+			Use: "add USERNAME", Short: "Add a user or change the password; asks for it, or takes MQTT_PASSWORD",
+			Args: cobra.ExactArgs(1),
 			RunE: func(c *cobra.Command, args []string) error {
 				environment, err := passwordHashes()
 				if err != nil {
@@ -58,7 +61,8 @@ func user() *cobra.Command {
 		&cobra.Command{
 			Use: "allow USERNAME TOPIC publish|subscribe|all", Short: "Let a user use a topic filter", Args: cobra.ExactArgs(3),
 			RunE: func(c *cobra.Command, args []string) error {
-				return o.change(c.Context(), "allow", map[string]string{"MQTT_USERNAME": args[0], "MQTT_TOPIC": args[1], "MQTT_ACTION": args[2]})
+				return o.change(c.Context(), "allow", map[string]string{"MQTT_USERNAME": args[0], "MQTT_TOPIC": args[1],
+					"MQTT_ACTION": args[2]})
 			},
 		},
 		&cobra.Command{
@@ -77,8 +81,8 @@ func user() *cobra.Command {
 	return command
 }
 
-// passwordHashes hashes here, so that no password in the clear reaches Azure's records of the job: with bcrypt, which most brokers read,
-// and as HiveMQ reads it.
+// passwordHashes hashes here, so that no password in the clear reaches Azure's records of the job: with bcrypt, which
+// most brokers read, and as HiveMQ reads it.
 func passwordHashes() (map[string]string, error) {
 	password := []byte(os.Getenv("MQTT_PASSWORD"))
 	if len(password) == 0 {
@@ -153,8 +157,9 @@ func (o *operator) read(data []byte) (stackOutputs, error) {
 	err := json.Unmarshal(data, &both)
 	if o.secondary {
 		return stackOutputs{
-			ResourceGroupName: both.SecondaryResourceGroupName, AdminJobName: both.SecondaryAdminJobName, RulesJobName: both.SecondaryRulesJobName,
-			ClusterName: both.SecondaryClusterName, MachineNames: both.SecondaryMachineNames,
+			ResourceGroupName: both.SecondaryResourceGroupName, AdminJobName: both.SecondaryAdminJobName,
+			RulesJobName: both.SecondaryRulesJobName,
+			ClusterName:  both.SecondaryClusterName, MachineNames: both.SecondaryMachineNames,
 		}, err
 	}
 	return both.stackOutputs, err
@@ -165,7 +170,8 @@ func output(ctx context.Context, name string, args ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, name, args...)
 	var said bytes.Buffer
 	command.Stderr = &said
-	command.WaitDelay = 30 * time.Second // az is a script: what it started would keep its output open for longer than it is waited for
+	// az is a script: what it started would keep its output open for longer than it is waited for
+	command.WaitDelay = 30 * time.Second
 	data, err := command.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, strings.TrimSpace(said.String()))

@@ -13,10 +13,11 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// changeInCluster runs one operation as a run of the admin CronJob in the cluster. The cluster's API server is private: Azure runs kubectl
-// beside it, with the roles of whoever is logged in.
+// changeInCluster runs one operation as a run of the admin CronJob in the cluster. The cluster's API server is private:
+// Azure runs kubectl beside it, with the roles of whoever is logged in.
 func (o *operator) changeInCluster(ctx context.Context, stack stackOutputs, environment map[string]string) error {
-	logs, err := o.kubectl(ctx, stack, "", "kubectl get cronjob "+assets.HiveMQAdminJob+" --namespace "+assets.HiveMQNamespace+" --output json")
+	logs, err := o.kubectl(ctx, stack, "",
+		"kubectl get cronjob "+assets.HiveMQAdminJob+" --namespace "+assets.HiveMQNamespace+" --output json")
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,8 @@ func runOf(cronJob []byte, name string, environment map[string]string) ([]byte, 
 		}
 		container["env"] = env
 		return json.Marshal(map[string]any{
-			"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": name, "namespace": assets.HiveMQNamespace}, "spec": found.Spec.JobTemplate.Spec,
+			"apiVersion": "batch/v1", "kind": "Job",
+			"metadata": map[string]any{"name": name, "namespace": assets.HiveMQNamespace}, "spec": found.Spec.JobTemplate.Spec,
 		})
 	}
 	return nil, fmt.Errorf("the CronJob %s has no container of that name", assets.HiveMQAdminJob)
@@ -84,7 +86,8 @@ exit 1`, name, assets.HiveMQNamespace)
 
 // kubectl runs a script beside the cluster, with a file at hand, and gives back what it printed.
 func (o *operator) kubectl(ctx context.Context, stack stackOutputs, file, script string) (string, error) {
-	args := []string{"aks", "command", "invoke", "--resource-group", stack.ResourceGroupName, "--name", stack.ClusterName, "--output", "json", "--command", script}
+	args := []string{"aks", "command", "invoke", "--resource-group", stack.ResourceGroupName, "--name",
+		stack.ClusterName, "--output", "json", "--command", script}
 	if file != "" {
 		args = append(args, "--file", file)
 	}
@@ -100,7 +103,8 @@ func (o *operator) kubectl(ctx context.Context, stack stackOutputs, file, script
 		return "", errors.Join(fmt.Errorf("run kubectl in %s: no result in %q", stack.ClusterName, data), err)
 	}
 	if *result.ExitCode != 0 {
-		return "", fmt.Errorf("run kubectl in %s: exit code %d\n%s", stack.ClusterName, *result.ExitCode, strings.TrimSpace(result.Logs))
+		return "", fmt.Errorf("run kubectl in %s: exit code %d\n%s", stack.ClusterName, *result.ExitCode,
+			strings.TrimSpace(result.Logs))
 	}
 	return result.Logs, nil
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// changeInJob runs one operation in the admin job on Container Apps, waits for it, and lets the rules job make it known to the broker.
+// changeInJob runs one operation in the admin job on Container Apps, waits for it, and lets the rules job make it known
+// to the broker.
 func (o *operator) changeInJob(ctx context.Context, stack stackOutputs, environment map[string]string) error {
 	container, err := o.container(ctx, stack.ResourceGroupName, stack.AdminJobName)
 	if err != nil {
@@ -67,7 +68,8 @@ func (o *operator) start(ctx context.Context, group, job, body string) error {
 		return fmt.Errorf("start job %s: no execution in %q", job, data)
 	}
 	for {
-		data, err := o.run(ctx, "az", "rest", "--method", "get", "--url", jobURL(group, job)+"/executions/"+execution.Name+"?"+jobAPI)
+		data, err := o.run(ctx, "az", "rest", "--method", "get", "--url",
+			jobURL(group, job)+"/executions/"+execution.Name+"?"+jobAPI)
 		if err != nil {
 			return err
 		}

@@ -49,8 +49,8 @@ func (o *operator) onMachine(ctx context.Context, group, machine string, environ
 	return outcome(data, end)
 }
 
-// machineScript runs one operation, and says with its last line how that ended: Azure does not. It can't begin with "@", which would stand for
-// a file. Azure gives back the end of what a script printed, 4 KB of it.
+// machineScript runs one operation, and says with its last line how that ended: Azure does not. It can't begin with
+// "@", which would stand for a file. Azure gives back the end of what a script printed, 4 KB of it.
 func machineScript(environment map[string]string, end string) string {
 	var script strings.Builder
 	script.WriteString("#!/bin/sh\nexec 2>&1\n")

@@ -17,10 +17,12 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// machines answers for pulumi and az of a stack on machines. Scripts run for real, with an amora-node of the test's own on each machine.
+// machines answers for pulumi and az of a stack on machines. Scripts run for real, with an amora-node of the test's own
+// on each machine.
 type machines struct {
-	t     *testing.T
-	nodes map[string]string // by machine: what amora-node does there, as a shell script; a machine without one does not answer
+	t *testing.T
+	// by machine: what amora-node does there, as a shell script; a machine without one does not answer
+	nodes map[string]string
 	asked []string          // machines
 	env   map[string]string // that the last amora-node found
 }
@@ -29,7 +31,8 @@ func (m *machines) run(ctx context.Context, name string, args ...string) ([]byte
 	if name == "pulumi" {
 		return []byte(`{"broker":"vernemq-vms","resourceGroupName":"amora-dev","machineNames":["vm-0","vm-1","vm-2"]}`), nil
 	}
-	want := []string{"vm", "run-command", "invoke", "--resource-group", "amora-dev", "--name", "", "--command-id", "RunShellScript", "--output", "json", "--scripts", ""}
+	want := []string{"vm", "run-command", "invoke", "--resource-group", "amora-dev", "--name", "", "--command-id",
+		"RunShellScript", "--output", "json", "--scripts", ""}
 	if name != "az" || len(args) != len(want) {
 		return nil, fmt.Errorf("unexpected: %s %v", name, args)
 	}
@@ -84,11 +87,14 @@ func operateOn(t *testing.T, nodes map[string]string) (*machines, *operator, *by
 
 func TestOnMachinesAChangeRunsOnTheFirstWithItsVariables(t *testing.T) {
 	for _, topic := range []string{
-		"devices/#", `a '"$(id)"'/#`, "`id` $HOME ${x:-y} \\ \\' ''", "line\nline\n", "\r\n\t", "@/etc/passwd", "-x", "'", "%s%n", "ü€😀", "",
+		"devices/#", `a '"$(id)"'/#`, "`id` $HOME ${x:-y} \\ \\' ''", "line\nline\n", "\r\n\t", "@/etc/passwd", "-x",
+		"'", "%s%n", "ü€😀", "",
 	} {
 		m, o, out := operateOn(t, map[string]string{"vm-0": "echo done", "vm-1": "echo done"})
-		want := map[string]string{"MQTT_USERNAME": "it's\n$1", "MQTT_TOPIC": topic, "MQTT_ACTION": "all", "OPERATION": "allow"}
-		if err := o.change(t.Context(), "allow", map[string]string{"MQTT_USERNAME": want["MQTT_USERNAME"], "MQTT_TOPIC": topic, "MQTT_ACTION": "all"}); err != nil {
+		want := map[string]string{"MQTT_USERNAME": "it's\n$1", "MQTT_TOPIC": topic, "MQTT_ACTION": "all",
+			"OPERATION": "allow"}
+		if err := o.change(t.Context(), "allow",
+			map[string]string{"MQTT_USERNAME": want["MQTT_USERNAME"], "MQTT_TOPIC": topic, "MQTT_ACTION": "all"}); err != nil {
 			t.Fatalf("%q: %v", topic, err)
 		}
 		for name, value := range want {
@@ -111,7 +117,8 @@ func TestOnMachinesAnOperationThatTheDatabaseRefusesIsTriedOnNoOther(t *testing.
 	} {
 		m, o, out := operateOn(t, map[string]string{"vm-0": node, "vm-1": "echo done"})
 		err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "nobody"})
-		if err == nil || !strings.Contains(err.Error(), strings.TrimSpace(said)) || !strings.HasPrefix(err.Error(), "run amora-node on vm-0: exit code 3\n") {
+		if err == nil || !strings.Contains(err.Error(), strings.TrimSpace(said)) ||
+			!strings.HasPrefix(err.Error(), "run amora-node on vm-0: exit code 3\n") {
 			t.Errorf("%v, want %s", err, said)
 		}
 		if !slices.Equal(m.asked, []string{"vm-0"}) || out.Len() > 0 {
@@ -122,7 +129,8 @@ func TestOnMachinesAnOperationThatTheDatabaseRefusesIsTriedOnNoOther(t *testing.
 
 func TestAMachineThatCanNotDoItLeavesItToTheNext(t *testing.T) {
 	m, o, _ := operateOn(t, map[string]string{"vm-1": "echo the vault can not be read >&2; exit 1", "vm-2": "echo done"})
-	if err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "sensor"}); err != nil || !slices.Equal(m.asked, []string{"vm-0", "vm-1", "vm-2"}) {
+	if err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "sensor"}); err != nil ||
+		!slices.Equal(m.asked, []string{"vm-0", "vm-1", "vm-2"}) {
 		t.Errorf("%v, asked %v", err, m.asked)
 	}
 }
@@ -131,7 +139,8 @@ func TestAMachineThatDoesNotAnswerIsNotWaitedForForever(t *testing.T) {
 	m, o, _ := operateOn(t, map[string]string{"vm-1": "sleep 60"})
 	o.limit = 2 * time.Second
 	err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "sensor"})
-	if err == nil || !strings.Contains(err.Error(), "vm-1: no answer within 2s") || !slices.Equal(m.asked, []string{"vm-0", "vm-1", "vm-2"}) {
+	if err == nil || !strings.Contains(err.Error(), "vm-1: no answer within 2s") ||
+		!slices.Equal(m.asked, []string{"vm-0", "vm-1", "vm-2"}) {
 		t.Errorf("%v, asked %v", err, m.asked)
 	}
 }
@@ -142,7 +151,8 @@ func TestWhenNoMachineCanDoItTheErrorHoldsWhatAllOfThemSaid(t *testing.T) {
 	if err == nil || out.Len() > 0 {
 		t.Fatalf("%v, said %q", err, out)
 	}
-	for _, want := range []string{"on vm-0: az: exit status 1\nvm-0 is not running", "on vm-1: exit code 1\nthe vault can not be read", "vm-2 is not running"} {
+	for _, want := range []string{"on vm-0: az: exit status 1\nvm-0 is not running",
+		"on vm-1: exit code 1\nthe vault can not be read", "vm-2 is not running"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nhas no %q", err, want)
 		}
@@ -165,19 +175,22 @@ func TestAnInterruptedChangeIsTriedOnNoOtherMachine(t *testing.T) {
 
 func TestAnAnswerThatDoesNotSayHowAScriptEndedIsAnError(t *testing.T) {
 	for _, answer := range []string{
-		"", "{}", `{"value":[]}`, `{"value":"x"}`, `{"value":[{"code":"ProvisioningState/failed","message":"Enable failed: killed"}]}`,
+		"", "{}", `{"value":[]}`, `{"value":"x"}`,
+		`{"value":[{"code":"ProvisioningState/failed","message":"Enable failed: killed"}]}`,
 		string(runCommandAnswer([]byte("admin: remove sensor done\namora-1 0\n"), []byte("amora- 0\n"))), "WARNING: not JSON",
 	} {
 		asked := 0
-		o := &operator{stack: "dev", out: &bytes.Buffer{}, limit: time.Minute, run: func(_ context.Context, name string, _ ...string) ([]byte, error) {
-			if name == "pulumi" {
-				return []byte(`{"resourceGroupName":"amora-dev","machineNames":["vm-0","vm-1"]}`), nil
-			}
-			asked++
-			return []byte(answer), nil
-		}}
+		o := &operator{stack: "dev", out: &bytes.Buffer{}, limit: time.Minute,
+			run: func(_ context.Context, name string, _ ...string) ([]byte, error) {
+				if name == "pulumi" {
+					return []byte(`{"resourceGroupName":"amora-dev","machineNames":["vm-0","vm-1"]}`), nil
+				}
+				asked++
+				return []byte(answer), nil
+			}}
 		err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "sensor"})
-		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", answer)) || asked != 1 || errors.As(err, &unableError{}) {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", answer)) || asked != 1 ||
+			errors.As(err, &unableError{}) {
 			t.Errorf("%q gave %v after %d machines", answer, err, asked)
 		}
 	}
@@ -186,7 +199,8 @@ func TestAnAnswerThatDoesNotSayHowAScriptEndedIsAnError(t *testing.T) {
 func TestAStackWithoutMachinesIsSaidToBeNotDeployed(t *testing.T) {
 	for _, outputs := range []string{`{"resourceGroupName":"amora-dev","machineNames":[]}`, `{"machineNames":["vm-0"]}`} {
 		o, _ := operate(&azure{outputs: outputs})
-		if err := o.change(t.Context(), "remove", map[string]string{}); err == nil || !strings.Contains(err.Error(), "stack dev is not deployed") {
+		if err := o.change(t.Context(), "remove", map[string]string{}); err == nil ||
+			!strings.Contains(err.Error(), "stack dev is not deployed") {
 			t.Errorf("%s: %v", outputs, err)
 		}
 	}

@@ -50,7 +50,8 @@ func (a *azure) run(_ context.Context, name string, args ...string) ([]byte, err
 	case strings.Contains(call, "/executions/rules-1"):
 		return []byte(`{"properties":{"status":"Succeeded"}}`), nil
 	case strings.Contains(call, "/jobs/admin?"):
-		return []byte(`{"properties":{"template":{"containers":[{"name":"psql","image":"reg/postgres","env":[{"name":"PGPASSWORD","secretRef":"p"}]}]}}}`), nil
+		return []byte(`{"properties":{"template":{"containers":[{"name":"psql","image":"reg/postgres",` +
+			`"env":[{"name":"PGPASSWORD","secretRef":"p"}]}]}}}`), nil
 	}
 	return nil, errors.New("unexpected: " + call)
 }
@@ -63,7 +64,8 @@ func operate(a *azure) (*operator, *bytes.Buffer) {
 func TestAChangeRunsTheAdminJobWithItsVariablesAndThenTheRulesJob(t *testing.T) {
 	a := &azure{outputs: deployed, statuses: []string{"Running", "Running", "Succeeded"}}
 	o, out := operate(a)
-	if err := o.change(t.Context(), "allow", map[string]string{"MQTT_USERNAME": "sensor", "MQTT_TOPIC": `a "b"/#`, "MQTT_ACTION": "all"}); err != nil {
+	if err := o.change(t.Context(), "allow", map[string]string{"MQTT_USERNAME": "sensor", "MQTT_TOPIC": `a "b"/#`,
+		"MQTT_ACTION": "all"}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Join(a.started, " ") != "admin rules" {
@@ -82,7 +84,8 @@ func TestAChangeRunsTheAdminJobWithItsVariablesAndThenTheRulesJob(t *testing.T) 
 	for _, e := range body.Containers[0].Env {
 		got[e.Name] = e.Value + e.SecretRef
 	}
-	want := map[string]string{"PGPASSWORD": "p", "OPERATION": "allow", "MQTT_USERNAME": "sensor", "MQTT_TOPIC": `a "b"/#`, "MQTT_ACTION": "all"}
+	want := map[string]string{"PGPASSWORD": "p", "OPERATION": "allow", "MQTT_USERNAME": "sensor",
+		"MQTT_TOPIC": `a "b"/#`, "MQTT_ACTION": "all"}
 	for name, value := range want {
 		if got[name] != value {
 			t.Errorf("%s is %q, want %q", name, got[name], value)
@@ -113,7 +116,8 @@ func TestTheSecondRegionDoesTheWorkWhereItIsAskedTo(t *testing.T) {
 func TestASecondRegionThatIsNotThereIsSaidToBe(t *testing.T) {
 	o, _ := operate(&azure{outputs: deployed})
 	o.secondary = true
-	if err := o.change(t.Context(), "remove", map[string]string{}); err == nil || !strings.Contains(err.Error(), "not deployed") {
+	if err := o.change(t.Context(), "remove", map[string]string{}); err == nil ||
+		!strings.Contains(err.Error(), "not deployed") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -129,7 +133,8 @@ func TestAFailedOperationIsAnErrorAndLeavesTheRulesAlone(t *testing.T) {
 
 func TestAStackThatIsNotDeployedIsSaidToBe(t *testing.T) {
 	o, _ := operate(&azure{outputs: "{}"})
-	if err := o.change(t.Context(), "remove", map[string]string{}); err == nil || !strings.Contains(err.Error(), "stack dev is not deployed") {
+	if err := o.change(t.Context(), "remove", map[string]string{}); err == nil ||
+		!strings.Contains(err.Error(), "stack dev is not deployed") {
 		t.Error(err)
 	}
 }
@@ -140,7 +145,8 @@ func TestAPasswordLeavesTheMachineAsAHashOnly(t *testing.T) {
 	if err != nil || strings.Contains(fmt.Sprint(environment), "horse") || len(environment) != 2 {
 		t.Fatalf("%v, %v", environment, err)
 	}
-	if err := bcrypt.CompareHashAndPassword([]byte(environment["MQTT_PASSWORD_HASH"]), []byte("correct horse")); err != nil {
+	if err := bcrypt.CompareHashAndPassword([]byte(environment["MQTT_PASSWORD_HASH"]),
+		[]byte("correct horse")); err != nil {
 		t.Error(err)
 	}
 	// As hivemq-file-rbac-extension 4.6.9 reads it: SALT:ITERATIONS:HASH, PBKDF2 with HMAC-SHA-512 and a key of 512 bits.
@@ -192,8 +198,10 @@ func (c *cluster) run(ctx context.Context, name string, args ...string) ([]byte,
 		return nil, fmt.Errorf("unexpected: %s %v", name, args)
 	}
 	folder := c.t.TempDir()
-	kubectl := "#!/bin/sh\ncase \"$1 $2\" in\n'get cronjob') cat cronjob.json;;\n'get job') printf '%s' '" + c.status + "';;\n" +
-		"'logs --namespace') echo there is no user nobody;;\n'create --filename') cat \"$3\" >created.json;;\n*) exit 9;;\nesac\n"
+	kubectl := "#!/bin/sh\ncase \"$1 $2\" in\n'get cronjob') cat cronjob.json;;\n'get job') printf '%s' '" +
+		c.status + "';;\n" +
+		"'logs --namespace') echo there is no user nobody;;\n'create --filename') cat \"$3\" >created.json;;\n" +
+		"*) exit 9;;\nesac\n"
 	for file, content := range map[string]string{"kubectl": kubectl, "cronjob.json": c.cronJob} {
 		if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o700); err != nil {
 			return nil, err
@@ -230,7 +238,8 @@ func TestInAClusterAChangeIsARunOfTheAdminCronJobWithItsVariables(t *testing.T) 
 	c := &cluster{t: t, cronJob: cronJob, status: "1/"}
 	var out bytes.Buffer
 	o := &operator{stack: "dev", out: &out, run: c.run}
-	if err := o.change(t.Context(), "allow", map[string]string{"MQTT_USERNAME": "sensor", "MQTT_TOPIC": `a '"$(id)"'/#`}); err != nil {
+	if err := o.change(t.Context(), "allow",
+		map[string]string{"MQTT_USERNAME": "sensor", "MQTT_TOPIC": `a '"$(id)"'/#`}); err != nil {
 		t.Fatal(err)
 	}
 	pod := c.job["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
@@ -239,11 +248,14 @@ func TestInAClusterAChangeIsARunOfTheAdminCronJobWithItsVariables(t *testing.T) 
 		got[e.(map[string]any)["name"].(string)] = e.(map[string]any)["value"]
 	}
 	// Kubernetes makes $ of $$, and would put a variable's value for $(id).
-	if got["PGHOST"] != "db" || got["OPERATION"] != "allow" || got["MQTT_TOPIC"] != `a '"$$(id)"'/#` || got["MQTT_USERNAME"] != "sensor" {
+	if got["PGHOST"] != "db" || got["OPERATION"] != "allow" || got["MQTT_TOPIC"] != `a '"$$(id)"'/#` ||
+		got["MQTT_USERNAME"] != "sensor" {
 		t.Errorf("the variables are %v", got)
 	}
 	metadata := c.job["metadata"].(map[string]any)
-	if c.job["kind"] != "Job" || metadata["namespace"] != "hivemq" || !strings.HasPrefix(metadata["name"].(string), "admin-") || pod["containers"].([]any)[0].(map[string]any)["env"] != nil {
+	if c.job["kind"] != "Job" || metadata["namespace"] != "hivemq" ||
+		!strings.HasPrefix(metadata["name"].(string), "admin-") ||
+		pod["containers"].([]any)[0].(map[string]any)["env"] != nil {
 		t.Errorf("the job is %v", c.job)
 	}
 	if !strings.Contains(out.String(), "allow sensor: done") {
@@ -257,11 +269,13 @@ func TestInAClusterAFailedRunIsAnErrorWithItsLog(t *testing.T) {
 		want    string
 	}{
 		{cluster{t: t, cronJob: cronJob, status: "/1"}, "there is no user nobody"},
-		{cluster{t: t, cronJob: `{"spec":{"jobTemplate":{"spec":{"template":{"spec":{}}}}}}`, status: "1/"}, "has no container of that name"},
+		{cluster{t: t, cronJob: `{"spec":{"jobTemplate":{"spec":{"template":{"spec":{}}}}}}`, status: "1/"},
+			"has no container of that name"},
 		{cluster{t: t, cronJob: "error: forbidden", status: "1/"}, "read the CronJob admin"},
 	} {
 		o := &operator{stack: "dev", out: &bytes.Buffer{}, run: c.cluster.run}
-		if err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "nobody"}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "nobody"}); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}

@@ -100,11 +100,14 @@ func TestAPolicyIsNamedLikeItsFileAndBelongsToTheTenant(t *testing.T) {
 	const tenant = "@TENANT@.onmicrosoft.com"
 	all := policies(t)
 	for name, policy := range all {
-		if policy.XMLName.Space != "http://schemas.microsoft.com/online/cpim/schemas/2013/06" || policy.attr("PolicySchemaVersion") != "0.3.0.0" {
+		if policy.XMLName.Space != "http://schemas.microsoft.com/online/cpim/schemas/2013/06" ||
+			policy.attr("PolicySchemaVersion") != "0.3.0.0" {
 			t.Errorf("%s is of the schema %s %s", name, policy.XMLName.Space, policy.attr("PolicySchemaVersion"))
 		}
-		if policy.attr("PolicyId") != name || policy.attr("PublicPolicyUri") != "http://"+tenant+"/"+name || policy.attr("TenantId") != tenant {
-			t.Errorf("%s calls itself %s, %s of %s", name, policy.attr("PolicyId"), policy.attr("PublicPolicyUri"), policy.attr("TenantId"))
+		if policy.attr("PolicyId") != name || policy.attr("PublicPolicyUri") != "http://"+tenant+"/"+name ||
+			policy.attr("TenantId") != tenant {
+			t.Errorf("%s calls itself %s, %s of %s", name, policy.attr("PolicyId"), policy.attr("PublicPolicyUri"),
+				policy.attr("TenantId"))
 		}
 		for _, base := range policy.all("BasePolicy") {
 			if got := base.all("TenantId")[0].Text; got != tenant {
@@ -139,7 +142,8 @@ func TestTheUploadFillsInEveryPlaceholderAndNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A comment may name them all.
-		for _, found := range placeholder.FindAllString(regexp.MustCompile(`(?s)<!--.*?-->`).ReplaceAllString(string(text), ""), -1) {
+		for _, found := range placeholder.FindAllString(regexp.MustCompile(`(?s)<!--.*?-->`).
+			ReplaceAllString(string(text), ""), -1) {
 			used[found] = true
 		}
 	}
@@ -160,21 +164,29 @@ func TestTheUploadFillsInEveryPlaceholderAndNoOther(t *testing.T) {
 // reference is a place that names something else.
 type reference struct{ kind, name string }
 
-// references lists what an element names. An attribute that looks like a reference and is none of these is a fault of the test's.
+// references lists what an element names. An attribute that looks like a reference and is none of these is a fault of
+// the test's.
 func references(t *testing.T, n node) (found []reference) {
 	t.Helper()
 	element := n.XMLName.Local
 	kinds := map[string]string{
-		"ClaimTypeReferenceId": "ClaimType", "TechnicalProfileReferenceId": "TechnicalProfile", "CpimIssuerTechnicalProfileReferenceId": "TechnicalProfile",
-		"ContentDefinitionReferenceId": "ContentDefinition", "UserJourneyReferenceId": "UserJourney", "SubJourneyReferenceId": "SubJourney",
-		"TargetClaimsExchangeId": "ClaimsExchange", "ValidationClaimsExchangeId": "ClaimsExchange", "StorageReferenceId": "Key",
+		"ClaimTypeReferenceId": "ClaimType", "TechnicalProfileReferenceId": "TechnicalProfile",
+		"CpimIssuerTechnicalProfileReferenceId": "TechnicalProfile",
+		"ContentDefinitionReferenceId":          "ContentDefinition", "UserJourneyReferenceId": "UserJourney",
+		"SubJourneyReferenceId":  "SubJourney",
+		"TargetClaimsExchangeId": "ClaimsExchange", "ValidationClaimsExchangeId": "ClaimsExchange",
+		"StorageReferenceId": "Key",
 	}
 	byElement := map[string]string{
-		"ValidationTechnicalProfile": "TechnicalProfile", "IncludeTechnicalProfile": "TechnicalProfile", "UseTechnicalProfileForSessionManagement": "TechnicalProfile",
-		"OutputClaimsTransformation": "ClaimsTransformation", "InputClaimsTransformation": "ClaimsTransformation", "DefaultUserJourney": "UserJourney",
+		"ValidationTechnicalProfile": "TechnicalProfile", "IncludeTechnicalProfile": "TechnicalProfile",
+		"UseTechnicalProfileForSessionManagement": "TechnicalProfile",
+		"OutputClaimsTransformation":              "ClaimsTransformation",
+		"InputClaimsTransformation":               "ClaimsTransformation",
+		"DefaultUserJourney":                      "UserJourney",
 	}
 	byItem := map[string]string{
-		"ContentDefinitionReferenceId": "ContentDefinition", "SignUpTarget": "ClaimsExchange", "setting.forgotPasswordLinkOverride": "ClaimsExchange",
+		"ContentDefinitionReferenceId": "ContentDefinition", "SignUpTarget": "ClaimsExchange",
+		"setting.forgotPasswordLinkOverride":            "ClaimsExchange",
 		"issuer_refresh_token_user_identity_claim_type": "ClaimType",
 	}
 	for _, attr := range n.Attrs {
@@ -204,7 +216,8 @@ func definitions(t *testing.T, policies []node) map[reference]int {
 	for _, policy := range policies {
 		policy.walk(func(n node) {
 			switch kind := n.XMLName.Local; kind {
-			case "ClaimType", "ClaimsTransformation", "TechnicalProfile", "ContentDefinition", "UserJourney", "SubJourney", "ClaimsExchange":
+			case "ClaimType", "ClaimsTransformation", "TechnicalProfile", "ContentDefinition", "UserJourney",
+				"SubJourney", "ClaimsExchange":
 				found[reference{kind, n.attr("Id")}]++
 			}
 		})
@@ -245,7 +258,8 @@ func TestNothingIsDefinedTwiceOrForNobody(t *testing.T) {
 		})
 	}
 	// Known to the service by these names, and used unasked.
-	for _, known := range []reference{{"ContentDefinition", "api.error"}, {"TechnicalProfile", "TpEngine_c3bd4fe2-1775-4013-b91d-35f16d377d13"}, {"TechnicalProfile", "PolicyProfile"}} {
+	for _, known := range []reference{{"ContentDefinition", "api.error"},
+		{"TechnicalProfile", "TpEngine_c3bd4fe2-1775-4013-b91d-35f16d377d13"}, {"TechnicalProfile", "PolicyProfile"}} {
 		used[known] = true
 	}
 	for definition, times := range definitions(t, every) {
@@ -272,7 +286,8 @@ func TestAnExchangeThatAStepOffersIsInTheSameJourney(t *testing.T) {
 	}
 }
 
-// A broker holds sub or preferred_username against the MQTT username: whoever could choose what is in them could be anybody.
+// A broker holds sub or preferred_username against the MQTT username: whoever could choose what is in them could be
+// anybody.
 func TestATokenNamesItsUserByObjectIDAndByAProvenName(t *testing.T) {
 	all := policies(t)
 	for name, want := range map[string]string{
@@ -326,7 +341,8 @@ func TestEveryJourneyThatEndsInATokenReadsTheAccountFirst(t *testing.T) {
 			t.Errorf("%s ends with %s", journey.attr("Id"), last.attr("Type"))
 		}
 		read := steps[len(steps)-2].all("ClaimsExchange")
-		if len(read) != 1 || !strings.HasPrefix(read[0].attr("TechnicalProfileReferenceId"), "AAD-Read") || len(steps[len(steps)-2].all("Precondition")) > 0 {
+		if len(read) != 1 || !strings.HasPrefix(read[0].attr("TechnicalProfileReferenceId"), "AAD-Read") ||
+			len(steps[len(steps)-2].all("Precondition")) > 0 {
 			t.Errorf("%s does not read the account before it gives a token", journey.attr("Id"))
 		}
 	}

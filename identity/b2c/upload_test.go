@@ -117,7 +117,8 @@ func TestAnUploadMakesTheKeysAndPutsTheBaseFirst(t *testing.T) {
 	if said, err := upload(t, cloud); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	for name, key := range map[string]string{"TokenSigning": `{"use": "sig", "kty": "RSA"}`, "TokenEncryption": `{"use": "enc", "kty": "RSA"}`} {
+	for name, key := range map[string]string{"TokenSigning": `{"use": "sig", "kty": "RSA"}`,
+		"TokenEncryption": `{"use": "enc", "kty": "RSA"}`} {
 		if got := content(t, cloud, "keysets/B2C_1A_MQTT_"+name); got != key+"\n" {
 			t.Errorf("%s holds %s", name, got)
 		}
@@ -133,7 +134,8 @@ func TestAnUploadMakesTheKeysAndPutsTheBaseFirst(t *testing.T) {
 	}
 	base := content(t, cloud, "policies/B2C_1A_MQTT_Base.xml")
 	for _, want := range []string{
-		`ClaimTypeReferenceId="client_id" DefaultValue="` + proxyApp + `"`, `PartnerClaimType="resource" DefaultValue="` + iefApp + `"`,
+		`ClaimTypeReferenceId="client_id" DefaultValue="` + proxyApp + `"`,
+		`PartnerClaimType="resource" DefaultValue="` + iefApp + `"`,
 		`<Item Key="client_id">` + proxyApp + `</Item>`, `<Item Key="IdTokenAudience">` + iefApp + `</Item>`,
 	} {
 		if !strings.Contains(base, want) {
@@ -175,12 +177,13 @@ func TestAKeySetThatWasLeftWithoutAKeyGetsOne(t *testing.T) {
 
 func TestAnUploadThatCannotGoOnSaysWhyAndStops(t *testing.T) {
 	for name, c := range map[string]struct{ variable, tenant, refused, says string }{
-		"no tenant":                  {"TENANT=", "", "", "TENANT must be the name of the tenant"},
-		"a domain for a tenant":      {"TENANT=contoso.onmicrosoft.com", "", "", "TENANT must be the name of the tenant"},
-		"a second line":              {"TENANT=contoso\nx", "", "", "TENANT must be the name of the tenant"},
-		"what sed would take":        {"IEF_APP_ID=" + iefApp[:35] + "&", "", "", "IEF_APP_ID must be a GUID"},
-		"no application":             {"PROXY_APP_ID=", "", "", "PROXY_APP_ID must be a GUID"},
-		"another directory":          {"", proxyApp, "", "az is logged in to the tenant " + proxyApp + ", not to " + tenantID},
+		"no tenant":             {"TENANT=", "", "", "TENANT must be the name of the tenant"},
+		"a domain for a tenant": {"TENANT=contoso.onmicrosoft.com", "", "", "TENANT must be the name of the tenant"},
+		"a second line":         {"TENANT=contoso\nx", "", "", "TENANT must be the name of the tenant"},
+		"what sed would take":   {"IEF_APP_ID=" + iefApp[:35] + "&", "", "", "IEF_APP_ID must be a GUID"},
+		"no application":        {"PROXY_APP_ID=", "", "", "PROXY_APP_ID must be a GUID"},
+		"another directory": {"", proxyApp, "", "az is logged in to the tenant " + proxyApp + ", not to " +
+			tenantID},
 		"key sets that are refused":  {"", "", "keySets", "the key sets can't be listed"},
 		"a key that is refused":      {"", "", "generateKey", "the key of B2C_1A_MQTT_TokenSigning can't be made"},
 		"a policy that is not taken": {"", "", "B2C_1A_MQTT_Base/$value", "the policy B2C_1A_MQTT_Base was not taken"},

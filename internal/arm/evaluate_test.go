@@ -62,7 +62,8 @@ func (d *deployment) expression(text string) (any, error) {
 	return v, nil
 }
 
-// parser reads an expression of ARM's language and gives its value: a text, a number, or a function with its arguments and properties.
+// parser reads an expression of ARM's language and gives its value: a text, a number, or a function with its arguments
+// and properties.
 type parser struct {
 	d    *deployment
 	rest string

@@ -21,13 +21,15 @@ const (
 	tenant = "00000000-0000-0000-0000-00000000a201"
 )
 
-// computed are the outputs of Azure that the program uses, by type without API version: azure-native's path, and the one of Azure Resource Manager.
+// computed are the outputs of Azure that the program uses, by type without API version: azure-native's path, and the
+// one of Azure Resource Manager.
 var computed = map[string]map[string]string{
-	"app:ContainerApp":                     {"configuration.ingress.fqdn": "configuration.ingress.fqdn"},
-	"app:ManagedEnvironment":               {"staticIp": "staticIp"},
-	"cache:Redis":                          {"hostName": "hostName"},
-	"cache:RedisEnterprise":                {"hostName": "hostName"},
-	"cdn:AFDCustomDomain":                  {"validationProperties.validationToken": "validationProperties.validationToken"},
+	"app:ContainerApp":       {"configuration.ingress.fqdn": "configuration.ingress.fqdn"},
+	"app:ManagedEnvironment": {"staticIp": "staticIp"},
+	"cache:Redis":            {"hostName": "hostName"},
+	"cache:RedisEnterprise":  {"hostName": "hostName"},
+	"cdn:AFDCustomDomain": {
+		"validationProperties.validationToken": "validationProperties.validationToken"},
 	"cdn:AFDEndpoint":                      {"hostName": "hostName"},
 	"cdn:Profile":                          {"frontDoorId": "frontDoorId"},
 	"containerregistry:Registry":           {"loginServer": "loginServer"},
@@ -84,7 +86,8 @@ func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) 
 			"subscriptionId": standin.SubscriptionID, "tenantId": tenant, "clientId": "", "objectId": "",
 		}), nil
 	case strings.HasSuffix(name, ":listDatabaseKeys"):
-		return keys("azure-native:cache/v20250401:Database", "Microsoft.Cache/redisEnterprise/databases", "clusterName", "databaseName")
+		return keys("azure-native:cache/v20250401:Database", "Microsoft.Cache/redisEnterprise/databases", "clusterName",
+			"databaseName")
 	case name == "cache:listRedisKeys":
 		return keys("azure-native:cache:Redis", "Microsoft.Cache/redis", "name")
 	case name == "pulumi:readStackOutputs":
@@ -94,7 +97,8 @@ func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) 
 }
 
 // target is the expression of a resource's id, by the arguments that name it, and its API version.
-func (r *recorder) target(token, armType string, in map[string]any, names []string) (expression, version string, err error) {
+func (r *recorder) target(token, armType string, in map[string]any, names []string) (expression, version string,
+	err error) {
 	if _, version, err = typed(token); err != nil {
 		return "", "", err
 	}
@@ -129,7 +133,8 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 // record keeps a resource of Azure, and adds to its inputs what Azure would.
 func (r *recorder) record(args pulumi.MockResourceArgs, inputs map[string]any) (string, error) {
 	if slices.Contains(args.RegisterRPC.GetIgnoreChanges(), "secretName") {
-		// It ends in six characters that are others in each run. They keep apart what a stack puts into its vault one after the other.
+		// It ends in six characters that are others in each run. They keep apart what a stack puts into its vault one
+		// after the other.
 		name := inputs["secretName"].(string)
 		inputs["secretName"] = name[:len(name)-7]
 	}
@@ -141,7 +146,8 @@ func (r *recorder) record(args pulumi.MockResourceArgs, inputs map[string]any) (
 	if err != nil {
 		return "", err
 	}
-	kept := &registered{logical: args.Name, token: args.TypeToken, name: name, version: version, id: id, armType: armType, parts: parts, inputs: clone(inputs)}
+	kept := &registered{logical: args.Name, token: args.TypeToken, name: name, version: version, id: id,
+		armType: armType, parts: parts, inputs: clone(inputs)}
 	for _, urn := range args.RegisterRPC.GetDependencies() {
 		kept.needs = append(kept.needs, urn[strings.LastIndex(urn, "::")+2:])
 	}
@@ -183,7 +189,8 @@ func (r *recorder) idExpression(of *registered) (string, error) {
 func (of *registered) names() ([]string, error) {
 	path, ok := strings.CutPrefix(of.id, "/subscriptions/"+standin.SubscriptionID+"/resourceGroups/"+group+"/providers/")
 	if !ok {
-		return nil, fmt.Errorf("%s is outside of the stack's resource group, which a template of that group can't reach: %s", of.logical, of.id)
+		return nil, fmt.Errorf(
+			"%s is outside of the stack's resource group, which a template of that group can't reach: %s", of.logical, of.id)
 	}
 	segments := strings.Split(path, "/")
 	var names []string

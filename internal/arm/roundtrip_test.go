@@ -47,7 +47,8 @@ var deployed = sync.OnceValues(func() ([]byte, error) {
 	defer os.RemoveAll(folder)
 	file := filepath.Join(folder, "state.json")
 	_, err = rehearsal.Up(context.Background(), rehearsal.Options{
-		Root: root, State: folder, Stack: "dev", Out: io.Discard, Err: io.Discard, Export: file, Program: stacks.Program, Externals: stacks.Externals,
+		Root: root, State: folder, Stack: "dev", Out: io.Discard, Err: io.Discard, Export: file,
+		Program: stacks.Program, Externals: stacks.Externals,
 	})
 	if err != nil {
 		return nil, err
@@ -95,7 +96,8 @@ func export(t *testing.T) Template {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := Export(Stack{Name: c.Name, Location: c.Location, Domain: c.Domain, Config: config, Program: stacks.Program}, "dev")
+	made, err := Export(Stack{Name: c.Name, Location: c.Location, Domain: c.Domain, Config: config,
+		Program: stacks.Program}, "dev")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,8 @@ func export(t *testing.T) Template {
 func deploymentOf(made Template, state []deployedResource) *deployment {
 	d := &deployment{
 		subscription: standin.SubscriptionID, tenant: "00000000-0000-0000-0000-000000000002", group: "amora-dev",
-		parameters: map[string]any{}, variables: map[string]any{}, outputs: map[string]map[string]any{}, named: map[string]bool{},
+		parameters: map[string]any{}, variables: map[string]any{}, outputs: map[string]map[string]any{},
+		named: map[string]bool{},
 	}
 	for name, p := range made.Parameters {
 		if d.parameters[name] = p.Default; p.Type == "secureString" {
@@ -157,7 +160,8 @@ func hidden(v any) any {
 	return v
 }
 
-// What follows from a password, or from ids and random marks of one deployment, is another text in each; by what is kept of it.
+// What follows from a password, or from ids and random marks of one deployment, is another text in each; by what is
+// kept of it.
 var ofOneDeployment = []struct {
 	pattern *regexp.Regexp
 	kept    string
@@ -191,7 +195,8 @@ func comparable(v any) any {
 	return v
 }
 
-// differences lists where two values differ. What is encrypted in the state may be anything that is not written down in the template.
+// differences lists where two values differ. What is encrypted in the state may be anything that is not written down in
+// the template.
 func differences(path string, want, got any) []string {
 	if w, ok := want.(map[string]any); ok {
 		g, ok := got.(map[string]any)
@@ -271,7 +276,8 @@ func (d *deployment) compare(t *testing.T, e Resource, r deployedResource) []str
 		want["id"] = regexp.MustCompile(`[^/]+$`).ReplaceAllString(id, "(guid)")
 	}
 	got := map[string]any{"type": e.Type, "properties": e.Properties}
-	for key, value := range map[string]any{"location": e.Location, "tags": e.Tags, "kind": e.Kind, "sku": e.SKU, "identity": e.Identity, "zones": e.Zones} {
+	for key, value := range map[string]any{"location": e.Location, "tags": e.Tags, "kind": e.Kind, "sku": e.SKU,
+		"identity": e.Identity, "zones": e.Zones} {
 		if value != nil {
 			got[key] = value
 		}

@@ -14,14 +14,17 @@ type size struct {
 }
 
 var sizes = []size{
-	{"dbforpostgresql:Server", "sku.name", "databaseSku", "string", "Size of the PostgreSQL server, such as Standard_D4ds_v5."},
-	{"dbforpostgresql:Server", "storage.storageSizeGB", "databaseStorageGb", "int", "GiB of the PostgreSQL server: 32, 64, 128, … Azure only ever grows it."},
+	{"dbforpostgresql:Server", "sku.name", "databaseSku", "string",
+		"Size of the PostgreSQL server, such as Standard_D4ds_v5."},
+	{"dbforpostgresql:Server", "storage.storageSizeGB", "databaseStorageGb", "int",
+		"GiB of the PostgreSQL server: 32, 64, 128, … Azure only ever grows it."},
 	{"cache:RedisEnterprise", "sku.name", "redisSku", "string", "Size of Azure Managed Redis, such as Balanced_B1."},
 	{"operationalinsights:Workspace", "retentionInDays", "logRetentionDays", "int", "Days that logs are kept: 30 to 730."},
 }
 
 // tier follows from a server's size, as in the program.
-const tier = "[if(startsWith(parameters('databaseSku'), 'Standard_B'), 'Burstable', if(startsWith(parameters('databaseSku'), 'Standard_E'), 'MemoryOptimized', 'GeneralPurpose'))]"
+const tier = "[if(startsWith(parameters('databaseSku'), 'Standard_B'), 'Burstable', " +
+	"if(startsWith(parameters('databaseSku'), 'Standard_E'), 'MemoryOptimized', 'GeneralPurpose'))]"
 
 // parametrize has parameters say the sizes. Their defaults are what the config says.
 func (e *exporter) parametrize(of *registered, top, bag map[string]any) {
@@ -38,7 +41,8 @@ func (e *exporter) parametrize(of *registered, top, bag map[string]any) {
 			if !has {
 				continue
 			}
-			e.template.Parameters[s.parameter] = Parameter{Type: s.kind, Default: value, Metadata: map[string]string{"description": s.about}}
+			e.template.Parameters[s.parameter] = Parameter{Type: s.kind, Default: value,
+				Metadata: map[string]string{"description": s.about}}
 			in[path[len(path)-1]] = expression("[parameters('" + s.parameter + "')]")
 		}
 	}

@@ -1,5 +1,6 @@
-// Package arm exports the Pulumi program as a template for Azure Resource Manager: it runs the program with texts that stand for what is not known
-// before a deployment, and turns what the program asks for into resources, and those texts into expressions.
+// Package arm exports the Pulumi program as a template for Azure Resource Manager: it runs the program with texts that
+// stand for what is not known before a deployment, and turns what the program asks for into resources, and those texts
+// into expressions.
 package arm
 
 import (
@@ -90,9 +91,12 @@ func Export(s Stack, pulumiStack string) (Template, error) {
 	}
 	t := Template{
 		Schema: "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", ContentVersion: "1.0.0.0",
-		Metadata:   map[string]any{"description": "Exported by `amora arm` from the Pulumi program. Do not edit: change the program or the stack's config."},
-		Parameters: s.parameters(r.secrets), Variables: map[string]any{"suffix": "[take(uniqueString(resourceGroup().id, parameters('name')), 6)]"},
-		Outputs: map[string]Output{},
+		Metadata: map[string]any{
+			"description": "Exported by `amora arm` from the Pulumi program. Do not edit: change the program or the " +
+				"stack's config."},
+		Parameters: s.parameters(r.secrets),
+		Variables:  map[string]any{"suffix": "[take(uniqueString(resourceGroup().id, parameters('name')), 6)]"},
+		Outputs:    map[string]Output{},
 	}
 	e := exporter{recorder: r, stack: s, template: &t, byName: map[string]*registered{}}
 	for _, of := range r.resources {
@@ -115,16 +119,21 @@ func Export(s Stack, pulumiStack string) (Template, error) {
 func (s Stack) parameters(secrets []string) map[string]Parameter {
 	about := func(text string) map[string]string { return map[string]string{"description": text} }
 	parameters := map[string]Parameter{
-		"name":     {Type: "string", Default: s.Name, Min: 3, Max: 16, Metadata: about("Prefix of resource names: lower-case letters, digits and hyphens.")},
-		"location": {Type: "string", Default: s.Location, Metadata: about("Azure region in its short form. It has the zones that the exported config asks for.")},
+		"name": {Type: "string", Default: s.Name, Min: 3, Max: 16,
+			Metadata: about("Prefix of resource names: lower-case letters, digits and hyphens.")},
+		"location": {Type: "string", Default: s.Location,
+			Metadata: about("Azure region in its short form. It has the zones that the exported config asks for.")},
 	}
 	if s.Domain != "" {
 		parameters["domain"] = Parameter{
-			Type: "string", Default: s.Domain, Max: 61, Metadata: about("Host name of mqtts:// clients, and name of the DNS zone. wss:// clients use ws. before it."),
+			Type: "string", Default: s.Domain, Max: 61,
+			Metadata: about("Host name of mqtts:// clients, and name of the DNS zone. wss:// clients use ws. before it."),
 		}
 	}
 	for _, name := range secrets {
-		parameters[name] = Parameter{Type: "secureString", Min: 16, Metadata: about("Letters and digits, 32 at best. Another value is a rotation, which is the program's to do: keep it.")}
+		parameters[name] = Parameter{Type: "secureString", Min: 16,
+			Metadata: about("Letters and digits, 32 at best. Another value is a rotation, which is the program's to " +
+				"do: keep it.")}
 	}
 	return parameters
 }
@@ -163,7 +172,8 @@ func (e *exporter) add(of *registered) error {
 	}
 	top, bag := s.body(inputs)
 	e.parametrize(of, top, bag)
-	for name, place := range map[string]*any{"location": &r.Location, "tags": &r.Tags, "kind": &r.Kind, "sku": &r.SKU, "identity": &r.Identity, "zones": &r.Zones} {
+	for name, place := range map[string]*any{"location": &r.Location, "tags": &r.Tags, "kind": &r.Kind, "sku": &r.SKU,
+		"identity": &r.Identity, "zones": &r.Zones} {
 		if value, has := top[name]; has {
 			said, err := e.said(value)
 			errs = append(errs, err)
@@ -177,7 +187,8 @@ func (e *exporter) add(of *registered) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// guidName makes the name of what Azure wants a GUID for. The program's own follows from ids that a template does not know.
+// guidName makes the name of what Azure wants a GUID for. The program's own follows from ids that a template does not
+// know.
 func (e *exporter) guidName(of *registered) string {
 	scope, role := "resourceGroup().id", ""
 	if at := of.inputs[shapes[of.name].scoped]; at != nil {
@@ -211,7 +222,8 @@ func (e *exporter) extensionID(of *registered) string {
 	if shapes[of.name].guid {
 		name = strings.Trim(e.guidName(of), "[]")
 	}
-	return fmt.Sprintf("extensionResourceId(%s, %s, %s)", e.expression(of.inputs[shapes[of.name].scoped].(string)), quoted(of.armType), name)
+	return fmt.Sprintf("extensionResourceId(%s, %s, %s)", e.expression(of.inputs[shapes[of.name].scoped].(string)),
+		quoted(of.armType), name)
 }
 
 // said turns every text of a value into what a template says.
@@ -256,7 +268,8 @@ func (t Template) check() error {
 	for _, limit := range []struct {
 		what      string
 		has, most int
-	}{{"bytes", len(data), mostBytes}, {"resources", len(t.Resources), mostResources}, {"parameters", len(t.Parameters), mostParameters}} {
+	}{{"bytes", len(data), mostBytes}, {"resources", len(t.Resources), mostResources},
+		{"parameters", len(t.Parameters), mostParameters}} {
 		if limit.has > limit.most {
 			errs = append(errs, fmt.Errorf("the template has %d %s, Azure takes %d", limit.has, limit.what, limit.most))
 		}
@@ -264,8 +277,8 @@ func (t Template) check() error {
 	return errors.Join(errs...)
 }
 
-// ParameterFile gives the parameters that a deployment may want to choose, with their defaults. Secrets are not in it: they are given by hand, or by
-// a reference to a vault.
+// ParameterFile gives the parameters that a deployment may want to choose, with their defaults. Secrets are not in it:
+// they are given by hand, or by a reference to a vault.
 func (t Template) ParameterFile() map[string]any {
 	values := map[string]any{}
 	for name, p := range t.Parameters {
@@ -274,6 +287,7 @@ func (t Template) ParameterFile() map[string]any {
 		}
 	}
 	return map[string]any{
-		"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#", "contentVersion": "1.0.0.0", "parameters": values,
+		"$schema":        "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
+		"contentVersion": "1.0.0.0", "parameters": values,
 	}
 }

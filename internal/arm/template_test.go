@@ -83,7 +83,8 @@ func TestResourcesOfTheTemplateWaitForWhatTheyWaitForInTheProgram(t *testing.T) 
 			continue
 		}
 		d.named = map[string]bool{}
-		if _, err := d.value(map[string]any{"scope": e.Scope, "properties": e.Properties, "identity": e.Identity}); err != nil {
+		if _, err := d.value(map[string]any{"scope": e.Scope, "properties": e.Properties,
+			"identity": e.Identity}); err != nil {
 			t.Error(err)
 		}
 		before := reached(r.id(), waits)
@@ -130,9 +131,11 @@ func TestEachSecretOfTheTemplateHoldsItsOwnParameter(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"database-admin-secret": "[parameters('databaseAdminPassword')]", "database-server": "[parameters('databaseAdminPassword')]",
-		"database-broker-secret": "[parameters('databaseBrokerPassword')]", "emqx-dashboard-password-secret": "[parameters('emqxDashboardPassword')]",
-		"emqx-erlang-cookie-secret": "[parameters('emqxErlangCookie')]",
+		"database-admin-secret":          "[parameters('databaseAdminPassword')]",
+		"database-server":                "[parameters('databaseAdminPassword')]",
+		"database-broker-secret":         "[parameters('databaseBrokerPassword')]",
+		"emqx-dashboard-password-secret": "[parameters('emqxDashboardPassword')]",
+		"emqx-erlang-cookie-secret":      "[parameters('emqxErlangCookie')]",
 	} {
 		if values[name] != want {
 			t.Errorf("%s holds %v, want %s", name, values[name], want)
@@ -155,7 +158,8 @@ func TestTheTemplateSaysNothingOfWhereItWasExported(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.ToLower(string(data))
-	for _, word := range []string{"zqx", standin.SubscriptionID, tenant, fmt.Sprint(defaults["name"].Default), fmt.Sprint(defaults["location"].Default), fmt.Sprint(defaults["domain"].Default)} {
+	for _, word := range []string{"zqx", standin.SubscriptionID, tenant, fmt.Sprint(defaults["name"].Default),
+		fmt.Sprint(defaults["location"].Default), fmt.Sprint(defaults["domain"].Default)} {
 		if at := strings.Index(text, word); at >= 0 {
 			t.Errorf("%s is in %s", word, text[max(0, at-80):min(len(text), at+80)])
 		}
@@ -183,7 +187,8 @@ func TestTheOutputsOfTheTemplateAreThoseOfTheStack(t *testing.T) {
 
 func TestWhatATemplateOfOneGroupCannotSayIsRefused(t *testing.T) {
 	config := map[string]string{
-		"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com", "amora-sync:dns": `{"zone": "example.com", "resourceGroup": "dns"}`,
+		"amora-sync:location": "westeurope", "amora-sync:domain": "mqtt.example.com",
+		"amora-sync:dns": `{"zone": "example.com", "resourceGroup": "dns"}`,
 	}
 	_, err := Export(Stack{Name: "amora-dev", Location: "westeurope", Config: config, Program: stacks.Program}, "dev")
 	if err == nil || !strings.Contains(err.Error(), "outside of the stack's resource group") {
@@ -198,7 +203,8 @@ func TestWhatATemplateOfOneGroupCannotSayIsRefused(t *testing.T) {
 }
 
 func TestATextBecomesWhatAzureReadsAsThatText(t *testing.T) {
-	w := &words{expressions: map[string]string{"zqx-name": "parameters('name')", "zqx-name-id": "resourceId('A/b', parameters('name'))"}}
+	w := &words{expressions: map[string]string{"zqx-name": "parameters('name')",
+		"zqx-name-id": "resourceId('A/b', parameters('name'))"}}
 	d := &deployment{parameters: map[string]any{"name": "x"}}
 	for text, want := range map[string][2]string{
 		"plain":                        {"plain", "plain"},

@@ -21,14 +21,15 @@ type published struct {
 
 // node is a type or a part of one, which names others by their number.
 type node struct {
-	K             string              // kind
-	P             map[string]property // of an object
-	B             map[string]property // of an object of several kinds: what all have
-	A             *int                // of an object: the type of any other property
-	I             int                 // of a list: the type of its elements
-	E             json.RawMessage     // of a union: its types; of an object of several kinds: each by the word that tells them apart …
-	Discriminator string              // … which is in this property
-	Value         string              // of a literal
+	K string              // kind
+	P map[string]property // of an object
+	B map[string]property // of an object of several kinds: what all have
+	A *int                // of an object: the type of any other property
+	I int                 // of a list: the type of its elements
+	// of a union: its types; of an object of several kinds: each by the word that tells them apart …
+	E             json.RawMessage
+	Discriminator string // … which is in this property
+	Value         string // of a literal
 	Pattern       string
 	MinLength     int
 	MaxLength     int
@@ -141,7 +142,8 @@ func (c *checker) several(n node, v any, path string) {
 	}
 	of, known := kinds[fmt.Sprint(object[n.Discriminator])]
 	if !known {
-		c.fault(path, "has the %s %v, want one of %v", n.Discriminator, object[n.Discriminator], slices.Sorted(maps.Keys(kinds)))
+		c.fault(path, "has the %s %v, want one of %v", n.Discriminator, object[n.Discriminator],
+			slices.Sorted(maps.Keys(kinds)))
 		return
 	}
 	merged := node{K: "ObjectType", P: maps.Clone(n.B), A: c.nodes[of].A}

@@ -13,14 +13,15 @@ import (
 // Source: https://learn.microsoft.com/azure/azure-resource-manager/templates/best-practices#template-limits
 const longestExpression = 24_576
 
-// words are texts that stand for what is not known before a deployment, and the expressions that give it then. The program runs with the texts; where
-// one of them turns up in what it asks for, the template gets the expression.
+// words are texts that stand for what is not known before a deployment, and the expressions that give it then. The
+// program runs with the texts; where one of them turns up in what it asks for, the template gets the expression.
 type words struct {
 	mu          sync.Mutex
 	expressions map[string]string // by text
 }
 
-// stand makes a text that stands for an expression, the same in each run. None is a part of what the program says by itself.
+// stand makes a text that stands for an expression, the same in each run. None is a part of what the program says by
+// itself.
 func (w *words) stand(expression string) string {
 	text := fmt.Sprintf("zqx%xz", sha256.Sum256([]byte(expression)))[:16]
 	w.put(text, expression)

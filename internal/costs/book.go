@@ -43,7 +43,8 @@ var embedded []byte
 // Prices is the book that this program was built with. `amora cost --refresh` renews its file, prices.json.
 func Prices() (Book, error) { return ParseBook(embedded) }
 
-// ParseBook reads a book, and refuses one with lines that are twice there, out of order, or without price, unit, date or source.
+// ParseBook reads a book, and refuses one with lines that are twice there, out of order, or without price, unit, date
+// or source.
 func ParseBook(data []byte) (Book, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
@@ -116,7 +117,8 @@ func (b *Book) set(p Price) {
 	b.Prices[i] = p
 }
 
-// price finds what a meter costs in a region: by itself, by another size of its series, as one price everywhere, or else in the default region.
+// price finds what a meter costs in a region: by itself, by another size of its series, as one price everywhere, or
+// else in the default region.
 func (b Book) price(meter, region string) (Price, bool) {
 	for _, in := range []string{region, Global, DefaultRegion} {
 		for _, p := range b.Prices {
@@ -135,11 +137,12 @@ func (b Book) price(meter, region string) (Price, bool) {
 	return Price{}, false
 }
 
-// sizeRule takes a size of machines or database servers apart: its series without the vCPUs, and those. Sizes of the B series have credits, and
-// prices of their own.
+// sizeRule takes a size of machines or database servers apart: its series without the vCPUs, and those. Sizes of the B
+// series have credits, and prices of their own.
 var sizeRule = regexp.MustCompile(`^((?:vm|postgres)/Standard_[DEF])(\d+)([a-z]*(?:_v\d+)?)$`)
 
-// sameSeries says how many times the price of another size of its series a size has: within one, the price goes by vCPU.
+// sameSeries says how many times the price of another size of its series a size has: within one, the price goes by
+// vCPU.
 func sameSeries(size, other string) (float64, bool) {
 	a, b := sizeRule.FindStringSubmatch(size), sizeRule.FindStringSubmatch(other)
 	if a == nil || b == nil || a[1] != b[1] || a[3] != b[3] {

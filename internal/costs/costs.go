@@ -18,7 +18,8 @@ const (
 	Broker     = "broker"     // and all that it can't do without: edge, database, cache, registry, vault, names, network
 	Monitoring = "monitoring" // logs, metrics, alerts
 	Security   = "security"   // private endpoints, protection against floods, the clients' directory
-	Recovery   = "recovery"   // what the requirement names but does not price: the standby of the database, backups, the second region
+	// what the requirement names but does not price: the standby of the database, backups, the second region
+	Recovery = "recovery"
 )
 
 // Quantity is how much of a meter is used in a month, at the fewest and at the most.
@@ -68,14 +69,15 @@ func (s *Sum) add(low, high float64) { s.Low, s.High = s.Low+low, s.High+high }
 
 // Estimate is what an inventory costs by a book of prices.
 type Estimate struct {
-	Currency  string         `json:"currency"`
-	Total     Sum            `json:"total"` // of a month
-	Groups    map[string]Sum `json:"groups"`
-	Lines     []Line         `json:"lines"`
-	Oldest    string         `json:"oldestPrice"` // date of the oldest price in it
-	Borrowed  []string       `json:"borrowed"`    // regions without prices of their own, for which those of DefaultRegion were taken
-	Recalled  []string       `json:"recalled"`    // meters whose price nobody has looked up
-	NotPriced []NotPriced    `json:"notPriced"`
+	Currency string         `json:"currency"`
+	Total    Sum            `json:"total"` // of a month
+	Groups   map[string]Sum `json:"groups"`
+	Lines    []Line         `json:"lines"`
+	Oldest   string         `json:"oldestPrice"` // date of the oldest price in it
+	// regions without prices of their own, for which those of DefaultRegion were taken
+	Borrowed  []string    `json:"borrowed"`
+	Recalled  []string    `json:"recalled"` // meters whose price nobody has looked up
+	NotPriced []NotPriced `json:"notPriced"`
 }
 
 // Estimate prices an inventory. A meter that the book does not have ends up in NotPriced.
@@ -87,7 +89,8 @@ func (b Book) Estimate(inventory Inventory) Estimate {
 		for _, q := range r.Quantities {
 			price, found := b.price(q.Meter, r.Region)
 			if !found {
-				e.NotPriced = append(e.NotPriced, NotPriced{r.Name, "the price book does not have " + q.Meter + "; `amora cost --refresh` asks Azure for it"})
+				e.NotPriced = append(e.NotPriced,
+					NotPriced{r.Name, "the price book does not have " + q.Meter + "; `amora cost --refresh` asks Azure for it"})
 				continue
 			}
 			line.Low, line.High = line.Low+q.Low*price.USD, line.High+q.High*price.USD

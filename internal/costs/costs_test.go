@@ -29,7 +29,8 @@ func TestAnEstimateIsQuantitiesTimesPricesByHand(t *testing.T) {
 		{Group: Security, Name: "nothing", Region: "eastus"},
 	}, NotPriced: []NotPriced{{"traffic", "by the GB"}}})
 	// 3 × 140.16 + 32.85 + 0.50, and 5 × 140.16 + 33.35.
-	if math.Abs(e.Total.Low-453.83) > 1e-9 || math.Abs(e.Total.High-734.15) > 1e-9 || e.Groups[Broker] != e.Total || e.Groups[Security] != (Sum{}) {
+	if math.Abs(e.Total.Low-453.83) > 1e-9 || math.Abs(e.Total.High-734.15) > 1e-9 || e.Groups[Broker] != e.Total ||
+		e.Groups[Security] != (Sum{}) {
 		t.Errorf("the total is %+v, groups are %+v", e.Total, e.Groups)
 	}
 	if len(e.NotPriced) != 1 || e.Oldest != "2025-12" || e.Borrowed != nil || e.Recalled != nil {
@@ -53,20 +54,24 @@ func TestWhatTheBookLacksIsSaidAndNotTakenForNothing(t *testing.T) {
 	if len(e.NotPriced) != 1 || e.NotPriced[0].What != "gateway" || !strings.Contains(e.NotPriced[0].Why, "aks/standard") {
 		t.Errorf("not priced: %+v", e.NotPriced)
 	}
-	if !slices.Equal(e.Borrowed, []string{"northeurope"}) || !slices.Equal(e.Recalled, []string{"nat/gateway"}) || math.Abs(e.Total.Low-32.85) > 1e-9 {
+	if !slices.Equal(e.Borrowed, []string{"northeurope"}) || !slices.Equal(e.Recalled, []string{"nat/gateway"}) ||
+		math.Abs(e.Total.Low-32.85) > 1e-9 {
 		t.Errorf("the estimate says %+v", e)
 	}
 }
 
 func TestASizeHasThePriceOfItsSeriesByVCPU(t *testing.T) {
-	b := book(price("vm/Standard_D4s_v3", "eastus", 0.2), price("vm/Standard_D8s_v3", "eastus", 0.5), price("vm/Standard_D4s_v5", "eastus", 0.3),
-		price("postgres/Standard_B2s", "eastus", 0.07), price("postgres/Standard_D4ds_v5", "eastus", 0.36), price("vm/Standard_D4s_v3", "westeurope", 0.24))
+	b := book(price("vm/Standard_D4s_v3", "eastus", 0.2), price("vm/Standard_D8s_v3", "eastus", 0.5),
+		price("vm/Standard_D4s_v5", "eastus", 0.3),
+		price("postgres/Standard_B2s", "eastus", 0.07), price("postgres/Standard_D4ds_v5", "eastus", 0.36),
+		price("vm/Standard_D4s_v3", "westeurope", 0.24))
 	for _, c := range []struct {
 		meter, region string
 		usd           float64
 	}{
 		{"vm/Standard_D4s_v3", "eastus", 0.2}, {"vm/Standard_D8s_v3", "eastus", 0.5}, // its own price, where there is one
-		{"vm/Standard_D16s_v5", "eastus", 1.2}, {"vm/Standard_D2s_v3", "westeurope", 0.12}, {"postgres/Standard_D2ds_v5", "eastus", 0.18},
+		{"vm/Standard_D16s_v5", "eastus", 1.2}, {"vm/Standard_D2s_v3", "westeurope", 0.12},
+		{"postgres/Standard_D2ds_v5", "eastus", 0.18},
 		{"vm/Standard_D8s_v3", "westeurope", 0.48}, // the region's series before another region
 		{"vm/Standard_D16s_v5", "westeurope", 1.2}, // another region's
 		{"postgres/Standard_B4ms", "eastus", 0},    // burstable ones have credits
@@ -143,7 +148,8 @@ func TestTheBooksFileIsWrittenAsItIsRead(t *testing.T) {
 
 func TestAnEstimateComesBackFromJSONAsItWas(t *testing.T) {
 	e := book(price("nat/gateway", "eastus", 0.045)).Estimate(Inventory{
-		Resources: []Resource{{Group: Broker, Type: "network:NatGateway", Name: "NAT", Region: "eastus", Count: 1, Extra: true, Quantities: []Quantity{{"nat/gateway", 730, 731}}}},
+		Resources: []Resource{{Group: Broker, Type: "network:NatGateway", Name: "NAT", Region: "eastus", Count: 1,
+			Extra: true, Quantities: []Quantity{{"nat/gateway", 730, 731}}}},
 		NotPriced: []NotPriced{{"traffic", "by the GB"}},
 	})
 	data, err := json.Marshal(e)

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// meter is what Azure counts, and how its price list calls that. Names that are "" may be anything, and one with a | may be either.
+// meter is what Azure counts, and how its price list calls that. Names that are "" may be anything, and one with a |
+// may be either.
 type meter struct {
 	unit    string  // of the book
 	service string  // serviceName
@@ -20,7 +21,8 @@ type meter struct {
 	tier    float64 // tierMinimumUnits: where the price begins that is meant
 }
 
-// meterOf finds a meter by its name in the book. Those of machines, database servers and Redis end in Azure's name of the size.
+// meterOf finds a meter by its name in the book. Those of machines, database servers and Redis end in Azure's name of
+// the size.
 func meterOf(name string) (meter, bool) {
 	if m, known := meters[name]; known {
 		return m, true
@@ -34,15 +36,19 @@ func meterOf(name string) (meter, bool) {
 		return meter{unit: "hour", service: "Virtual Machines", arm: size, listed: "1 Hour"}, true
 	case "postgres":
 		if short, burstable := strings.CutPrefix(size, "Standard_B"); burstable {
-			return meter{unit: "hour", service: "Azure Database for PostgreSQL", product: "Azure Database for PostgreSQL Flexible Server Burstable BS Series Compute", sku: "B" + short, listed: "1 Hour"}, true
+			return meter{unit: "hour", service: "Azure Database for PostgreSQL",
+				product: "Azure Database for PostgreSQL Flexible Server Burstable BS Series Compute", sku: "B" + short,
+				listed: "1 Hour"}, true
 		}
 		return meter{unit: "hour", service: "Azure Database for PostgreSQL", arm: size, listed: "1 Hour"}, true
 	case "redis-managed": // each of two nodes counts
 		short := strings.TrimPrefix(size, "Balanced_")
-		return meter{unit: "hour", service: "Redis Cache", product: "Azure Managed Redis - Balanced", sku: short, name: short + " Cache Instance", listed: "1 Hour"}, true
+		return meter{unit: "hour", service: "Redis Cache", product: "Azure Managed Redis - Balanced", sku: short,
+			name: short + " Cache Instance", listed: "1 Hour"}, true
 	case "redis-classic":
 		// Both nodes; one of them is a "Cache Instance".
-		return meter{unit: "hour", service: "Redis Cache", product: "Azure Redis Cache Standard", sku: size, name: size + " Cache", listed: "1 Hour"}, true
+		return meter{unit: "hour", service: "Redis Cache", product: "Azure Redis Cache Standard", sku: size,
+			name: size + " Cache", listed: "1 Hour"}, true
 	default:
 		return meter{}, false
 	}
@@ -52,7 +58,8 @@ func meterOf(name string) (meter, bool) {
 func (m meter) filter(region string) string {
 	text := "priceType eq 'Consumption'"
 	for _, f := range []struct{ field, value string }{
-		{"armRegionName", region}, {"serviceName", m.service}, {"productName", m.product}, {"skuName", m.sku}, {"meterName", m.name}, {"armSkuName", m.arm},
+		{"armRegionName", region}, {"serviceName", m.service}, {"productName", m.product}, {"skuName", m.sku},
+		{"meterName", m.name}, {"armSkuName", m.arm},
 	} {
 		if f.value == "" {
 			continue
@@ -66,7 +73,8 @@ func (m meter) filter(region string) string {
 	return text
 }
 
-// other are words in the name of a line that is something else: a licence in the price, or capacity that Azure may take back.
+// other are words in the name of a line that is something else: a licence in the price, or capacity that Azure may take
+// back.
 var other = []string{"Windows", "Spot", "Low Priority", "Free", "Dev/Test"}
 
 // pick finds the price of one unit among the lines of a filter.
@@ -78,7 +86,9 @@ func (m meter) pick(items []item) (float64, error) {
 		for _, word := range other {
 			without = without && !strings.Contains(text, word)
 		}
-		if without && i.Type == "Consumption" && i.CurrencyCode == "USD" && slices.Contains(strings.Split(m.listed, "|"), i.UnitOfMeasure) && i.EffectiveEndDate == "" && i.TierMinimumUnits == m.tier {
+		if without && i.Type == "Consumption" && i.CurrencyCode == "USD" &&
+			slices.Contains(strings.Split(m.listed, "|"), i.UnitOfMeasure) && i.EffectiveEndDate == "" &&
+			i.TierMinimumUnits == m.tier {
 			found = append(found, i)
 		}
 	}
@@ -87,7 +97,8 @@ func (m meter) pick(items []item) (float64, error) {
 	}
 	for _, i := range found[1:] {
 		if i.RetailPrice != found[0].RetailPrice {
-			return 0, fmt.Errorf("the list has several prices of it: %g (%s) and %g (%s)", found[0].RetailPrice, found[0].ProductName+" "+found[0].MeterName, i.RetailPrice, i.ProductName+" "+i.MeterName)
+			return 0, fmt.Errorf("the list has several prices of it: %g (%s) and %g (%s)", found[0].RetailPrice,
+				found[0].ProductName+" "+found[0].MeterName, i.RetailPrice, i.ProductName+" "+i.MeterName)
 		}
 	}
 	if found[0].RetailPrice <= 0 {
@@ -113,53 +124,78 @@ var meters = map[string]meter{
 
 	"aks/standard": {unit: "hour", service: "Azure Kubernetes Service", name: "Standard Uptime SLA", listed: "1 Hour"},
 	"applicationgateway/standard-v2": {
-		unit: "hour", service: "Application Gateway", product: "Application Gateway Standard v2", name: "Standard Fixed Cost", listed: "1/Hour",
+		unit: "hour", service: "Application Gateway", product: "Application Gateway Standard v2",
+		name: "Standard Fixed Cost", listed: "1/Hour",
 	},
 	"applicationgateway/standard-v2-capacity-unit": {
-		unit: "hour", service: "Application Gateway", product: "Application Gateway Standard v2", name: "Standard Capacity Units", listed: "1/Hour",
+		unit: "hour", service: "Application Gateway", product: "Application Gateway Standard v2",
+		name: "Standard Capacity Units", listed: "1/Hour",
 	},
-	"loadbalancer/standard": {unit: "hour", service: "Load Balancer", sku: "Standard", name: "Standard Included LB Rules and Outbound Rules", listed: "1/Hour"},
-	"publicip/standard":     {unit: "hour", service: "Virtual Network", product: "IP Addresses", name: "Standard IPv4 Static Public IP", listed: "1 Hour"},
-	"nat/gateway":           {unit: "hour", service: "NAT Gateway", name: "Standard Gateway", listed: "1 Hour"},
-	"bastion/standard":      {unit: "hour", service: "Azure Bastion", name: "Standard Gateway", listed: "1 Hour"},
-	"privateendpoint":       {unit: "hour", service: "Virtual Network", product: "Virtual Network Private Link", name: "Standard Private Endpoint", listed: "1 Hour"},
+	"loadbalancer/standard": {unit: "hour", service: "Load Balancer", sku: "Standard",
+		name: "Standard Included LB Rules and Outbound Rules", listed: "1/Hour"},
+	"publicip/standard": {unit: "hour", service: "Virtual Network", product: "IP Addresses",
+		name: "Standard IPv4 Static Public IP", listed: "1 Hour"},
+	"nat/gateway":      {unit: "hour", service: "NAT Gateway", name: "Standard Gateway", listed: "1 Hour"},
+	"bastion/standard": {unit: "hour", service: "Azure Bastion", name: "Standard Gateway", listed: "1 Hour"},
+	"privateendpoint": {unit: "hour", service: "Virtual Network", product: "Virtual Network Private Link",
+		name: "Standard Private Endpoint", listed: "1 Hour"},
 
-	"frontdoor/standard":               {unit: "month", service: "Azure Front Door Service", name: "Standard Base Fees", listed: "1/Month", region: "Zone 1"},
-	"trafficmanager/external-endpoint": {unit: "month", service: "Traffic Manager", name: "Non-Azure Endpoint Health Checks", listed: "1", region: "Global"},
+	"frontdoor/standard": {unit: "month", service: "Azure Front Door Service", name: "Standard Base Fees",
+		listed: "1/Month", region: "Zone 1"},
+	"trafficmanager/external-endpoint": {unit: "month", service: "Traffic Manager",
+		name: "Non-Azure Endpoint Health Checks", listed: "1", region: "Global"},
 	"trafficmanager/external-endpoint-fast": {
-		unit: "month", service: "Traffic Manager", name: "Non-Azure Endpoint Fast Interval Health Check Add-ons", listed: "1", region: "Global",
+		unit: "month", service: "Traffic Manager", name: "Non-Azure Endpoint Fast Interval Health Check Add-ons",
+		listed: "1", region: "Global",
 	},
-	"ddos/ip":      {unit: "month", service: "Azure DDOS Protection", name: "IP Protection Resource", listed: "1/Month", region: anywhere},
-	"ddos/network": {unit: "month", service: "Azure DDOS Protection", name: "Network Protection Plan", listed: "1/Month", region: anywhere},
+	"ddos/ip": {unit: "month", service: "Azure DDOS Protection", name: "IP Protection Resource", listed: "1/Month",
+		region: anywhere},
+	"ddos/network": {unit: "month", service: "Azure DDOS Protection", name: "Network Protection Plan",
+		listed: "1/Month", region: anywhere},
 
-	"vmbackup/instance-medium": {unit: "month", service: "Backup", product: "Backup", name: "Azure VM Protected Instances", listed: "1/Month"},
-	"vmbackup/lrs-gb":          backup("LRS Data Stored"),
-	"vmbackup/zrs-gb":          backup("ZRS Data Stored"),
-	"vmbackup/grs-gb":          backup("RA-GRS Data Stored"), // with restore in the other region
+	"vmbackup/instance-medium": {unit: "month", service: "Backup", product: "Backup",
+		name: "Azure VM Protected Instances", listed: "1/Month"},
+	"vmbackup/lrs-gb": backup("LRS Data Stored"),
+	"vmbackup/zrs-gb": backup("ZRS Data Stored"),
+	"vmbackup/grs-gb": backup("RA-GRS Data Stored"), // with restore in the other region
 	"snapshot/standard-lrs-gb": {
-		unit: "GB-month", service: "Storage", product: "Standard HDD Managed Disks", sku: "Snapshots LRS", name: "LRS Snapshots", listed: "1 GB/Month",
+		unit: "GB-month", service: "Storage", product: "Standard HDD Managed Disks", sku: "Snapshots LRS",
+		name: "LRS Snapshots", listed: "1 GB/Month",
 	},
 
 	"postgres/storage-gib": {
-		unit: "GiB-month", service: "Azure Database for PostgreSQL", product: "Azure Database for PostgreSQL Flex Server Storage|Az DB for PostgreSQL Flexible Server Storage", name: "Storage Data Stored", listed: "1 GB/Month",
+		unit: "GiB-month", service: "Azure Database for PostgreSQL",
+		product: "Azure Database for PostgreSQL Flex Server Storage|Az DB for PostgreSQL Flexible Server Storage",
+		name:    "Storage Data Stored", listed: "1 GB/Month",
 	},
-	"containerregistry/standard": {unit: "day", service: "Container Registry", product: "Container Registry", name: "Standard Registry Unit", listed: "1/Day"},
-	"keyvault/10k-operations":    {unit: "10k", service: "Key Vault", product: "Key Vault", sku: "Standard", name: "Operations", listed: "10K"},
-	"dns/zone":                   {unit: "month", service: "Azure DNS", name: "Public Zone", listed: "1", region: "Zone 1"},
-	"privatedns/zone":            {unit: "month", service: "Azure DNS", name: "Private Zone", listed: "1", region: "Zone 1"},
+	"containerregistry/standard": {unit: "day", service: "Container Registry", product: "Container Registry",
+		name: "Standard Registry Unit", listed: "1/Day"},
+	"keyvault/10k-operations": {unit: "10k", service: "Key Vault", product: "Key Vault", sku: "Standard",
+		name: "Operations", listed: "10K"},
+	"dns/zone": {unit: "month", service: "Azure DNS", name: "Public Zone", listed: "1",
+		region: "Zone 1"},
+	"privatedns/zone": {unit: "month", service: "Azure DNS", name: "Private Zone", listed: "1",
+		region: "Zone 1"},
 	"storage/lrs-gb": {
-		unit: "GB-month", service: "Storage", product: "General Block Blob v2", sku: "Hot LRS", name: "Hot LRS Data Stored", listed: "1 GB/Month",
+		unit: "GB-month", service: "Storage", product: "General Block Blob v2", sku: "Hot LRS",
+		name: "Hot LRS Data Stored", listed: "1 GB/Month",
 	},
 
-	"loganalytics/gb":           {unit: "GB", service: "Log Analytics", sku: "Analytics Logs", name: "Analytics Logs Data Ingestion|Analytics Logs Data Analyzed", listed: "1 GB", tier: 5},
-	"loganalytics/retention-gb": {unit: "GB-month", service: "Log Analytics", sku: "Analytics Logs", name: "Analytics Logs Data Retention", listed: "1 GB/Month|1 GB"},
-	"monitor/metric-alert":      {unit: "month", service: "Azure Monitor", name: "Alerts Metric Monitored", listed: "1/Month", region: anywhere, tier: 10},
-	"monitor/query-alert-5m":    {unit: "month", service: "Azure Monitor", name: "Alerts System Log Monitored at 5 Minute Frequency", listed: "1/Month", region: anywhere},
-	"monitor/query-alert-15m":   {unit: "month", service: "Azure Monitor", name: "Alerts System Log Monitored at 15 Minute Frequency", listed: "1/Month", region: anywhere},
+	"loganalytics/gb": {unit: "GB", service: "Log Analytics", sku: "Analytics Logs",
+		name: "Analytics Logs Data Ingestion|Analytics Logs Data Analyzed", listed: "1 GB", tier: 5},
+	"loganalytics/retention-gb": {unit: "GB-month", service: "Log Analytics", sku: "Analytics Logs",
+		name: "Analytics Logs Data Retention", listed: "1 GB/Month|1 GB"},
+	"monitor/metric-alert": {unit: "month", service: "Azure Monitor", name: "Alerts Metric Monitored",
+		listed: "1/Month", region: anywhere, tier: 10},
+	"monitor/query-alert-5m": {unit: "month", service: "Azure Monitor",
+		name: "Alerts System Log Monitored at 5 Minute Frequency", listed: "1/Month", region: anywhere},
+	"monitor/query-alert-15m": {unit: "month", service: "Azure Monitor",
+		name: "Alerts System Log Monitored at 15 Minute Frequency", listed: "1/Month", region: anywhere},
 }
 
 func premium(size string) meter {
-	return meter{unit: "month", service: "Storage", product: "Premium SSD Managed Disks", sku: size + " LRS", name: size + " LRS Disk", listed: "1/Month"}
+	return meter{unit: "month", service: "Storage", product: "Premium SSD Managed Disks", sku: size + " LRS",
+		name: size + " LRS Disk", listed: "1/Month"}
 }
 
 func apps(unit, name, listed string) meter {
@@ -167,5 +203,6 @@ func apps(unit, name, listed string) meter {
 }
 
 func backup(name string) meter {
-	return meter{unit: "GB-month", service: "Backup", product: "Backup", sku: "Azure VM", name: "Azure VM " + name, listed: "1 GB/Month"}
+	return meter{unit: "GB-month", service: "Backup", product: "Backup", sku: "Azure VM", name: "Azure VM " + name,
+		listed: "1 GB/Month"}
 }

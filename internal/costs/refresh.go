@@ -22,10 +22,11 @@ type Source struct {
 }
 
 // AzurePrices is Azure's own. It is public: no account is needed.
-var AzurePrices = Source{URL: "https://prices.azure.com/api/retail/prices", Client: &http.Client{Timeout: 30 * time.Second}}
+var AzurePrices = Source{URL: "https://prices.azure.com/api/retail/prices",
+	Client: &http.Client{Timeout: 30 * time.Second}}
 
-// Refresh asks for the prices that are wanted, and gives back the book with those that were found. Of each other one it says why the book's own
-// was kept. An error means that the list can't be read at all.
+// Refresh asks for the prices that are wanted, and gives back the book with those that were found. Of each other one it
+// says why the book's own was kept. An error means that the list can't be read at all.
 func Refresh(ctx context.Context, from Source, book Book, wanted []Wanted, now time.Time) (Book, []string, error) {
 	book.Prices = slices.Clone(book.Prices)
 	var kept []string
@@ -48,7 +49,8 @@ func Refresh(ctx context.Context, from Source, book Book, wanted []Wanted, now t
 			kept = append(kept, fmt.Sprintf("%s in %s: %v", w.Meter, w.Region, err))
 			continue
 		}
-		price := Price{Meter: w.Meter, Region: w.Region, Unit: m.unit, USD: usd, Date: today(now), Source: "Azure Retail Prices API"}
+		price := Price{Meter: w.Meter, Region: w.Region, Unit: m.unit, USD: usd, Date: today(now),
+			Source: "Azure Retail Prices API"}
 		if m.region != "" {
 			price.Region = Global
 		}

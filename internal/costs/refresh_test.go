@@ -34,7 +34,8 @@ func (r *replies) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 	name := "nothing"
 	for words, reply := range map[string]string{
-		"armSkuName eq 'Standard_D4s_v3'": "vm-1", "page 2": "vm-2", "Analytics Logs Data Ingestion": "loganalytics", "Public Zone": "dns", "C1 Cache": "redis",
+		"armSkuName eq 'Standard_D4s_v3'": "vm-1", "page 2": "vm-2", "Analytics Logs Data Ingestion": "loganalytics",
+		"Public Zone": "dns", "C1 Cache": "redis",
 	} {
 		if strings.Contains(filter, words) {
 			name = reply
@@ -68,7 +69,8 @@ func TestARefreshTakesTheOnePriceThatIsMeantAndKeepsTheRest(t *testing.T) {
 	from, asked := service(t)
 	old := book(price("vm/Standard_D4s_v3", "eastus", 0.1), price("aks/standard", "eastus", 0.1))
 	renewed, kept, err := Refresh(context.Background(), from, old, []Wanted{
-		{"vm/Standard_D4s_v3", "eastus"}, {"loganalytics/gb", "westeurope"}, {"dns/zone", "westeurope"}, {"redis-classic/C1", "eastus"}, {"aks/standard", "eastus"},
+		{"vm/Standard_D4s_v3", "eastus"}, {"loganalytics/gb", "westeurope"}, {"dns/zone", "westeurope"},
+		{"redis-classic/C1", "eastus"}, {"aks/standard", "eastus"},
 	}, monday)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +79,8 @@ func TestARefreshTakesTheOnePriceThatIsMeantAndKeepsTheRest(t *testing.T) {
 	want := []Price{
 		price("aks/standard", "eastus", 0.1), // the service has nothing of it
 		{Meter: "dns/zone", Region: Global, Unit: "month", USD: 0.5, Date: "2026-11-23", Source: source},
-		{Meter: "loganalytics/gb", Region: "westeurope", Unit: "GB", USD: 2.99, Date: "2026-11-23", Source: source}, // after the free ones
+		// after the free ones
+		{Meter: "loganalytics/gb", Region: "westeurope", Unit: "GB", USD: 2.99, Date: "2026-11-23", Source: source},
 		{Meter: "redis-classic/C1", Region: "eastus", Unit: "hour", USD: 0.139, Date: "2026-11-23", Source: source},
 		{Meter: "vm/Standard_D4s_v3", Region: "eastus", Unit: "hour", USD: 0.193, Date: "2026-11-23", Source: source},
 	}
@@ -90,7 +93,8 @@ func TestARefreshTakesTheOnePriceThatIsMeantAndKeepsTheRest(t *testing.T) {
 	if old.Prices[1].USD != 0.1 {
 		t.Error("the old book was written in")
 	}
-	first := "priceType eq 'Consumption' and (armRegionName eq 'eastus') and (serviceName eq 'Virtual Machines') and (armSkuName eq 'Standard_D4s_v3')"
+	first := "priceType eq 'Consumption' and (armRegionName eq 'eastus') and (serviceName eq 'Virtual Machines') and " +
+		"(armSkuName eq 'Standard_D4s_v3')"
 	if asked.asked[0] != first || len(asked.asked) != 6 {
 		t.Errorf("asked for %q", asked.asked)
 	}
@@ -113,7 +117,8 @@ func TestAServiceThatRefusesIsAnErrorInItsWords(t *testing.T) {
 	for name, before := range map[string][]int{"at once": {http.StatusBadRequest}, "for ever": {429, 429, 429, 429}} {
 		from, asked := service(t, before...)
 		_, _, err := Refresh(context.Background(), from, book(), []Wanted{{"dns/zone", "eastus"}}, monday)
-		if err == nil || !strings.Contains(err.Error(), "said the service") || !strings.Contains(err.Error(), "dns/zone in eastus") || len(asked.asked) != len(before) {
+		if err == nil || !strings.Contains(err.Error(), "said the service") ||
+			!strings.Contains(err.Error(), "dns/zone in eastus") || len(asked.asked) != len(before) {
 			t.Errorf("refused %s: %v after %d questions", name, err, len(asked.asked))
 		}
 	}
@@ -134,10 +139,13 @@ func TestOfSeveralPricesNoneIsTaken(t *testing.T) {
 		items []item
 		want  string
 	}{
-		"one": {[]item{line}, ""}, "the same twice": {[]item{line, line}, ""}, "two": {[]item{line, other}, "several prices"}, "none": {nil, "none of the 0 lines"},
-		"another unit": {[]item{{CurrencyCode: "USD", Type: "Consumption", UnitOfMeasure: "1/Month", RetailPrice: 1}}, "none of the 1 lines"},
-		"euros":        {[]item{{CurrencyCode: "EUR", Type: "Consumption", UnitOfMeasure: "1 Hour", RetailPrice: 1}}, "none of the 1 lines"},
-		"a gift":       {[]item{{CurrencyCode: "USD", Type: "Consumption", UnitOfMeasure: "1 Hour"}}, "for nothing"},
+		"one": {[]item{line}, ""}, "the same twice": {[]item{line, line}, ""},
+		"two": {[]item{line, other}, "several prices"}, "none": {nil, "none of the 0 lines"},
+		"another unit": {[]item{{CurrencyCode: "USD", Type: "Consumption", UnitOfMeasure: "1/Month", RetailPrice: 1}},
+			"none of the 1 lines"},
+		"euros": {[]item{{CurrencyCode: "EUR", Type: "Consumption", UnitOfMeasure: "1 Hour", RetailPrice: 1}},
+			"none of the 1 lines"},
+		"a gift": {[]item{{CurrencyCode: "USD", Type: "Consumption", UnitOfMeasure: "1 Hour"}}, "for nothing"},
 	} {
 		if _, err := m.pick(c.items); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)

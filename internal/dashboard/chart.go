@@ -39,19 +39,23 @@ func (p *page) chart(tile assets.Tile, result kql.Table, from, to time.Time) err
 	}
 	x, y := p.place(columnWidth, chartHeight, tile.Title)
 	p.legend(lines, x+12, y+38)
-	plot := plot{left: float64(x + 58), right: float64(x + columnWidth - 28), top: float64(y + 56), bottom: float64(y + chartHeight - 26), from: from, to: to}
+	plot := plot{left: float64(x + 58), right: float64(x + columnWidth - 28), top: float64(y + 56),
+		bottom: float64(y + chartHeight - 26), from: from, to: to}
 	step := niceStep(highest(lines))
 	plot.most = step * math.Ceil(highest(lines)*1.04/step)
 	for v := 0.0; v <= plot.most+step/2; v += step {
-		fmt.Fprintf(&p.body, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>\n", plot.left, plot.y(v), plot.right, plot.y(v))
-		fmt.Fprintf(&p.body, "<text x=\"%.1f\" y=\"%.1f\" class=\"axis right\">%s</text>\n", plot.left-6, plot.y(v)+4, thousands(v))
+		fmt.Fprintf(&p.body, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>\n", plot.left,
+			plot.y(v), plot.right, plot.y(v))
+		fmt.Fprintf(&p.body, "<text x=\"%.1f\" y=\"%.1f\" class=\"axis right\">%s</text>\n", plot.left-6, plot.y(v)+4,
+			thousands(v))
 	}
 	layout := "15:04"
 	if to.Sub(from) > 24*time.Hour {
 		layout = "2 Jan"
 	}
 	for _, t := range marks(from, to) {
-		fmt.Fprintf(&p.body, "<text x=\"%.1f\" y=\"%.1f\" class=\"axis middle\">%s</text>\n", plot.x(t), plot.bottom+16, t.Format(layout))
+		fmt.Fprintf(&p.body, "<text x=\"%.1f\" y=\"%.1f\" class=\"axis middle\">%s</text>\n", plot.x(t), plot.bottom+16,
+			t.Format(layout))
 	}
 	for _, l := range inOrder(lines) {
 		class := "line"
@@ -63,7 +67,8 @@ func (p *page) chart(tile assets.Tile, result kql.Table, from, to time.Time) err
 	return nil
 }
 
-// inOrder puts limits over what is measured, and the first of that over the others: of lines that lie on each other it counts most.
+// inOrder puts limits over what is measured, and the first of that over the others: of lines that lie on each other it
+// counts most.
 func inOrder(lines []line) []line {
 	ordered := slices.Clone(lines)
 	slices.Reverse(ordered)
@@ -84,13 +89,15 @@ func (p *page) legend(lines []line, x, y int) {
 		if l.limit {
 			class = "limit"
 		}
-		fmt.Fprintf(&p.body, "<path d=\"M%d %dh22\" class=\"%s\" stroke=\"%s\" style=\"stroke-width:2.5\"/>\n", x, y, class, l.colour)
+		fmt.Fprintf(&p.body, "<path d=\"M%d %dh22\" class=\"%s\" stroke=\"%s\" style=\"stroke-width:2.5\"/>\n", x, y,
+			class, l.colour)
 		fmt.Fprintf(&p.body, "<text x=\"%d\" y=\"%d\" class=\"axis\">%s</text>\n", x+27, y+4, html.EscapeString(l.label))
 		x += 27 + 6*len(l.label) + 26
 	}
 }
 
-// linesOf turns a tile's result into lines: one for each series of the tile, or else one for each text in the column of text.
+// linesOf turns a tile's result into lines: one for each series of the tile, or else one for each text in the column of
+// text.
 func linesOf(tile assets.Tile, result kql.Table) ([]line, error) {
 	index := func(is func(kql.Column) bool) int { return slices.IndexFunc(result.Columns, is) }
 	when := index(func(c kql.Column) bool { return c.Name == "TimeGenerated" && c.Type == kql.DateTime })

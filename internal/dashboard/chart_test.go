@@ -46,12 +46,14 @@ func TestALineIsMadeOfAColumnOrOfEachNameInOne(t *testing.T) {
 		Columns: columns("TimeGenerated", kql.DateTime, "Held", kql.Real, "Limit", kql.Long),
 		Rows:    [][]any{{midnight, 3.5, int64(9)}, {midnight.Add(time.Hour), nil, int64(9)}},
 	}
-	tile := assets.Tile{Series: []assets.Series{{Column: "Held", Label: "held"}, {Column: "Limit", Label: "limit", Limit: true}}}
+	tile := assets.Tile{Series: []assets.Series{{Column: "Held", Label: "held"},
+		{Column: "Limit", Label: "limit", Limit: true}}}
 	lines, err := linesOf(tile, wide)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(lines) != 2 || lines[0].label != "held" || len(lines[0].points) != 1 || !lines[1].limit || len(lines[1].points) != 2 || lines[1].points[1].value != 9 {
+	if len(lines) != 2 || lines[0].label != "held" || len(lines[0].points) != 1 || !lines[1].limit ||
+		len(lines[1].points) != 2 || lines[1].points[1].value != 9 {
 		t.Errorf("lines are %+v", lines)
 	}
 	long := kql.Table{
@@ -64,7 +66,8 @@ func TestALineIsMadeOfAColumnOrOfEachNameInOne(t *testing.T) {
 	if len(lines) != 2 || lines[0].label != "a" || lines[1].label != "b" || len(lines[1].points) != 2 {
 		t.Errorf("lines are %+v", lines)
 	}
-	for name, bad := range map[string]kql.Table{"no rows": {Columns: wide.Columns}, "no such column": long, "no times": {Columns: columns("Held", kql.Real), Rows: [][]any{{1.0}}}} {
+	for name, bad := range map[string]kql.Table{"no rows": {Columns: wide.Columns}, "no such column": long,
+		"no times": {Columns: columns("Held", kql.Real), Rows: [][]any{{1.0}}}} {
 		if _, err := linesOf(tile, bad); err == nil {
 			t.Errorf("a table with %s makes lines", name)
 		}

@@ -56,7 +56,8 @@ func columns(pairs ...any) []kql.Column {
 // madeUpDay is the same at every call.
 func madeUpDay() day {
 	noise := rand.New(rand.NewPCG(8883, 1))
-	metrics := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "Name", kql.String, "Sum", kql.Real, "Properties", kql.Dynamic)}
+	metrics := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "Name", kql.String, "Sum", kql.Real,
+		"Properties", kql.Dynamic)}
 	held := []float64{5800, 5600, 5400} // by node
 	for minute := range 24 * 60 {
 		moveClients(held, minute)
@@ -76,7 +77,8 @@ func madeUpDay() day {
 	}}
 }
 
-// moveClients lets clients come and go over the day, and those of a lost node go to the others. A node that comes back gets new ones.
+// moveClients lets clients come and go over the day, and those of a lost node go to the others. A node that comes back
+// gets new ones.
 func moveClients(held []float64, minute int) {
 	if minute == nodeLost.from {
 		held[0], held[1], held[2] = held[0]+held[2]/2, held[1]+held[2]/2, 0
@@ -136,14 +138,16 @@ func reports(i, minute int, held float64, noise *rand.Rand) []report {
 	all := []report{
 		{assets.MetricNodeUp, 1}, {assets.MetricNodesRunning, members}, {assets.MetricConnections, math.Round(held)},
 		{assets.MetricMessagesReceived, received}, {assets.MetricMessagesSent, sent},
-		{assets.MetricMessagesDropped, dropped}, {assets.MetricAuthenticationFailures, failures}, {assets.MetricCertificateDays, days},
+		{assets.MetricMessagesDropped, dropped}, {assets.MetricAuthenticationFailures, failures},
+		{assets.MetricCertificateDays, days},
 	}
 	return all
 }
 
 // usage is of a week, each hour. The last day has more to tell.
 func usage() kql.Table {
-	table := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "DataType", kql.String, "Quantity", kql.Real, "IsBillable", kql.Bool)}
+	table := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "DataType", kql.String, "Quantity", kql.Real,
+		"IsBillable", kql.Bool)}
 	for hour := range 7 * 24 {
 		at := midnight.Add(time.Duration(hour-7*24)*time.Hour + 30*time.Minute)
 		more := 1 + 0.06*float64(hour/24%3)
@@ -162,7 +166,8 @@ func usage() kql.Table {
 
 // disks fill slowly, and never by 80 %.
 func disks() kql.Table {
-	table := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "Computer", kql.String, "ObjectName", kql.String, "CounterName", kql.String,
+	table := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "Computer", kql.String, "ObjectName", kql.String,
+		"CounterName", kql.String,
 		"InstanceName", kql.String, "CounterValue", kql.Real)}
 	for point := range 24 * 12 {
 		at := midnight.AddDate(0, 0, -1).Add(time.Duration(point) * 5 * time.Minute)
@@ -176,7 +181,8 @@ func disks() kql.Table {
 }
 
 func syslog() kql.Table {
-	table := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "Computer", kql.String, "ProcessName", kql.String, "SeverityLevel", kql.String,
+	table := kql.Table{Columns: columns("TimeGenerated", kql.DateTime, "Computer", kql.String, "ProcessName",
+		kql.String, "SeverityLevel", kql.String,
 		"SyslogMessage", kql.String)}
 	for _, line := range []struct {
 		minute, times, node int
@@ -184,7 +190,8 @@ func syslog() kql.Table {
 	}{
 		{9*60 + 21, 12, 0, "vernemq", "info", "[error] can't connect to cluster node VerneMQ@10.20.1.22 due to etimedout"},
 		{9*60 + 22, 9, 1, "vernemq", "info", "[error] can't connect to cluster node VerneMQ@10.20.1.22 due to etimedout"},
-		{11*60 + 31, 40, 1, "vernemq", "info", "[error] can't authenticate client {[],<<\"meter-0417\">>} from 203.0.113.7:50112 due to invalid_credentials"},
+		{11*60 + 31, 40, 1, "vernemq", "info",
+			"[error] can't authenticate client {[],<<\"meter-0417\">>} from 203.0.113.7:50112 due to invalid_credentials"},
 		{14*60 + 11, 30, 0, "vernemq", "info", "[error] can't connect to cluster node VerneMQ@10.20.1.21 due to etimedout"},
 		{17*60 + 2, 1, 2, "amora-node", "err", "amora-node: the vault can't be read; going on with what it said before"},
 	} {
@@ -193,6 +200,8 @@ func syslog() kql.Table {
 			table.Rows = append(table.Rows, []any{at, nodes[line.node], line.process, line.level, line.say})
 		}
 	}
-	sort.SliceStable(table.Rows, func(i, j int) bool { return table.Rows[i][0].(time.Time).Before(table.Rows[j][0].(time.Time)) })
+	sort.SliceStable(table.Rows, func(i, j int) bool {
+		return table.Rows[i][0].(time.Time).Before(table.Rows[j][0].(time.Time))
+	})
 	return table
 }

@@ -1,5 +1,5 @@
-// Command dashboard draws the workbook as it looks after a made-up day, by running the queries of its tiles and of the alerts over the data of
-// that day. It writes docs/dashboard.svg, and is run from the repository's root.
+// Command dashboard draws the workbook as it looks after a made-up day, by running the queries of its tiles and of the
+// alerts over the data of that day. It writes docs/dashboard.svg, and is run from the repository's root.
 package main
 
 import (
@@ -85,5 +85,6 @@ func (d day) alerts() ([]firing, error) {
 
 // periods are the durations that alerts use, as ISO 8601 writes them.
 var periods = map[string]time.Duration{
-	"PT5M": 5 * time.Minute, "PT10M": 10 * time.Minute, "PT15M": 15 * time.Minute, "PT30M": 30 * time.Minute, "PT1H": time.Hour, "P1D": 24 * time.Hour,
+	"PT5M": 5 * time.Minute, "PT10M": 10 * time.Minute, "PT15M": 15 * time.Minute, "PT30M": 30 * time.Minute,
+	"PT1H": time.Hour, "P1D": 24 * time.Hour,
 }

@@ -59,7 +59,8 @@ const style = `text{font:12px "DejaVu Sans",Verdana,sans-serif;fill:#333}
 
 func (p *page) svg() string {
 	height := p.top + p.row + margin
-	return fmt.Sprintf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%[1]d\" height=\"%[2]d\">\n<style>%s</style>\n"+
+	return fmt.Sprintf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%[1]d\" "+
+		"height=\"%[2]d\">\n<style>%s</style>\n"+
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#f6f6f6\"/>\n%s</svg>\n", pageWidth, height, style, p.body.String())
 }
 
@@ -114,8 +115,10 @@ func (p *page) strip(title string, alerts []firing, from, to time.Time) {
 	}
 	bottom := y + titleHeight + rowHeight*len(alerts)
 	for _, t := range marks(from, to) {
-		fmt.Fprintf(&p.body, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" class=\"grid\"/>\n", at(t), y+titleHeight, at(t), bottom)
-		fmt.Fprintf(&p.body, "<text x=\"%.1f\" y=\"%d\" class=\"axis middle\">%s</text>\n", at(t), bottom+16, t.Format("15:04"))
+		fmt.Fprintf(&p.body, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" class=\"grid\"/>\n", at(t),
+			y+titleHeight, at(t), bottom)
+		fmt.Fprintf(&p.body, "<text x=\"%.1f\" y=\"%d\" class=\"axis middle\">%s</text>\n", at(t), bottom+16,
+			t.Format("15:04"))
 	}
 	for i, alert := range alerts {
 		line := y + titleHeight + rowHeight*i

@@ -12,7 +12,8 @@ import (
 // now is when the queries of the tests run.
 var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// written writes a table as the files of testdata do: the columns, then the rows, with null for null and strings as they are.
+// written writes a table as the files of testdata do: the columns, then the rows, with null for null and strings as
+// they are.
 func written(t *testing.T, table Table) string {
 	t.Helper()
 	var columns []string
@@ -39,7 +40,8 @@ func written(t *testing.T, table Table) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestQueriesGiveWhatMicrosoftDocuments runs the cases of testdata: "# name", a query, "=>", and the table that it gives. They may read AppMetrics.
+// TestQueriesGiveWhatMicrosoftDocuments runs the cases of testdata: "# name", a query, "=>", and the table that it
+// gives. They may read AppMetrics.
 func TestQueriesGiveWhatMicrosoftDocuments(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {

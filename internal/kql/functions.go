@@ -56,8 +56,8 @@ func bindAgo(s scope, n callNode) bound {
 	return bound{DateTime, sticky(func(a ...any) any { return s.env.now.Add(-a[0].(time.Duration)) }, b)}
 }
 
-// bindBin binds bin(datetime, timespan). Bins are counted from the first day of year 1, as time.Truncate does; a size that is not positive gives
-// null.
+// bindBin binds bin(datetime, timespan). Bins are counted from the first day of year 1, as time.Truncate does; a size
+// that is not positive gives null.
 func bindBin(s scope, n callNode) bound {
 	value, size := s.bind(n.args[0]), s.bind(n.args[1])
 	if value.typ != DateTime || size.typ != TimeSpan {

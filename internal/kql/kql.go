@@ -1,7 +1,7 @@
-// Package kql runs queries of the Kusto query language over tables in memory. It knows only what the product's queries, its alerts and its
-// workbook, use, and datatable, with which its own tests write rows down: a query with more needs more here. It is for tests and for
-// documentation, and never part of the program that is deployed. It is strict: what it does not know is an error that names it, and so is what
-// Kusto documents no answer to.
+// Package kql runs queries of the Kusto query language over tables in memory. It knows only what the product's queries,
+// its alerts and its workbook, use, and datatable, with which its own tests write rows down: a query with more needs
+// more here. It is for tests and for documentation, and never part of the program that is deployed. It is strict: what
+// it does not know is an error that names it, and so is what Kusto documents no answer to.
 package kql
 
 import (
@@ -14,7 +14,8 @@ import (
 // Type is the type of a column or of an expression.
 type Type int
 
-// The types, and the Go types of their values. Null is nil, for every type but String, which has no null: nil becomes "".
+// The types, and the Go types of their values. Null is nil, for every type but String, which has no null: nil becomes
+// "".
 const (
 	Bool     Type = iota // bool
 	Int                  // int64 within 32 bits; int is taken too
@@ -50,8 +51,8 @@ type Table struct {
 // Database is the tables that a query may name.
 type Database map[string]Table
 
-// Run runs a query at a time, which ago() is relative to. A query that is not understood, or that Kusto would refuse, is an error with its line
-// and column.
+// Run runs a query at a time, which ago() is relative to. A query that is not understood, or that Kusto would refuse,
+// is an error with its line and column.
 func Run(query string, db Database, now time.Time) (result Table, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -70,7 +71,8 @@ func Run(query string, db Database, now time.Time) (result Table, err error) {
 	return statements.query(e), nil
 }
 
-// fault is how the parts of this package report what is wrong: by panicking with it, so that Run turns it into an error.
+// fault is how the parts of this package report what is wrong: by panicking with it, so that Run turns it into an
+// error.
 type fault struct {
 	position int // bytes into the query, or -1
 	text     string

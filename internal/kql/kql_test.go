@@ -11,9 +11,11 @@ import (
 
 // metrics is a table as Azure Monitor has it.
 var metrics = Table{
-	Columns: []Column{{"TimeGenerated", DateTime}, {"Name", String}, {"Sum", Real}, {"ItemCount", Int}, {"Properties", Dynamic}, {"IsBillable", Bool}},
+	Columns: []Column{{"TimeGenerated", DateTime}, {"Name", String}, {"Sum", Real}, {"ItemCount", Int},
+		{"Properties", Dynamic}, {"IsBillable", Bool}},
 	Rows: [][]any{
-		{now.Add(-time.Minute), "mqtt.connections", 5.0, 1, map[string]any{"node": "a", "more": map[string]any{"deep": "<1>"}}, true},
+		{now.Add(-time.Minute), "mqtt.connections", 5.0, 1,
+			map[string]any{"node": "a", "more": map[string]any{"deep": "<1>"}}, true},
 		{now.Add(-2 * time.Minute), "mqtt.connections", 7.0, 1, map[string]any{"node": "b"}, nil},
 		{now.Add(-20 * time.Minute), nil, nil, nil, nil, false},
 	},
@@ -38,13 +40,15 @@ func TestValuesOfADatabaseBecomeKustos(t *testing.T) {
 	berlin := time.FixedZone("", 3600)
 	table := Table{
 		Columns: []Column{{"t", DateTime}, {"s", String}, {"i", Int}, {"d", Dynamic}, {"span", TimeSpan}},
-		Rows:    [][]any{{now.In(berlin).Add(149), nil, 5, map[string]any{"x": map[string]any{"y": "z"}}, 149 * time.Nanosecond}},
+		Rows: [][]any{{now.In(berlin).Add(149), nil, 5, map[string]any{"x": map[string]any{"y": "z"}},
+			149 * time.Nanosecond}},
 	}
 	got, err := Run("T | extend at = ago(0s)", Database{"T": table}, now.In(berlin).Add(149))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []any{now.Add(100), "", int64(5), map[string]any{"x": map[string]any{"y": "z"}}, 100 * time.Nanosecond, now.Add(100)}
+	want := []any{now.Add(100), "", int64(5), map[string]any{"x": map[string]any{"y": "z"}}, 100 * time.Nanosecond,
+		now.Add(100)}
 	if !reflect.DeepEqual(got.Rows[0], want) {
 		t.Errorf("%#v", got.Rows[0])
 	}
@@ -77,12 +81,14 @@ func TestADatabaseIsNotChanged(t *testing.T) {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
-	if want := (Table{Columns: []Column{{"n", Long}}, Rows: [][]any{{int64(1)}, {int64(2)}, {int64(3)}}}); !reflect.DeepEqual(db["T"], want) {
+	if want := (Table{Columns: []Column{{"n", Long}},
+		Rows: [][]any{{int64(1)}, {int64(2)}, {int64(3)}}}); !reflect.DeepEqual(db["T"], want) {
 		t.Errorf("%+v", db["T"])
 	}
 }
 
-// refusals reads a file of queries that Run must not answer, each with what it says: a query, "=>", and a part of the error.
+// refusals reads a file of queries that Run must not answer, each with what it says: a query, "=>", and a part of the
+// error.
 func refusals(t *testing.T, path string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -100,8 +106,8 @@ func refusals(t *testing.T, path string) map[string]string {
 	return all
 }
 
-// TestWhatIsNotUnderstoodIsRefused holds what Kusto refuses as well, and what it answers although it means nothing, is documented nowhere
-// or is not needed.
+// TestWhatIsNotUnderstoodIsRefused holds what Kusto refuses as well, and what it answers although it means nothing, is
+// documented nowhere or is not needed.
 func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	for _, path := range []string{"testdata/refused/not_kusto.txt", "testdata/refused/stricter.txt"} {
 		for query, want := range refusals(t, path) {

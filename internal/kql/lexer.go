@@ -102,7 +102,8 @@ func (l *lexer) next() token {
 
 const day = 24 * time.Hour
 
-var units = map[string]time.Duration{"d": day, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond}
+var units = map[string]time.Duration{"d": day, "h": time.Hour, "m": time.Minute, "s": time.Second,
+	"ms": time.Millisecond}
 
 // number reads a whole number, a real one, or, where it has a unit, a timespan.
 func number(position int, digits, unit string) token {

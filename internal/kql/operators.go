@@ -125,7 +125,8 @@ func ordering(n binaryNode, left, right bound) func(row) any {
 
 func isNumber(t Type) bool { return t == Int || t == Long || t == Real }
 
-// arithmetic gives the type and the meaning of + - * /. What Kusto gives for a whole number by zero is documented nowhere.
+// arithmetic gives the type and the meaning of + - * /. What Kusto gives for a whole number by zero is documented
+// nowhere.
 func arithmetic(n binaryNode, left, right Type) (Type, func(a, b any) any) {
 	o := n.operator
 	switch {

@@ -105,8 +105,8 @@ func (p *parser) word() token {
 	return p.next()
 }
 
-// reserved are the words that Kusto takes for a name only in brackets and quotes, by its language service 12.4.1; of its internal and its
-// retired words, those that nobody would take for a name are left out.
+// reserved are the words that Kusto takes for a name only in brackets and quotes, by its language service 12.4.1; of
+// its internal and its retired words, those that nobody would take for a name are left out.
 var reserved = strings.Fields(`accumulate and as asc between bin_legacy by callout cancel card contains contains_cs cycles datatable desc earliest
 	endswith endswith_cs externaldata external_data find first flags has has_any has_all has_cs hasprefix hasprefix_cs hassuffix hassuffix_cs in
 	invoke isfuzzy journal kind last latest like materialize mdm missing of or others piechart print project queries relaxed sample search set

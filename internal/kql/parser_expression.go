@@ -47,7 +47,8 @@ type (
 
 func (p position) at() int { return int(p) }
 
-// The levels of precedence, lowest first: or, and, equality and lists, order, sums, products, string operators, minus, members.
+// The levels of precedence, lowest first: or, and, equality and lists, order, sums, products, string operators, minus,
+// members.
 
 func (p *parser) expression() node {
 	left := p.conjunction()

@@ -69,8 +69,8 @@ func group(in Table, keys []output) [][][]any {
 	return groups
 }
 
-// bindArgMax binds arg_max(): the greatest value, and others of its row. Of rows that are equally good it takes the first, and so it does where
-// every value is null.
+// bindArgMax binds arg_max(): the greatest value, and others of its row. Of rows that are equally good it takes the
+// first, and so it does where every value is null.
 func (n names) bindArgMax(s scope, name string, call callNode) []output {
 	call.needArguments(2, -1)
 	if name != "" {

@@ -7,7 +7,8 @@ var operators map[string]func(*parser) operator
 
 func init() {
 	operators = map[string]func(*parser) operator{
-		"where": parseWhere, "extend": parseExtend, "project": parseProject, "summarize": parseSummarize, "sort": parseSort, "top": parseTop,
+		"where": parseWhere, "extend": parseExtend, "project": parseProject, "summarize": parseSummarize,
+		"sort": parseSort, "top": parseTop,
 	}
 }
 
@@ -150,7 +151,8 @@ func mapped(in Table, outputs []output) Table {
 // names are the columns that an operator makes, each once.
 type names map[string]bool
 
-// bind binds an item, and calls its column as it says, or as the column that it is, or as Kusto calls an aggregate of a column.
+// bind binds an item, and calls its column as it says, or as the column that it is, or as Kusto calls an aggregate of a
+// column.
 func (n names) bind(s scope, it item) output {
 	b := s.bind(it.value)
 	name := it.name

@@ -11,7 +11,8 @@ import (
 // tick is the precision of Kusto's datetime and timespan.
 const tick = 100 * time.Nanosecond
 
-// normalize gives a table of a database with its values as the constants of Type say, and fails on one that isn't of its column's type.
+// normalize gives a table of a database with its values as the constants of Type say, and fails on one that isn't of
+// its column's type.
 func normalize(name string, t Table) Table {
 	result := Table{Columns: t.Columns, Rows: make([][]any, len(t.Rows))}
 	for i, from := range t.Rows {

@@ -1,5 +1,5 @@
-// Command picture draws the components of a stack as docs/architecture-*.svg, one picture for each broker and one for two regions, from what the
-// program itself registers. It is run from the repository's root.
+// Command picture draws the components of a stack as docs/architecture-*.svg, one picture for each broker and one for
+// two regions, from what the program itself registers. It is run from the repository's root.
 package main
 
 import (

@@ -64,7 +64,8 @@ func TryRun(stack string, program pulumi.RunFunc) ([]Resource, error) {
 func (r *Recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	answers := map[string]map[string]any{
 		"azure-native:authorization:getClientConfig": {
-			"clientId": "client", "objectId": "object", "tenantId": "tenant", "subscriptionId": "00000000-0000-0000-0000-000000000001",
+			"clientId": "client", "objectId": "object", "tenantId": "tenant",
+			"subscriptionId": "00000000-0000-0000-0000-000000000001",
 		},
 		"azure-native:cache/v20250401:listDatabaseKeys": {"primaryKey": "managed-key", "secondaryKey": "other"},
 		"azure-native:cache:listRedisKeys":              {"primaryKey": "classic-key", "secondaryKey": "other"},
@@ -87,7 +88,8 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	}
 	record := Resource{
 		Type: args.TypeToken, Name: args.Name, Custom: args.Custom, Inputs: args.Inputs,
-		Parent: args.RegisterRPC.GetParent(), Dependencies: args.RegisterRPC.GetDependencies(), Protect: args.RegisterRPC.GetProtect(),
+		Parent: args.RegisterRPC.GetParent(), Dependencies: args.RegisterRPC.GetDependencies(),
+		Protect:       args.RegisterRPC.GetProtect(),
 		IgnoreChanges: args.RegisterRPC.GetIgnoreChanges(), ReplaceOnChanges: args.RegisterRPC.GetReplaceOnChanges(),
 		DeleteBeforeReplace: args.RegisterRPC.GetDeleteBeforeReplace(), RetainOnDelete: args.RegisterRPC.GetRetainOnDelete(),
 	}
@@ -119,10 +121,14 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 func azureNameKey(token string) string {
 	kind := token[strings.LastIndex(token, ":")+1:]
 	irregular := map[string]string{
-		"PrivateZone": "privateZoneName", "ManagedEnvironment": "environmentName", "UserAssignedIdentity": "resourceName", "RedisEnterprise": "clusterName",
-		"AFDEndpoint": "endpointName", "AFDOriginGroup": "originGroupName", "AFDOrigin": "originName", "AFDCustomDomain": "customDomainName",
-		"AzureCliScript": "scriptName", "RecordSet": "relativeRecordSetName", "ManagedCluster": "resourceName", "StorageAccount": "accountName",
-		"BlobContainer": "containerName", "Component": "resourceName", "Workbook": "resourceName", "VirtualMachine": "vmName", "B2CTenant": "resourceName",
+		"PrivateZone": "privateZoneName", "ManagedEnvironment": "environmentName",
+		"UserAssignedIdentity": "resourceName", "RedisEnterprise": "clusterName",
+		"AFDEndpoint": "endpointName", "AFDOriginGroup": "originGroupName", "AFDOrigin": "originName",
+		"AFDCustomDomain": "customDomainName",
+		"AzureCliScript":  "scriptName", "RecordSet": "relativeRecordSetName", "ManagedCluster": "resourceName",
+		"StorageAccount": "accountName",
+		"BlobContainer":  "containerName", "Component": "resourceName", "Workbook": "resourceName",
+		"VirtualMachine": "vmName", "B2CTenant": "resourceName",
 	}
 	if key, ok := irregular[kind]; ok {
 		return key
@@ -151,7 +157,8 @@ func computed(token, name string) map[string]any {
 	case "ManagedEnvironment":
 		return map[string]any{"staticIp": "203.0.113.7"}
 	case "ContainerApp":
-		return map[string]any{"configuration": map[string]any{"ingress": map[string]any{"fqdn": "edge.example.azurecontainerapps.io"}}}
+		return map[string]any{
+			"configuration": map[string]any{"ingress": map[string]any{"fqdn": "edge.example.azurecontainerapps.io"}}}
 	case "Profile":
 		return map[string]any{"frontDoorId": "11111111-2222-3333-4444-555555555555"}
 	case "AFDEndpoint":

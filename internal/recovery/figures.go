@@ -5,20 +5,21 @@ import (
 	"time"
 )
 
-// Where figures come from. What Microsoft gives no figure for is a planning figure: an assumption that is stated, to be replaced by what a drill shows.
+// Where figures come from. What Microsoft gives no figure for is a planning figure: an assumption that is stated, to be
+// replaced by what a drill shows.
 const (
 	continuity = "learn.microsoft.com/azure/postgresql/backup-restore/concepts-business-continuity"
 	planning   = "planning figure"
 )
 
-// LoginTakes is what one password costs the database, on one of its cores: bcrypt, measured. It is in no sum, since it depends on how many
-// clients come back at once.
+// LoginTakes is what one password costs the database, on one of its cores: bcrypt, measured. It is in no sum, since it
+// depends on how many clients come back at once.
 const LoginTakes = 54 * time.Millisecond
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// TrafficManager is how long it leads clients to a region that is gone, at the worst: the region goes just after a probe, one more probe than are
-// tolerated has to fail, and the last one is waited for.
+// TrafficManager is how long it leads clients to a region that is gone, at the worst: the region goes just after a
+// probe, one more probe than are tolerated has to fail, and the last one is waited for.
 func TrafficManager(interval, timeout, tolerated, ttl float64) []Step {
 	return []Step{
 		{What: "Traffic Manager's probes fail", Takes: seconds((tolerated+1)*interval + timeout),
@@ -29,21 +30,26 @@ func TrafficManager(interval, timeout, tolerated, ttl float64) []Step {
 
 // Forget is how long resolvers keep an answer (seconds).
 func Forget(ttl float64) Step {
-	return Step{What: "resolvers forget the old address", Takes: seconds(ttl), Source: fmt.Sprintf("TTL of %g s, as configured", ttl)}
+	return Step{What: "resolvers forget the old address", Takes: seconds(ttl),
+		Source: fmt.Sprintf("TTL of %g s, as configured", ttl)}
 }
 
-// FrontDoor is how long it leads clients to an origin that is gone, at the worst: the origin goes just after a probe, so many of the last samples have
-// to fail that too few are left, and the last one is waited for until the next would be sent.
+// FrontDoor is how long it leads clients to an origin that is gone, at the worst: the origin goes just after a probe,
+// so many of the last samples have to fail that too few are left, and the last one is waited for until the next would
+// be sent.
 func FrontDoor(interval, samples, successes float64) []Step {
 	failures := samples - successes + 1
 	return []Step{{What: "Front Door's probes fail", Takes: seconds((failures + 1) * interval),
 		Source: fmt.Sprintf("%g of %g samples %g s apart, as configured", failures, samples, interval)}}
 }
 
-// LoadBalancer is how long a load balancer sends new connections to a node that is gone, at the worst. A probe fails when the next one is due.
+// LoadBalancer is how long a load balancer sends new connections to a node that is gone, at the worst. A probe fails
+// when the next one is due.
 func LoadBalancer(interval, threshold float64) []Step {
 	return []Step{{What: "the load balancer's probes fail", Takes: seconds((threshold + 1) * interval),
-		Source: fmt.Sprintf("%g probes %g s apart, as configured (learn.microsoft.com/azure/load-balancer/load-balancer-custom-probe-overview)", threshold, interval)}}
+		Source: fmt.Sprintf(
+			"%g probes %g s apart, as configured (learn.microsoft.com/azure/load-balancer/"+
+				"load-balancer-custom-probe-overview)", threshold, interval)}}
 }
 
 // ClusterLoadBalancer is the same for a load balancer that Kubernetes makes: 2 probes, 5 seconds apart.
@@ -53,16 +59,18 @@ func ClusterLoadBalancer() []Step {
 	return steps
 }
 
-// Proxy is how long HAProxy sends new connections to a node that hangs, at the worst: 2 s until the next check, which waits 3 s, and half a second later
-// a second one, which waits as long.
+// Proxy is how long HAProxy sends new connections to a node that hangs, at the worst: 2 s until the next check, which
+// waits 3 s, and half a second later a second one, which waits as long.
 func Proxy() []Step {
-	return []Step{{What: "the proxy's checks fail", Takes: seconds(2 + 3 + 0.5 + 3), Source: "inter 2s, fastinter 500ms, fall 2 and timeout check 3s in haproxy.cfg"}}
+	return []Step{{What: "the proxy's checks fail", Takes: seconds(2 + 3 + 0.5 + 3),
+		Source: "inter 2s, fastinter 500ms, fall 2 and timeout check 3s in haproxy.cfg"}}
 }
 
 // Gateway is how long an Application Gateway in several zones needs after the loss of one.
 func Gateway() []Step {
 	return []Step{{What: "the gateway leads clients to its other instances", Takes: 10 * time.Second,
-		Source: "Microsoft says a few seconds (learn.microsoft.com/azure/reliability/reliability-application-gateway-v2); " + planning}}
+		Source: "Microsoft says a few seconds (learn.microsoft.com/azure/reliability/" +
+			"reliability-application-gateway-v2); " + planning}}
 }
 
 // Ingress is how long Container Apps leads clients to replicas in a zone that is lost.
@@ -74,8 +82,10 @@ func Ingress() []Step {
 // Replicas is how long Container Apps needs to start what ran on a host that is lost on another one.
 func Replicas() []Step {
 	return []Step{
-		{What: "Container Apps gives the host up", Takes: 50 * time.Second, Source: "Kubernetes' default node-monitor-grace-period since 1.32; Microsoft gives no figure"},
-		{What: "it moves what ran there", Takes: 5 * time.Minute, Source: "Kubernetes' default toleration of a host that does not answer; Microsoft gives no figure"},
+		{What: "Container Apps gives the host up", Takes: 50 * time.Second,
+			Source: "Kubernetes' default node-monitor-grace-period since 1.32; Microsoft gives no figure"},
+		{What: "it moves what ran there", Takes: 5 * time.Minute,
+			Source: "Kubernetes' default toleration of a host that does not answer; Microsoft gives no figure"},
 		{What: "the node starts", Takes: time.Minute, Source: planning},
 	}
 }
@@ -86,7 +96,8 @@ func CacheFailover() []Step {
 }
 
 func failover() []Step {
-	return []Step{{What: "PostgreSQL's standby takes over", Takes: 2 * time.Minute, Source: "60 to 120 s (" + continuity + ")"}}
+	return []Step{{What: "PostgreSQL's standby takes over", Takes: 2 * time.Minute, Source: "60 to 120 s (" +
+		continuity + ")"}}
 }
 
 func serverRestart() []Step {
@@ -100,20 +111,24 @@ func noticed() Step {
 
 func restored() Step {
 	return Step{What: "the database is restored from its backup", Takes: 3 * time.Hour, ByHand: true,
-		Source: "from a few minutes up to a few hours (learn.microsoft.com/azure/postgresql/backup-restore/concepts-backup-restore); " + planning}
+		Source: "from a few minutes up to a few hours (learn.microsoft.com/azure/postgresql/backup-restore/" +
+			"concepts-backup-restore); " + planning}
 }
 
 func redeployed() Step {
-	return Step{What: "pulumi up makes what is missing", Takes: 30 * time.Minute, ByHand: true, Source: "the critical path of a first deployment, 26 minutes in the rehearsal"}
+	return Step{What: "pulumi up makes what is missing", Takes: 30 * time.Minute, ByHand: true,
+		Source: "the critical path of a first deployment, 26 minutes in the rehearsal"}
 }
 
 func ledAway() Step {
-	return Step{What: "pulumi up with availability.active at the other region", Takes: 5 * time.Minute, Source: planning, ByHand: true}
+	return Step{What: "pulumi up with availability.active at the other region", Takes: 5 * time.Minute,
+		Source: planning, ByHand: true}
 }
 
 // How old users and rules may be afterwards.
 const (
-	replicaLag = 5 * time.Minute // typically 30 seconds to 5 minutes (continuity); under a heavy load of writes it can be hours
+	// typically 30 seconds to 5 minutes (continuity); under a heavy load of writes it can be hours
+	replicaLag = 5 * time.Minute
 	backupAge  = 5 * time.Minute // less than that, in the region (continuity)
 	geoAge     = time.Hour       // less than that, in the paired region (continuity)
 	diskAge    = 24 * time.Hour  // one backup a day

@@ -113,7 +113,8 @@ func (s Stack) endpoint(e Endpoint, l Loss) Chain {
 			}
 		}
 		if answers && (l.Kind != Place || l.Which != r.Location) {
-			return Chain{Of: e.Name, Region: way.Location, Through: way.Through, Left: left, Steps: slices.Concat(switched, longest)}
+			return Chain{Of: e.Name, Region: way.Location, Through: way.Through, Left: left,
+				Steps: slices.Concat(switched, longest)}
 		}
 		switched = append(switched, e.Switch...)
 	}
@@ -203,7 +204,8 @@ func (s Stack) age(l Loss) Age {
 	case state == moved:
 		return Age{Why: "the server's disk stays"}
 	case s.replica() != nil:
-		return Age{Old: replicaLag, Why: "the other region's replica is typically 30 seconds to 5 minutes behind (" + continuity + "), and more under many writes"}
+		return Age{Old: replicaLag, Why: "the other region's replica is typically 30 seconds to 5 minutes behind (" +
+			continuity + "), and more under many writes"}
 	case l.Kind == Zone:
 		return Age{Old: backupAge, Why: "backups are in several zones, and less than 5 minutes old (" + continuity + ")"}
 	case s.GeoBackup:
@@ -217,8 +219,11 @@ func (s Stack) age(l Loss) Age {
 func (s Stack) restorable(l Loss) Age {
 	if l.Kind == BadData {
 		days := strconv.Itoa(s.BackupDays)
-		return Age{Old: backupAge, Why: "any moment of the last " + days + " days can be restored, to within 5 minutes of the mistake (" + continuity + ")"}
+		return Age{Old: backupAge, Why: "any moment of the last " + days +
+			" days can be restored, to within 5 minutes of the mistake (" + continuity + ")"}
 	}
-	return Age{Old: backupAge, Why: "Azure keeps the backups of a deleted server for 5 days, and says that to restore them often succeeds, not always " +
-		"(learn.microsoft.com/azure/postgresql/backup-restore/how-to-restore-deleted-server)"}
+	return Age{Old: backupAge,
+		Why: "Azure keeps the backups of a deleted server for 5 days, and says that to restore them often succeeds, " +
+			"not always " +
+			"(learn.microsoft.com/azure/postgresql/backup-restore/how-to-restore-deleted-server)"}
 }

@@ -39,10 +39,12 @@ func (l Loss) String() string {
 	}
 }
 
-// Targeted says whether availability targets are about it: they are about what fails up to a region, and not about what people do.
+// Targeted says whether availability targets are about it: they are about what fails up to a region, and not about what
+// people do.
 func (l Loss) Targeted() bool { return l.Kind != Deleted && l.Kind != BadData }
 
-// Losses lists what a stack can lose: a node, each zone of the region that serves, the database's host, each region, and what people do.
+// Losses lists what a stack can lose: a node, each zone of the region that serves, the database's host, each region,
+// and what people do.
 func (s Stack) Losses() []Loss {
 	var all []Loss
 	if serving := s.Serving(); serving != nil {
@@ -110,7 +112,8 @@ func (a Age) InWords(old func(time.Duration) string) string {
 	}
 }
 
-// RTO is how long clients may be without what they need: the longest of the chains, which run side by side. It is false where one never ends.
+// RTO is how long clients may be without what they need: the longest of the chains, which run side by side. It is false
+// where one never ends.
 func (o Outcome) RTO() (time.Duration, bool) {
 	longest, _ := o.longest()
 	return Sum(longest.Steps), longest.Never == ""
@@ -141,7 +144,8 @@ func (o Outcome) longest() (longest Chain, found bool) {
 // ByHand says whether somebody has to do something.
 func (o Outcome) ByHand() bool { return slices.ContainsFunc(o.Chains, Chain.ByHand) }
 
-// Worst is the loss, of those that targets are about, after which clients wait longest, and the one after which users are oldest.
+// Worst is the loss, of those that targets are about, after which clients wait longest, and the one after which users
+// are oldest.
 func (s Stack) Worst() (rto, rpo Outcome) {
 	for i, loss := range slices.DeleteFunc(s.Losses(), func(l Loss) bool { return !l.Targeted() }) {
 		o := s.Lose(loss)

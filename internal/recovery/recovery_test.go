@@ -79,7 +79,8 @@ func TestALossTakesTheSumOfItsSteps(t *testing.T) {
 		// Azure restarts it: 10 min.
 		{"the database without a standby", small(), Loss{Kind: Server}, 10 * time.Minute, 0, false},
 		{"the region without anything elsewhere", small(), Loss{Place, "here"}, unbounded, unbounded, true},
-		{"the region with backups elsewhere", with(small(), func(s *Stack) { s.GeoBackup = true }), Loss{Place, "here"}, 225 * time.Minute, time.Hour, true},
+		{"the region with backups elsewhere", with(small(), func(s *Stack) { s.GeoBackup = true }), Loss{Place, "here"},
+			225 * time.Minute, time.Hour, true},
 		{"bad data", small(), Loss{Kind: BadData}, 225 * time.Minute, 5 * time.Minute, true},
 		{"everything deleted", small(), Loss{Kind: Deleted}, 226 * time.Minute, 5 * time.Minute, true}, // and the TTL of 60 s
 
@@ -88,33 +89,45 @@ func TestALossTakesTheSumOfItsSteps(t *testing.T) {
 		{"the standby's zone of three", zoned(), Loss{Zone, "2"}, 15 * time.Second, 0, false},
 		{"the zone of neither", zoned(), Loss{Zone, "3"}, 15 * time.Second, 0, false},
 		{"the database with a standby", zoned(), Loss{Kind: Server}, 2 * time.Minute, 0, false},
-		{"the database's zone without a standby", with(zoned(), noStandby), Loss{Zone, "1"}, 225 * time.Minute, 5 * time.Minute, true},
+		{"the database's zone without a standby", with(zoned(), noStandby), Loss{Zone, "1"}, 225 * time.Minute,
+			5 * time.Minute, true},
 
 		// Traffic Manager: (3+1) × 10 s + 5 s, and the TTL of 30 s.
 		{"the region of two that serves", twoRegions(), Loss{Place, "here"}, 75 * time.Second, 5 * time.Minute, false},
 		{"the region that stands by", twoRegions(), Loss{Place, "there"}, 0, 0, false},
-		{"a region whose replica no name leads to", with(twoRegions(), func(s *Stack) { s.Endpoints[0].Ways = s.Endpoints[0].Ways[:1] }), Loss{Place, "here"}, 225 * time.Minute, 5 * time.Minute, true},
+		{"a region whose replica no name leads to",
+			with(twoRegions(), func(s *Stack) { s.Endpoints[0].Ways = s.Endpoints[0].Ways[:1] }), Loss{Place, "here"},
+			225 * time.Minute, 5 * time.Minute, true},
 		{"a zone of two regions", twoRegions(), Loss{Zone, "3"}, 15 * time.Second, 0, false},
 		// 15 min until somebody decides, 5 min for pulumi up, and the TTL.
-		{"the database's zone, which no probe misses", with(twoRegions(), noStandby), Loss{Zone, "1"}, 20*time.Minute + 30*time.Second, 5 * time.Minute, true},
+		{"the database's zone, which no probe misses", with(twoRegions(), noStandby), Loss{Zone, "1"},
+			20*time.Minute + 30*time.Second, 5 * time.Minute, true},
 		{"the only zone of the region that serves", with(twoRegions(), func(s *Stack) {
 			s.Regions[0].Parts[1].Copies, s.Regions[0].Database.Standby = []string{"1", "1"}, ""
 		}), Loss{Zone, "1"}, 75 * time.Second, 5 * time.Minute, false},
-		{"the region with the database, which does not serve", with(twoRegions(), func(s *Stack) { slices.Reverse(s.Endpoints[0].Ways) }), Loss{Place, "here"}, 0, 5 * time.Minute, false},
-		{"the region that serves, without the database", with(twoRegions(), func(s *Stack) { slices.Reverse(s.Endpoints[0].Ways) }), Loss{Place, "there"}, 75 * time.Second, 0, false},
+		{"the region with the database, which does not serve",
+			with(twoRegions(), func(s *Stack) { slices.Reverse(s.Endpoints[0].Ways) }), Loss{Place, "here"}, 0,
+			5 * time.Minute, false},
+		{"the region that serves, without the database",
+			with(twoRegions(), func(s *Stack) { slices.Reverse(s.Endpoints[0].Ways) }), Loss{Place, "there"},
+			75 * time.Second, 0, false},
 
 		// The proxy: 2 + 3 + 0.5 + 3 s. Redis: 1 min. Replicas: 50 s + 5 min + 1 min.
 		{"a node whose zone nobody knows", containerApps(true), Loss{Node, "1"}, 8500 * time.Millisecond, 0, false},
 		{"a zone that all nodes may be in", containerApps(true), Loss{Zone, "3"}, 6*time.Minute + 50*time.Second, 0, false},
-		{"a zone that an environment may be in", containerApps(false), Loss{Zone, "3"}, 46 * time.Minute, 0, true}, // 15 + 30 min + 60 s
-		{"the rules in one zone, which no probe misses", with(containerApps(true), func(s *Stack) { s.Regions[0].Parts[2].Copies = []string{Unknown} }),
+		// 15 + 30 min + 60 s
+		{"a zone that an environment may be in", containerApps(false), Loss{Zone, "3"}, 46 * time.Minute, 0, true},
+		{"the rules in one zone, which no probe misses", with(containerApps(true), func(s *Stack) {
+			s.Regions[0].Parts[2].Copies = []string{Unknown}
+		}),
 			Loss{Zone, "3"}, 45 * time.Minute, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := c.stack.Lose(c.loss)
 			rto, ends := o.RTO()
 			if ends != (c.rto != unbounded) || ends && rto != c.rto || o.ByHand() != c.byHand {
-				t.Errorf("it takes %s (%t, by hand %t), want %s (by hand %t): %s", rto, ends, o.ByHand(), c.rto, c.byHand, o.Reason())
+				t.Errorf("it takes %s (%t, by hand %t), want %s (by hand %t): %s", rto, ends, o.ByHand(), c.rto,
+					c.byHand, o.Reason())
 			}
 			if known := o.Data.Never == ""; known != (c.rpo != unbounded) || known && o.Data.Old != c.rpo {
 				t.Errorf("users are %s old (%q), want %s", o.Data.Old, o.Data.Never, c.rpo)
@@ -149,7 +162,8 @@ func TestEachFigureIsTheOneThatItsSourceGives(t *testing.T) {
 		hand  bool
 	}{
 		{"load balancer of a cluster", ClusterLoadBalancer(), []time.Duration{15 * time.Second}, false},
-		{"proxy", Proxy(), []time.Duration{8500 * time.Millisecond}, false}, // inter 2s, fastinter 500ms, fall 2, timeout check 3s
+		// inter 2s, fastinter 500ms, fall 2, timeout check 3s
+		{"proxy", Proxy(), []time.Duration{8500 * time.Millisecond}, false},
 		{"gateway", Gateway(), []time.Duration{10 * time.Second}, false},
 		{"ingress", Ingress(), []time.Duration{time.Minute}, false},
 		{"replicas", Replicas(), []time.Duration{50 * time.Second, 5 * time.Minute, time.Minute}, false},
@@ -166,7 +180,8 @@ func TestEachFigureIsTheOneThatItsSourceGives(t *testing.T) {
 		}
 	}
 	for name, ages := range map[string][2]time.Duration{
-		"replica": {replicaLag, 5 * time.Minute}, "backup": {backupAge, 5 * time.Minute}, "backup elsewhere": {geoAge, time.Hour},
+		"replica": {replicaLag, 5 * time.Minute}, "backup": {backupAge, 5 * time.Minute},
+		"backup elsewhere": {geoAge, time.Hour},
 		"backup of a disk": {diskAge, 24 * time.Hour}, "login": {LoginTakes, 54 * time.Millisecond},
 	} {
 		if ages[0] != ages[1] {
@@ -180,7 +195,8 @@ func TestEveryStepSaysWhereItsFigureIsFrom(t *testing.T) {
 		for _, loss := range s.Losses() {
 			for _, chain := range s.Lose(loss).Chains {
 				for _, step := range chain.Steps {
-					person := strings.HasPrefix(step.What, "a person") || strings.HasPrefix(step.What, "pulumi up") || strings.Contains(step.What, "restored")
+					person := strings.HasPrefix(step.What, "a person") || strings.HasPrefix(step.What, "pulumi up") ||
+						strings.Contains(step.What, "restored")
 					if step.Source == "" || step.Takes <= 0 || step.ByHand != person {
 						t.Errorf("%s, %s: %+v", loss, chain.Of, step)
 					}
@@ -195,7 +211,8 @@ func TestAStackLosesANodeEachZoneTheDatabaseAndEachRegion(t *testing.T) {
 	for _, loss := range twoRegions().Losses() {
 		names = append(names, loss.String())
 	}
-	want := []string{"the loss of node 0", "the loss of zone 1", "the loss of zone 2", "the loss of zone 3", "the loss of the database's host",
+	want := []string{"the loss of node 0", "the loss of zone 1", "the loss of zone 2", "the loss of zone 3",
+		"the loss of the database's host",
 		"the loss of region here", "the loss of region there", "a deletion of everything by mistake", "bad data"}
 	if !slices.Equal(names, want) {
 		t.Errorf("%q, want %q", names, want)
@@ -266,10 +283,12 @@ func TestSessionsAreWhereTheBrokerKeepsThem(t *testing.T) {
 		{"EMQX, node", containerApps(true), Loss{Node, "0"}, "those of the node's clients are lost"},
 		{"EMQX, zone that all may be in", containerApps(true), Loss{Zone, "1"}, "where all nodes were in that zone"},
 		{"EMQX, region", containerApps(true), Loss{Place, "here"}, "all are lost"},
-		{"EMQX, deleted", with(containerApps(true), func(s *Stack) { s.DiskBackup = true }), Loss{Kind: Deleted}, "there is no backup"},
+		{"EMQX, deleted", with(containerApps(true), func(s *Stack) { s.DiskBackup = true }), Loss{Kind: Deleted},
+			"there is no backup"},
 		{"HiveMQ, node", with(zoned(), broker(HiveMQ, "1", "2", "3")), Loss{Node, "0"}, "all stay"},
 		{"HiveMQ, one node in the zone", with(zoned(), broker(HiveMQ, "1", "2", "3")), Loss{Zone, "1"}, "all stay"},
-		{"HiveMQ, two of five in the zone", with(zoned(), broker(HiveMQ, "1", "1", "2", "2", "3")), Loss{Zone, "1"}, "those of which both copies"},
+		{"HiveMQ, two of five in the zone", with(zoned(), broker(HiveMQ, "1", "1", "2", "2", "3")), Loss{Zone, "1"},
+			"those of which both copies"},
 		{"HiveMQ, all in the zone", with(zoned(), broker(HiveMQ, "1", "1")), Loss{Zone, "1"}, "all wait on the zone's disks"},
 		{"HiveMQ, region", with(twoRegions(), broker(HiveMQ, "1", "2", "3")), Loss{Place, "here"}, "all stay behind"},
 		{"VerneMQ, node", zoned(), Loss{Node, "0"}, "those of the node's clients wait on its disk"},
@@ -277,7 +296,8 @@ func TestSessionsAreWhereTheBrokerKeepsThem(t *testing.T) {
 		{"VerneMQ, zone without a node", small(), Loss{Zone, "2"}, "no node is in that zone"},
 		{"VerneMQ, the other region", twoRegions(), Loss{Place, "there"}, "all stay: clients are elsewhere"},
 		{"VerneMQ, deleted without backup", zoned(), Loss{Kind: Deleted}, "there is no backup"},
-		{"VerneMQ, deleted with backup", with(zoned(), func(s *Stack) { s.DiskBackup = true }), Loss{Kind: Deleted}, "up to 24h old"},
+		{"VerneMQ, deleted with backup", with(zoned(), func(s *Stack) { s.DiskBackup = true }), Loss{Kind: Deleted},
+			"up to 24h old"},
 		{"VerneMQ, database", zoned(), Loss{Kind: Server}, "all stay"},
 	} {
 		if got := c.stack.Lose(c.loss).Sessions; !strings.Contains(got, c.want) {
@@ -289,10 +309,14 @@ func TestSessionsAreWhereTheBrokerKeepsThem(t *testing.T) {
 func TestTheReasonIsTheLongestChainWithItsSum(t *testing.T) {
 	for want, o := range map[string]Outcome{
 		"nothing stops": small().Lose(Loss{Zone, "2"}),
-		"logins back in 2m (PostgreSQL's standby takes over 2m)":                                                     zoned().Lose(Loss{Zone, "1"}),
-		"mqtts back in 1m15s (Traffic Manager's probes fail 45s + resolvers forget the old address 30s)":             twoRegions().Lose(Loss{Place, "here"}),
-		"mqtts never back: users and rules are in that region only; nothing until it is back":                        small().Lose(Loss{Place, "here"}),
-		"logins back in 20m30s (a person is woken and decides 15m + pulumi up with availability.active at the other": with(twoRegions(), noStandby).Lose(Loss{Zone, "1"}),
+		"logins back in 2m (PostgreSQL's standby takes " +
+			"over 2m)": zoned().Lose(Loss{Zone, "1"}),
+		"mqtts back in 1m15s (Traffic Manager's probes fail 45s + resolvers forget the old " +
+			"address 30s)": twoRegions().Lose(Loss{Place, "here"}),
+		"mqtts never back: users and rules are in that region only; nothing until it " +
+			"is back": small().Lose(Loss{Place, "here"}),
+		"logins back in 20m30s (a person is woken and decides 15m + pulumi up with availability.active at " +
+			"the other": with(twoRegions(), noStandby).Lose(Loss{Zone, "1"}),
 	} {
 		if !strings.HasPrefix(o.Reason(), want) {
 			t.Errorf("%q, want %q", o.Reason(), want)
@@ -312,7 +336,8 @@ func TestWhatNeverComesBackIsLongerThanAnything(t *testing.T) {
 
 func TestAnEndpointDoesNotWaitForWhatIsBehindTheBrokers(t *testing.T) {
 	s := zoned()
-	s.Regions[0].Parts = append(s.Regions[0].Parts, Part{Name: TopicRules, Copies: Spread(), Hidden: true, Reroute: CacheFailover()})
+	s.Regions[0].Parts = append(s.Regions[0].Parts,
+		Part{Name: TopicRules, Copies: Spread(), Hidden: true, Reroute: CacheFailover()})
 	o := s.Lose(Loss{Zone, "3"})
 	if Sum(o.Chains[0].Steps) != 15*time.Second || o.Chains[1].Of != TopicRules || Sum(o.Chains[1].Steps) != time.Minute {
 		t.Errorf("%+v", o.Chains)
@@ -329,11 +354,13 @@ func TestWhatGoesOnLessWellIsSaid(t *testing.T) {
 		{zoned(), Loss{Zone, "1"}, "the NAT gateway is in one zone"},
 		{zoned(), Loss{Zone, "1"}, "54ms"},
 	} {
-		if notes := c.stack.Lose(c.loss).Notes; !slices.ContainsFunc(notes, func(note string) bool { return strings.Contains(note, c.want) }) {
+		if notes := c.stack.Lose(c.loss).
+			Notes; !slices.ContainsFunc(notes, func(note string) bool { return strings.Contains(note, c.want) }) {
 			t.Errorf("%q is not in %q", c.want, notes)
 		}
 	}
-	if notes := zoned().Lose(Loss{Node, "0"}).Notes; slices.ContainsFunc(notes, func(note string) bool { return strings.Contains(note, "NAT") }) {
+	if notes := zoned().Lose(Loss{Node, "0"}).
+		Notes; slices.ContainsFunc(notes, func(note string) bool { return strings.Contains(note, "NAT") }) {
 		t.Errorf("a node's loss is said to touch the NAT gateway: %q", notes)
 	}
 }

@@ -1,6 +1,7 @@
-// Package recovery tells what becomes of a stack's clients, users and messages after a loss: what answers, through what, after which steps, and
-// how old the users are then. It is a model of facts and stated figures. It imports nothing beyond Go's standard library, so that a plan and
-// the resources that came out of it can be asked the same question.
+// Package recovery tells what becomes of a stack's clients, users and messages after a loss: what answers, through
+// what, after which steps, and how old the users are then. It is a model of facts and stated figures. It imports
+// nothing beyond Go's standard library, so that a plan and the resources that came out of it can be asked the same
+// question.
 package recovery
 
 import (
@@ -19,7 +20,8 @@ const (
 	VerneMQ Broker = "VerneMQ" // on the disk of one node
 )
 
-// Unknown is the zone of a copy for which Azure does not say. Whichever zone is lost, it may be that one, and is taken to be.
+// Unknown is the zone of a copy for which Azure does not say. Whichever zone is lost, it may be that one, and is taken
+// to be.
 const Unknown = "?"
 
 // Spread is the zones of what Azure keeps in all of them.
@@ -49,7 +51,8 @@ type Part struct {
 	Name   string
 	Copies []string // the zone of each; "" where the region has none
 	Broker bool     // the copies are broker nodes
-	Hidden bool     // clients still connect when it is gone, so that nothing leads them to another region; they get nothing done
+	// clients still connect when it is gone, so that nothing leads them to another region; they get nothing done
+	Hidden bool
 
 	Reroute []Step // after the loss of some copies, until clients reach the others
 	Restart []Step // after the loss of all, until Azure has started them on other hosts; nil: it does not …

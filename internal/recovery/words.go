@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// sessions tells what becomes of what the broker keeps for clients: sessions, messages that wait for them, and retained messages.
+// sessions tells what becomes of what the broker keeps for clients: sessions, messages that wait for them, and retained
+// messages.
 func (s Stack) sessions(l Loss) string {
 	serving := s.Serving()
 	switch {
@@ -42,7 +43,8 @@ func (s Stack) inMemory(l Loss) string {
 		return "those of the node's clients are lost: they were in its memory; retained messages are on every node"
 	}
 	if state, _ := s.hit(s.Serving(), *s.Serving().brokers(), l); state == moved || state == gone {
-		return "those of the zone's nodes are lost: they were in their memory; where all nodes were in that zone, so are the retained messages"
+		return "those of the zone's nodes are lost: they were in their memory; where all nodes were in that zone, so " +
+			"are the retained messages"
 	}
 	return "those of the zone's nodes are lost: they were in their memory; retained messages are on every node"
 }
@@ -69,7 +71,8 @@ func (s Stack) onOneDisk(l Loss) string {
 	if l.Kind == Zone && !slices.Contains(s.Serving().brokers().Copies, l.Which) {
 		return "all stay: no node is in that zone"
 	}
-	return fmt.Sprintf("those of the %s's clients wait on its disk until it is back; subscriptions and retained messages are on every node", l.Kind)
+	return fmt.Sprintf("those of the %s's clients wait on its disk until it is back; subscriptions and retained "+
+		"messages are on every node", l.Kind)
 }
 
 // notes tells what goes on, and not as well as before.
@@ -80,16 +83,21 @@ func (s Stack) notes(l Loss, o Outcome) []string {
 		return nil
 	}
 	if brokers := serving.brokers(); l.Kind == Zone && brokers != nil && slices.Contains(brokers.Copies, Unknown) {
-		notes = append(notes, "Azure does not say which zone an app with one replica is in: all nodes are taken to be in the one that is lost")
+		notes = append(notes,
+			"Azure does not say which zone an app with one replica is in: all nodes are taken to be in the one that is lost")
 	}
 	if l.Kind == Zone && (slices.Contains(serving.Outbound, l.Which) || slices.Contains(serving.Outbound, Unknown)) {
-		notes = append(notes, "the NAT gateway is in one zone, which Azure picked: where it is the one that is lost, no new node, image or token key is fetched")
+		notes = append(notes,
+			"the NAT gateway is in one zone, which Azure picked: where it is the one that is lost, no new node, "+
+				"image or token key is fetched")
 	}
 	if l.Kind == Place && l.Which == s.Regions[0].Location && s.replica() != nil {
 		notes = append(notes, "users and rules can be read and not changed until a person promotes the replica")
 	}
 	if longest, _ := o.longest(); len(longest.Steps) > 0 {
-		notes = append(notes, "a client that is connected finds out by its keepalive; then the database checks each password in "+LoginTakes.String()+" of one of its cores")
+		notes = append(notes,
+			"a client that is connected finds out by its keepalive; then the database checks each "+
+				"password in "+LoginTakes.String()+" of one of its cores")
 	}
 	return notes
 }

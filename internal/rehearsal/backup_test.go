@@ -22,7 +22,8 @@ func TestBackupsOfMachinesComeAndGoWithTheirMachinesAsOftenAsOneLikes(t *testing
 	backedUp := "availability.diskBackup=true"
 	s.edits(backedUp)
 	s.must(Preview)
-	if got, want := s.touched(), sorted(backupParts("+", 0), backupParts("+", 1), backupParts("+", 2)); !slices.Equal(got, want) {
+	if got, want := s.touched(),
+		sorted(backupParts("+", 0), backupParts("+", 1), backupParts("+", 2)); !slices.Equal(got, want) {
 		t.Errorf("backups touch %v, want %v", got, want)
 	}
 	s.must(Up)
@@ -34,7 +35,8 @@ func TestBackupsOfMachinesComeAndGoWithTheirMachinesAsOftenAsOneLikes(t *testing
 		}
 		s.edits(backedUp)
 		s.must(Preview)
-		if got, want := s.touched(), sorted(planned, membership, nodeParts("-", 3), backupParts("-", 3)); !slices.Equal(got, want) {
+		if got, want := s.touched(),
+			sorted(planned, membership, nodeParts("-", 3), backupParts("-", 3)); !slices.Equal(got, want) {
 			t.Errorf("the preview of one fewer shows %v, want %v", got, want)
 		}
 		s.must(Up)
@@ -49,7 +51,8 @@ func TestAMachineThatIsReplacedKeepsItsBackups(t *testing.T) {
 	s := deployedStage(t, "prod-vernemq")
 	s.edits("availability.diskBackup=true")
 	s.must(Up)
-	s.edits("availability.diskBackup=true", "vernemq.sshKey=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f")
+	s.edits("availability.diskBackup=true",
+		"vernemq.sshKey=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f")
 	s.must(Up)
 	if strings.Contains(s.said.String(), "ProtectedItem backup-") {
 		t.Errorf("another machine touched the backups:\n%s", s.said)

@@ -10,11 +10,12 @@ import (
 
 // Change is what a preview would do to one resource.
 type Change struct {
-	Op        string   `json:"op"` // create, update, replace or delete
-	Name      string   `json:"name"`
-	Type      string   `json:"type"`
-	Protected bool     `json:"protected,omitempty"` // before it or after it
-	Diff      []string `json:"diff,omitempty"`      // paths of the properties that differ, sorted; of a replacement, those that need it
+	Op        string `json:"op"` // create, update, replace or delete
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	Protected bool   `json:"protected,omitempty"` // before it or after it
+	// paths of the properties that differ, sorted; of a replacement, those that need it
+	Diff []string `json:"diff,omitempty"`
 }
 
 // collect gives a listener that adds the changes that a preview tells of.

@@ -12,9 +12,11 @@ import (
 
 func TestAStepOfTheEngineIsAChangeWhereAResourceOfAzureChanges(t *testing.T) {
 	const urn = "urn:pulumi:dev::amora-sync::amora:foundation:Network$azure-native:network:VirtualNetwork::network-vnet"
-	custom, protected := &pulumi.StepEventStateMetadata{Custom: true}, &pulumi.StepEventStateMetadata{Custom: true, Protect: true}
+	custom, protected := &pulumi.StepEventStateMetadata{Custom: true},
+		&pulumi.StepEventStateMetadata{Custom: true, Protect: true}
 	change := func(op string, protected bool, diff ...string) Change {
-		return Change{Op: op, Name: "network-vnet", Type: "azure-native:network:VirtualNetwork", Protected: protected, Diff: diff}
+		return Change{Op: op, Name: "network-vnet", Type: "azure-native:network:VirtualNetwork", Protected: protected,
+			Diff: diff}
 	}
 	paths := map[string]plugin.PropertyDiff{"tags.b": {}, "tags.a": {}}
 	for _, c := range []struct {
@@ -22,12 +24,15 @@ func TestAStepOfTheEngineIsAChangeWhereAResourceOfAzureChanges(t *testing.T) {
 		want Change // none: the step is no change
 	}{
 		{pulumi.StepEventMetadata{Op: deploy.OpCreate, New: custom}, change("create", false)},
-		{pulumi.StepEventMetadata{Op: deploy.OpUpdate, Old: custom, New: protected, Diffs: []resource.PropertyKey{"tags.b", "tags.a"}},
+		{pulumi.StepEventMetadata{Op: deploy.OpUpdate, Old: custom, New: protected,
+			Diffs: []resource.PropertyKey{"tags.b", "tags.a"}},
 			change("update", true, "tags.a", "tags.b")},
-		{pulumi.StepEventMetadata{Op: deploy.OpUpdate, Old: custom, New: custom, Diffs: []resource.PropertyKey{"tags"}, DetailedDiff: paths},
+		{pulumi.StepEventMetadata{Op: deploy.OpUpdate, Old: custom, New: custom, Diffs: []resource.PropertyKey{"tags"},
+			DetailedDiff: paths},
 			change("update", false, "tags.a", "tags.b")},
 		{pulumi.StepEventMetadata{Op: deploy.OpDelete, Old: protected}, change("delete", true)},
-		{pulumi.StepEventMetadata{Op: deploy.OpCreateReplacement, Old: protected, New: custom, Keys: []resource.PropertyKey{"zones", "name"}},
+		{pulumi.StepEventMetadata{Op: deploy.OpCreateReplacement, Old: protected, New: custom,
+			Keys: []resource.PropertyKey{"zones", "name"}},
 			change("replace", true, "name", "zones")},
 		{pulumi.StepEventMetadata{Op: deploy.OpReplace, Old: custom, New: custom}, Change{}},
 		{pulumi.StepEventMetadata{Op: deploy.OpDeleteReplaced, Old: custom}, Change{}},
@@ -54,13 +59,16 @@ func TestAPreviewTellsEachChangeThatItCounts(t *testing.T) {
 		count[c.Op]++
 		causes[c.Name] = c.Diff
 	}
-	if count["replace"] == 0 || count["replace"] != previewed.Changes["replace"] || count["update"] != previewed.Changes["update"] {
+	if count["replace"] == 0 || count["replace"] != previewed.Changes["replace"] ||
+		count["update"] != previewed.Changes["update"] {
 		t.Errorf("it counts %v and tells %v", previewed.Changes, previewed.Steps)
 	}
-	if want := []string{"osProfile.linuxConfiguration.ssh.publicKeys[0].keyData"}; !reflect.DeepEqual(causes["vernemq-node-0"], want) {
+	if want := []string{"osProfile.linuxConfiguration.ssh.publicKeys[0].keyData"}; !reflect.DeepEqual(
+		causes["vernemq-node-0"], want) {
 		t.Errorf("node 0 is replaced for %q, want %q", causes["vernemq-node-0"], want)
 	}
-	if want := []string{"vmName"}; !reflect.DeepEqual(causes["vernemq-node-0-agent"], want) { // replaced for its machine's sake
+	// replaced for its machine's sake
+	if want := []string{"vmName"}; !reflect.DeepEqual(causes["vernemq-node-0-agent"], want) {
 		t.Errorf("the agent of node 0 is replaced for %q, want %q", causes["vernemq-node-0-agent"], want)
 	}
 }

@@ -24,8 +24,8 @@ type CriticalPath struct {
 	Sum     time.Duration `json:"sumNs"`   // of all resources, one after the other
 }
 
-// criticalPath finds the longest chain of dependencies, weighted with what each resource takes. A resource waits for what it
-// depends on, for its parent, for its provider, and for the children of components that it depends on.
+// criticalPath finds the longest chain of dependencies, weighted with what each resource takes. A resource waits for
+// what it depends on, for its parent, for its provider, and for the children of components that it depends on.
 func criticalPath(deployment apitype.DeploymentV3, latency func(token string) time.Duration) CriticalPath {
 	nodes := map[resource.URN]apitype.ResourceV3{}
 	children := map[resource.URN][]resource.URN{}
@@ -73,7 +73,8 @@ func criticalPath(deployment apitype.DeploymentV3, latency func(token string) ti
 }
 
 // needs lists what a resource waits for.
-func needs(r apitype.ResourceV3, nodes map[resource.URN]apitype.ResourceV3, children map[resource.URN][]resource.URN) []resource.URN {
+func needs(r apitype.ResourceV3, nodes map[resource.URN]apitype.ResourceV3,
+	children map[resource.URN][]resource.URN) []resource.URN {
 	all := slices.Clone(r.Dependencies)
 	for _, urns := range r.PropertyDependencies {
 		all = append(all, urns...)

@@ -10,7 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
-// graph builds a state out of lines "name seconds needs…"; a name in capitals is a component, and "name^PARENT" a child of one.
+// graph builds a state out of lines "name seconds needs…"; a name in capitals is a component, and "name^PARENT" a child
+// of one.
 func graph(lines ...string) (apitype.DeploymentV3, func(string) time.Duration) {
 	latencies := map[string]time.Duration{}
 	var deployment apitype.DeploymentV3

@@ -38,11 +38,15 @@ func TestABiggerDatabaseIsChangedInPlace(t *testing.T) {
 
 func TestAnEditThatWouldReplaceSomethingStatefulIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, stack, edit, refusal string }{
-		{"region", "dev", "location=northeurope", `resourceGroup: location is "westeurope" and the stack config asks for "northeurope"`},
+		{"region", "dev", "location=northeurope",
+			`resourceGroup: location is "westeurope" and the stack config asks for "northeurope"`},
 		{"name", "dev", "name=other", `resourceGroup: name is "amora-dev" and the stack config asks for "other"`},
-		{"domain", "dev", "domain=mqtt.example.org", `amora-sync:dns.zone = "mqtt.example.org": would take the place of mqtt.dev.amora.example.com, a zone of the stack's own`},
+		{"domain", "dev", "domain=mqtt.example.org",
+			`amora-sync:dns.zone = "mqtt.example.org": would take the place of mqtt.dev.amora.example.com, a zone of ` +
+				`the stack's own`},
 		{"region of a protected stack", "prod", "location=northeurope", `resourceGroup: location is "westeurope"`},
-		{"zone of a protected stack", "prod", "domain=mqtt.example.org", `amora-sync:dns.zone = "mqtt.example.org": would take the place of mqtt.amora.example.com`},
+		{"zone of a protected stack", "prod", "domain=mqtt.example.org",
+			`amora-sync:dns.zone = "mqtt.example.org": would take the place of mqtt.amora.example.com`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +109,8 @@ func TestAStackThatMayLoseEverythingMovesToAnotherRegion(t *testing.T) {
 				t.Errorf("the state and Azure differ:\n%v\n%v", s.azureIDs(), s.worldIDs())
 			}
 			for _, r := range s.world() {
-				if location, has := r.Outputs["location"].(string); has && !strings.EqualFold(location, "global") && location != "northeurope" {
+				if location, has := r.Outputs["location"].(string); has && !strings.EqualFold(location, "global") &&
+					location != "northeurope" {
 					t.Errorf("%s is in %s", r.ID, location)
 				}
 			}

@@ -27,10 +27,11 @@ type deployment struct {
 }
 
 var deployments = map[string]deployment{
-	"dev":          {"dev", nil},
-	"prod":         {"prod", nil},
-	"dev-hivemq":   {"dev", []string{"broker=hivemq-aks"}},
-	"prod-hivemq":  {"prod", []string{"broker=hivemq-aks", "capacity.maxNodes=5", "hivemq.licence=dGhlLWxpY2VuY2U=", "hivemq.securityLicence=dGhlLW90aGVyLWxpY2VuY2U="}},
+	"dev":        {"dev", nil},
+	"prod":       {"prod", nil},
+	"dev-hivemq": {"dev", []string{"broker=hivemq-aks"}},
+	"prod-hivemq": {"prod", []string{"broker=hivemq-aks", "capacity.maxNodes=5", "hivemq.licence=dGhlLWxpY2VuY2U=",
+		"hivemq.securityLicence=dGhlLW90aGVyLWxpY2VuY2U="}},
 	"dev-vernemq":  {"dev", []string{"broker=vernemq-vms"}},
 	"prod-vernemq": {"prod", []string{"broker=vernemq-vms", "vernemq.bastion=true"}},
 }
@@ -79,7 +80,8 @@ func deployOnce(name string) func() (string, error) {
 		folders = append(folders, state)
 		foldersLock.Unlock()
 		_, err = Up(context.Background(), Options{
-			Root: root, State: state, Stack: deployments[name].stack, Set: deployments[name].set, Out: io.Discard, Err: io.Discard,
+			Root: root, State: state, Stack: deployments[name].stack, Set: deployments[name].set, Out: io.Discard,
+			Err:     io.Discard,
 			Program: stacks.Program, Externals: stacks.Externals,
 		})
 		return state, err
@@ -184,7 +186,8 @@ func isAzure(r apitype.ResourceV3) bool {
 	return r.Custom && strings.HasPrefix(string(r.Type), "azure-native:")
 }
 
-// worldIDs lists the ids of what the stand-in's Azure holds, without the secrets of brokers that went: those stay in their vault.
+// worldIDs lists the ids of what the stand-in's Azure holds, without the secrets of brokers that went: those stay in
+// their vault.
 func (s *stage) worldIDs() []string {
 	known := s.azureIDs()
 	var ids []string
@@ -209,7 +212,8 @@ func (s *stage) urnOf(name string) resource.URN {
 	return ""
 }
 
-// waitsFor says whether a resource depends on another one, by however many steps. The order of a run's lines would be right by chance as well.
+// waitsFor says whether a resource depends on another one, by however many steps. The order of a run's lines would be
+// right by chance as well.
 func (s *stage) waitsFor(name, other string) bool {
 	s.t.Helper()
 	needs, seen := map[resource.URN][]resource.URN{}, map[resource.URN]bool{}
@@ -229,4 +233,5 @@ func (s *stage) waitsFor(name, other string) bool {
 }
 
 // planned lists what compares a deployment with its plan, and so changes with the number of nodes.
-var planned = []string{"~ on-call-connections-full", "~ on-call-connections-high", "~ on-call-node-missing", "~ on-call-workbook"}
+var planned = []string{"~ on-call-connections-full", "~ on-call-connections-high", "~ on-call-node-missing",
+	"~ on-call-workbook"}

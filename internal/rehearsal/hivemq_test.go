@@ -11,7 +11,8 @@ func (s *stage) touched() []string {
 	var list []string
 	for line := range strings.SplitSeq(s.said.String(), "\n") {
 		fields := strings.Fields(line)
-		if len(fields) < 3 || !strings.HasPrefix(fields[1], "azure-native:") || !slices.Contains([]string{"+", "-", "~", "++", "--", "+-"}, fields[0]) {
+		if len(fields) < 3 || !strings.HasPrefix(fields[1], "azure-native:") ||
+			!slices.Contains([]string{"+", "-", "~", "++", "--", "+-"}, fields[0]) {
 			continue
 		}
 		list = append(list, fields[0]+" "+fields[2])
@@ -49,7 +50,8 @@ func TestALargerNodeOnAKSReplacesPoolsOnlyAndTheNewOneComesFirst(t *testing.T) {
 	s.edits("hivemq.vmSize=Standard_D8s_v5")
 	s.must(Preview)
 	// Larger nodes take more connections, which the alerts and the workbook go by.
-	want := []string{"~ hivemq-configuration", "~ on-call-connections-full", "~ on-call-connections-high", "~ on-call-workbook"}
+	want := []string{"~ hivemq-configuration", "~ on-call-connections-full", "~ on-call-connections-high",
+		"~ on-call-workbook"}
 	for _, pool := range []string{"hivemq-pool1", "hivemq-pool2", "hivemq-pool3"} {
 		want = append(want, "++ "+pool, "+- "+pool, "-- "+pool) // created, replaced, and only then deleted
 	}

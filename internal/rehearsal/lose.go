@@ -29,7 +29,8 @@ type LoseOptions struct {
 	Wanted func(stack string, config map[string]string) (Wanted, error)
 }
 
-// ErrLost is what Lose returns when the loss misses a target of the config, or, where there is none, when something does not come back by itself.
+// ErrLost is what Lose returns when the loss misses a target of the config, or, where there is none, when something
+// does not come back by itself.
 var ErrLost = errors.New("rehearsal: the loss is not survived as it should be")
 
 // LossReport is what a loss does to a stack as it is deployed.
@@ -55,8 +56,8 @@ type TargetReport struct {
 	Met   bool          `json:"met"`
 }
 
-// Lose tells what would become of a deployed stack's clients, users and messages after a loss. It asks what the stand-in's Azure holds and changes
-// neither that nor the state; no engine runs.
+// Lose tells what would become of a deployed stack's clients, users and messages after a loss. It asks what the
+// stand-in's Azure holds and changes neither that nor the state; no engine runs.
 func Lose(o LoseOptions) (LossReport, error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
@@ -116,7 +117,8 @@ func isThere(s recovery.Stack, l recovery.Loss) error {
 
 func newLossReport(stack string, survey standin.Survey, o recovery.Outcome, wanted Wanted) LossReport {
 	report := LossReport{
-		Verb: "lose", Stack: stack, Loss: o.Loss, Chains: o.Chains, Data: o.Data, Sessions: o.Sessions, Notes: o.Notes, DeadEnds: survey.DeadEnds,
+		Verb: "lose", Stack: stack, Loss: o.Loss, Chains: o.Chains, Data: o.Data, Sessions: o.Sessions, Notes: o.Notes,
+		DeadEnds: survey.DeadEnds,
 	}
 	waits, ends := o.RTO()
 	for _, t := range []TargetReport{

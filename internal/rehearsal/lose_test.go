@@ -51,7 +51,8 @@ func TestWhatIsDeployedSurvivesWhatItsPlanSays(t *testing.T) {
 			}
 			reasons, _ := said["reasoning"].([]any)
 			for _, loss := range []recovery.Loss{
-				{Kind: recovery.Node, Which: "0"}, {Kind: recovery.Zone, Which: "1"}, {Kind: recovery.Zone, Which: "2"}, {Kind: recovery.Zone, Which: "3"},
+				{Kind: recovery.Node, Which: "0"}, {Kind: recovery.Zone, Which: "1"}, {Kind: recovery.Zone, Which: "2"},
+				{Kind: recovery.Zone, Which: "3"},
 				{Kind: recovery.Server}, {Kind: recovery.Place, Which: shippedRegion},
 			} {
 				report, printed, err := s.lose(loss)
@@ -60,7 +61,8 @@ func TestWhatIsDeployedSurvivesWhatItsPlanSays(t *testing.T) {
 				}
 				o := recovery.Outcome{Loss: loss, Chains: report.Chains, Data: report.Data}
 				// The world was walked, the plan was not; both have to come to the same sums.
-				if want := loss.String() + ": " + o.Reason() + "."; !slices.ContainsFunc(reasons, func(r any) bool { return strings.HasPrefix(r.(string), want) }) {
+				if want := loss.String() + ": " + o.Reason() +
+					"."; !slices.ContainsFunc(reasons, func(r any) bool { return strings.HasPrefix(r.(string), want) }) {
 					t.Errorf("the world says %q, the plan %q", want, reasons)
 				}
 				if len(report.DeadEnds) > 0 || len(report.Chains) < 3 {
@@ -81,12 +83,18 @@ func TestWhatIsDeployedSurvivesWhatItsPlanSays(t *testing.T) {
 
 func TestEachEndpointIsReachedThroughWhatIsThere(t *testing.T) {
 	for name, ways := range map[string][2]string{
-		"dev": {"name mqtt.dev.amora.example.com → address A of the environment amora-dev → app edge in one zone, which Azure picked → 2 nodes, each in a zone that Azure picked",
-			"name ws.mqtt.dev.amora.example.com → Front Door amora-dev → origin edge → address A of the environment amora-dev → app edge in one zone, which Azure picked → 2 nodes, each in a zone that Azure picked"},
-		"prod-hivemq": {"name mqtt.amora.example.com → address A in zones 1, 2 and 3 → gateway amora-prod in zones 1, 2 and 3 → load balancer at 10.20.1.126 → 3 brokers in zones 1, 2 and 3",
-			"name ws.mqtt.amora.example.com → name mqtt.amora.example.com → address A in zones 1, 2 and 3 → gateway amora-prod in zones 1, 2 and 3 → load balancer at 10.20.1.126 → 3 brokers in zones 1, 2 and 3"},
-		"dev-vernemq": {"name mqtt.dev.amora.example.com → address A in zones 1, 2 and 3 → load balancer amora-dev → 2 machines in zone 1",
-			"name ws.mqtt.dev.amora.example.com → name mqtt.dev.amora.example.com → address A in zones 1, 2 and 3 → load balancer amora-dev → 2 machines in zone 1"},
+		"dev": {"name mqtt.dev.amora.example.com → address A of the environment amora-dev → app edge in one zone, " +
+			"which Azure picked → 2 nodes, each in a zone that Azure picked",
+			"name ws.mqtt.dev.amora.example.com → Front Door amora-dev → origin edge → address A of the environment " +
+				"amora-dev → app edge in one zone, which Azure picked → 2 nodes, each in a zone that Azure picked"},
+		"prod-hivemq": {"name mqtt.amora.example.com → address A in zones 1, 2 and 3 → gateway amora-prod in zones " +
+			"1, 2 and 3 → load balancer at 10.20.1.126 → 3 brokers in zones 1, 2 and 3",
+			"name ws.mqtt.amora.example.com → name mqtt.amora.example.com → address A in zones 1, 2 and 3 → gateway " +
+				"amora-prod in zones 1, 2 and 3 → load balancer at 10.20.1.126 → 3 brokers in zones 1, 2 and 3"},
+		"dev-vernemq": {"name mqtt.dev.amora.example.com → address A in zones 1, 2 and 3 → load balancer amora-dev → " +
+			"2 machines in zone 1",
+			"name ws.mqtt.dev.amora.example.com → name mqtt.dev.amora.example.com → address A in zones 1, 2 and 3 → " +
+				"load balancer amora-dev → 2 machines in zone 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,21 +156,25 @@ func TestATargetThatALossMissesFailsTheRehearsal(t *testing.T) {
 	s := deployedStage(t, "dev-vernemq")
 	zone := recovery.Loss{Kind: recovery.Zone, Which: "1"}
 	// Without a target, what takes a person is not survived; with one, it is if it keeps to it.
-	if _, said, err := s.lose(zone); !errors.Is(err, ErrLost) || !strings.Contains(said, "does not come back by itself; by hand in 3h45m") {
+	if _, said, err := s.lose(zone); !errors.Is(err, ErrLost) ||
+		!strings.Contains(said, "does not come back by itself; by hand in 3h45m") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	s.edits(`availability={"zones":[1],"geoRedundantBackup":true,"rtoMinutes":225,"rpoMinutes":60}`)
 	report, said, err := s.lose(zone)
-	if err != nil || !report.Survived || !strings.Contains(said, "availability.rtoMinutes is 3h45m0s, it takes 3h45m0s: met") {
+	if err != nil || !report.Survived ||
+		!strings.Contains(said, "availability.rtoMinutes is 3h45m0s, it takes 3h45m0s: met") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	// What is deployed has no such backups yet, whatever the config says: the region is never back.
 	report, said, err = s.lose(recovery.Loss{Kind: recovery.Place, Which: shippedRegion})
-	if !errors.Is(err, ErrLost) || report.Targets[0].Met || report.Targets[0].Ends || !strings.Contains(said, "it takes forever: missed") {
+	if !errors.Is(err, ErrLost) || report.Targets[0].Met || report.Targets[0].Ends ||
+		!strings.Contains(said, "it takes forever: missed") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	// A person has to act, and there is no target for it.
-	if report, _, _ := s.lose(recovery.Loss{Kind: recovery.Node, Which: "0"}); len(report.Targets) != 2 || report.Targets[0].Takes != 15*time.Second || !report.Targets[0].Met {
+	if report, _, _ := s.lose(recovery.Loss{Kind: recovery.Node, Which: "0"}); len(report.Targets) != 2 ||
+		report.Targets[0].Takes != 15*time.Second || !report.Targets[0].Met {
 		t.Errorf("%+v", report.Targets)
 	}
 }
@@ -179,23 +191,28 @@ func TestALossOfWhatIsNotThereIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", loss, err, want)
 		}
 	}
-	if _, _, err := newStage(t, "dev").lose(recovery.Loss{Kind: recovery.Server}); err == nil || !strings.Contains(err.Error(), "nothing of dev is deployed") {
+	if _, _, err := newStage(t, "dev").lose(recovery.Loss{Kind: recovery.Server}); err == nil ||
+		!strings.Contains(err.Error(), "nothing of dev is deployed") {
 		t.Errorf("nothing is lost of nothing: %v", err)
 	}
 }
 
 func TestAWayThatIsCutByHandIsFound(t *testing.T) {
 	s := deployedStage(t, "dev")
-	s.edit("/CNAME/ws", func(props map[string]any) { props["cnameRecord"] = map[string]any{"cname": "elsewhere.example.com"} })
+	s.edit("/CNAME/ws", func(props map[string]any) {
+		props["cnameRecord"] = map[string]any{"cname": "elsewhere.example.com"}
+	})
 	s.edits(`availability={"zones":[1],"geoRedundantBackup":true,"rtoMinutes":225}`)
 	// Names can be mended in time, but an endpoint that does not answer before the loss survives none.
-	if report, _, err := s.lose(recovery.Loss{Kind: recovery.Node, Which: "0"}); !errors.Is(err, ErrLost) || !report.Targets[0].Met || report.DeadEnds["mqtts"] != "" {
+	if report, _, err := s.lose(recovery.Loss{Kind: recovery.Node, Which: "0"}); !errors.Is(err, ErrLost) ||
+		!report.Targets[0].Met || report.DeadEnds["mqtts"] != "" {
 		t.Errorf("%v: %+v", err, report)
 	}
 	s.edits()
 	s.edit("/A/@", func(props map[string]any) { props["aRecords"] = []any{map[string]any{"ipv4Address": "203.0.113.9"}} })
 	report, _, err := s.lose(recovery.Loss{Kind: recovery.Place, Which: shippedRegion})
-	if !errors.Is(err, ErrLost) || report.DeadEnds["mqtts"] != "nobody has the address 203.0.113.9" || report.DeadEnds["wss"] != "no record has the name elsewhere.example.com" {
+	if !errors.Is(err, ErrLost) || report.DeadEnds["mqtts"] != "nobody has the address 203.0.113.9" ||
+		report.DeadEnds["wss"] != "no record has the name elsewhere.example.com" {
 		t.Errorf("%v: %q", err, report.DeadEnds)
 	}
 }
@@ -224,10 +241,12 @@ func TestTheReportIsADocumentToo(t *testing.T) {
 	if err := json.Unmarshal([]byte(said), &document); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	if document.Verb != "lose" || document.Loss.Which != "1" || !document.Survived || document.UsersAndRules.OldNs != 0 || len(document.Chains) != 3 {
+	if document.Verb != "lose" || document.Loss.Which != "1" || !document.Survived ||
+		document.UsersAndRules.OldNs != 0 || len(document.Chains) != 3 {
 		t.Errorf("%+v", document)
 	}
-	if logins := document.Chains[2]; logins.Of != "logins" || logins.Steps[0].TakesNs != 2*time.Minute || logins.Steps[0].Source == "" {
+	if logins := document.Chains[2]; logins.Of != "logins" || logins.Steps[0].TakesNs != 2*time.Minute ||
+		logins.Steps[0].Source == "" {
 		t.Errorf("%+v", logins)
 	}
 }

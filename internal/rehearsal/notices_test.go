@@ -35,7 +35,8 @@ func TestAPreviewOfASwitchSaysInWordsWhatHappensToClients(t *testing.T) {
 				s.edits("broker=" + after.broker)
 				s.must(Preview)
 				said := strings.Join(s.warnings(), "\n")
-				for _, want := range []string{"from " + before.title + " to " + after.title, "Lost with " + before.lost, "Users and topic rules stay", after.found} {
+				for _, want := range []string{"from " + before.title + " to " + after.title, "Lost with " + before.lost,
+					"Users and topic rules stay", after.found} {
 					if !strings.Contains(said, want) {
 						t.Errorf("the preview of %s does not say %q:\n%s", to, want, said)
 					}
@@ -60,9 +61,11 @@ func TestAnUpdateLeavesWhatTheNextOneComparesWith(t *testing.T) {
 	s := deployedStage(t, "dev-vernemq")
 	outputs := s.must(Up).Outputs
 	for name, want := range map[string]any{
-		"broker": "vernemq-vms", "domain": "mqtt.dev.amora.example.com", "zone": "mqtt.dev.amora.example.com", "nodeCount": 2.0, "location": "westeurope",
-		"secondaryLocation": "", "activeRegion": "primary", "tokenIssuer": "", "certificate": "self-signed", "clientCertificate": false,
-		"databaseRotation": "", "cookieRotation": "", "zones": "1",
+		"broker": "vernemq-vms", "domain": "mqtt.dev.amora.example.com", "zone": "mqtt.dev.amora.example.com",
+		"nodeCount": 2.0, "location": "westeurope",
+		"secondaryLocation": "", "activeRegion": "primary", "tokenIssuer": "", "certificate": "self-signed",
+		"clientCertificate": false,
+		"databaseRotation":  "", "cookieRotation": "", "zones": "1",
 	} {
 		if got, there := outputs[name]; !there || got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)

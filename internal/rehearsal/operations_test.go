@@ -30,7 +30,9 @@ func TestMonitoringIsTurnedOffAndOnAgainAndTouchesNothingThatServesClients(t *te
 			s.must(Up)
 			// The name of a broker's secret is new each time, and so is that of a folder in which it is named.
 			kept := func(ids []string) []string {
-				return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return strings.Contains(id, "/secrets/") || strings.Contains(id, "/containers/") })
+				return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+					return strings.Contains(id, "/secrets/") || strings.Contains(id, "/containers/")
+				})
 			}
 			if after := kept(s.azureIDs()); !slices.Equal(after, kept(before)) {
 				t.Errorf("after it there is another stack:\n%v\n%v", after, before)
@@ -44,7 +46,8 @@ func (s *stage) replacesFilesOnly() {
 	s.t.Helper()
 	s.must(Preview)
 	for _, touched := range s.touched() {
-		if operation, name, _ := strings.Cut(touched, " "); operation == "+-" && !strings.Contains(name, "-files") && !strings.Contains(name, "-manifests") {
+		if operation, name, _ := strings.Cut(touched, " "); operation == "+-" && !strings.Contains(name, "-files") &&
+			!strings.Contains(name, "-manifests") {
 			s.t.Errorf("it would replace %s", name)
 		}
 	}
@@ -112,12 +115,14 @@ func TestATenantForClientsIsMadeFirstAndGivesTokensLater(t *testing.T) {
 	if made.Changes["create"] != 1 || tenant == "" {
 		t.Fatalf("the tenant is %q, and %v was changed", tenant, made.Changes)
 	}
-	s.edits(append(directory, "security.identity.tenantId="+tenant, "security.identity.clientId=11111111-2222-3333-4444-555555555555",
+	s.edits(append(directory, "security.identity.tenantId="+tenant,
+		"security.identity.clientId=11111111-2222-3333-4444-555555555555",
 		"security.identity.policy=B2C_1A_MQTT_Password")...)
 	s.must(Up)
 	nodes := 0
 	for _, r := range s.state().Resources {
-		if strings.HasPrefix(r.URN.Name(), "emqx-emqx-") && strings.Contains(fmt.Sprint(r.Inputs), "https://amoraclients.b2clogin.com/"+tenant+"/v2.0/") {
+		if strings.HasPrefix(r.URN.Name(), "emqx-emqx-") &&
+			strings.Contains(fmt.Sprint(r.Inputs), "https://amoraclients.b2clogin.com/"+tenant+"/v2.0/") {
 			nodes++
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
-// placeholder stands for every secret of the config: the rehearsal has no key to them. It is in base64, as some of them must be.
+// placeholder stands for every secret of the config: the rehearsal has no key to them. It is in base64, as some of them
+// must be.
 const placeholder = "cmVoZWFyc2FsIHNlY3JldA=="
 
 type blind struct{}
@@ -26,7 +27,8 @@ func (blind) BatchDecrypt(_ context.Context, ciphertexts []string) ([]string, er
 	return plain, nil
 }
 
-// ReadConfig reads a stack's config from its file, with edits in the form KEY=VALUE. In the place of each secret is a placeholder.
+// ReadConfig reads a stack's config from its file, with edits in the form KEY=VALUE. In the place of each secret is a
+// placeholder.
 func ReadConfig(root, file string, edits []string) (map[string]string, error) {
 	_, raw, err := load(root, file, edits)
 	return raw, err

@@ -12,7 +12,8 @@ import (
 func project(t *testing.T, stack string, edits ...string) (map[string]string, error) {
 	t.Helper()
 	root := t.TempDir()
-	for name, content := range map[string]string{"Pulumi.yaml": "name: amora-sync\nruntime: go\n", "Pulumi.dev.yaml": stack} {
+	for name, content := range map[string]string{"Pulumi.yaml": "name: amora-sync\nruntime: go\n",
+		"Pulumi.dev.yaml": stack} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +49,8 @@ func TestAnEditWithoutAValueIsRefused(t *testing.T) {
 }
 
 func TestASecretOfTheUserIsReplacedByAPlaceholder(t *testing.T) {
-	config, err := project(t, "encryptionsalt: v1:x\nconfig:\n  amora-sync:emqx:\n    image: i\n    licence:\n      secure: v1:abc:def\n")
+	config, err := project(t, "encryptionsalt: v1:x\nconfig:\n  amora-sync:emqx:\n    image: i\n    licence:\n"+
+		"      secure: v1:abc:def\n")
 	if err != nil || !strings.Contains(config["amora-sync:emqx"], placeholder) {
 		t.Errorf("emqx is %q, %v", config["amora-sync:emqx"], err)
 	}

@@ -22,7 +22,8 @@ func TestTwoRegionsComeUpInLittleMoreThanTheTimeOfOneAndStayAsTheyAre(t *testing
 			t.Parallel()
 			one, s := newStage(t, name), newStage(t, name, inTwoRegions...)
 			alone, first := one.must(Up).Critical.Total, s.must(Up)
-			// The second region waits for the database of the first, which its own follows, and then for the node that applies the schema.
+			// The second region waits for the database of the first, which its own follows, and then for the node that
+			// applies the schema.
 			if both := first.Critical.Total; both > alone*3/2 {
 				t.Errorf("two regions take %s, and one takes %s", both, alone)
 			}
@@ -69,7 +70,8 @@ func TestARegionGoesOnlyWhenItsLossIsAgreedToAndMayComeBack(t *testing.T) {
 	s.must(Up)
 	before := s.world()
 	s.edits()
-	if said := s.mustNot(Up); !strings.Contains(said, `amora-sync:availability.secondaryLocation = (not set): would take `+otherRegion+` away`) {
+	if said := s.mustNot(Up); !strings.Contains(said,
+		`amora-sync:availability.secondaryLocation = (not set): would take `+otherRegion+` away`) {
 		t.Errorf("it is refused so:\n%s", said)
 	}
 	if len(s.world()) != len(before) {
@@ -107,7 +109,8 @@ func TestAZoneOfTheStacksOwnGoesOnlyWhenItsLossIsAgreedTo(t *testing.T) {
 	before := s.world()
 	team := []string{"dns.zone=dev.amora.example.com", "dns.resourceGroup=team-dns"}
 	s.edits(team...)
-	if said := s.mustNot(Up); !strings.Contains(said, `amora-sync:dns.zone = "dev.amora.example.com": would take the place of mqtt.dev.amora.example.com`) {
+	if said := s.mustNot(Up); !strings.Contains(said,
+		`amora-sync:dns.zone = "dev.amora.example.com": would take the place of mqtt.dev.amora.example.com`) {
 		t.Errorf("it is refused so:\n%s", said)
 	}
 	if len(s.world()) != len(before) {
@@ -125,7 +128,8 @@ func TestADatabaseBeginsAgainWithWhatItsBackupHolds(t *testing.T) {
 			s := newStage(t, name, edits...)
 			s.must(Up)
 			server := lastSegment(s.idOf("database-server"))
-			restore := append(slices.Clone(edits), "database.restore.server="+server, "database.restore.time=2026-11-25T10:00:00Z")
+			restore := append(slices.Clone(edits), "database.restore.server="+server,
+				"database.restore.time=2026-11-25T10:00:00Z")
 			s.edits(restore...)
 			if said := s.mustNot(Preview); !strings.Contains(said, `add "database" to amora-sync:allowReplace`) {
 				t.Errorf("it is refused so:\n%s", said)
@@ -147,7 +151,8 @@ func TestADatabaseBeginsAgainWithWhatItsBackupHolds(t *testing.T) {
 	}
 }
 
-// holdsAgainstAzure has azcheck look at an exported state, where azcheck is at hand: it finds nothing, warns of nothing, and knows every type.
+// holdsAgainstAzure has azcheck look at an exported state, where azcheck is at hand: it finds nothing, warns of
+// nothing, and knows every type.
 func holdsAgainstAzure(t *testing.T, export string) {
 	t.Helper()
 	if azcheck == "" {

@@ -25,12 +25,14 @@ var (
 func TestARenamedDomainIsServedBeforeTheOldNameGoes(t *testing.T) {
 	names := replaced([]string{"endpoint-address", "endpoint-websocket"})
 	door := []string{"front-door-domain", "front-door-validation"}
-	manifests := []string{"hivemq-manifests", "hivemq-manifests-base", "hivemq-manifests-broker", "hivemq-manifests-collector", "hivemq-manifests-operator"}
+	manifests := []string{"hivemq-manifests", "hivemq-manifests-base", "hivemq-manifests-broker",
+		"hivemq-manifests-collector", "hivemq-manifests-operator"}
 	for broker, others := range map[string][]string{
 		// The collector tells the name to the dashboard. The edge and VerneMQ's nodes hold their certificate against it.
-		"emqx-container-apps": sorted(replaced(door), []string{"~ emqx-collector", "~ emqx-edge", "~ front-door-route-route"}),
-		"hivemq-aks":          sorted(replaced(manifests), []string{"~ hivemq-configuration"}),
-		"vernemq-vms":         {"~ vernemq-settings"},
+		"emqx-container-apps": sorted(replaced(door),
+			[]string{"~ emqx-collector", "~ emqx-edge", "~ front-door-route-route"}),
+		"hivemq-aks":  sorted(replaced(manifests), []string{"~ hivemq-configuration"}),
+		"vernemq-vms": {"~ vernemq-settings"},
 	} {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +60,8 @@ func TestARenamedDomainIsServedBeforeTheOldNameGoes(t *testing.T) {
 			s.hasNot(oldNames...)
 			// The zone, the database, the vault and every machine, disk and app are the ones that were there.
 			for _, r := range before {
-				moves := slices.ContainsFunc([]string{"/a/", "/cname/", "/txt/", "/customdomains/", "/containers/manifests-"}, func(part string) bool {
+				moves := slices.ContainsFunc([]string{"/a/", "/cname/", "/txt/", "/customdomains/",
+					"/containers/manifests-"}, func(part string) bool {
 					return strings.Contains(strings.ToLower(r.ID), part)
 				})
 				if !moves && !slices.Contains(s.worldIDs(), strings.ToLower(r.ID)) {
@@ -107,7 +110,9 @@ func (s *stage) forget(names ...string) {
 	}
 	defer file.Close()
 	state := file.State()
-	state.Resources = slices.DeleteFunc(slices.Clone(state.Resources), func(r apitype.ResourceV3) bool { return slices.Contains(names, r.URN.Name()) })
+	state.Resources = slices.DeleteFunc(slices.Clone(state.Resources), func(r apitype.ResourceV3) bool {
+		return slices.Contains(names, r.URN.Name())
+	})
 	if err := file.Save(state); err != nil {
 		s.t.Fatal(err)
 	}
@@ -135,7 +140,8 @@ func (s *stage) has(suffixes ...string) {
 func (s *stage) hasNot(suffixes ...string) {
 	s.t.Helper()
 	for _, r := range s.world() {
-		if slices.ContainsFunc(suffixes, func(suffix string) bool { return strings.HasSuffix(strings.ToLower(r.ID), suffix) }) {
+		if slices.ContainsFunc(suffixes,
+			func(suffix string) bool { return strings.HasSuffix(strings.ToLower(r.ID), suffix) }) {
 			s.t.Errorf("%s is still there", r.ID)
 		}
 	}

@@ -62,7 +62,8 @@ func (p CriticalPath) print(out io.Writer) {
 	for _, s := range p.Steps {
 		say(out, "  %8s  %s  %s", minutes(s.Latency), s.Name, strings.TrimPrefix(s.Type, "azure-native:"))
 	}
-	say(out, "  the longest single resource, %s, takes %s; all of them one after the other %s", p.Longest.Name, minutes(p.Longest.Latency), minutes(p.Sum))
+	say(out, "  the longest single resource, %s, takes %s; all of them one after the other %s", p.Longest.Name,
+		minutes(p.Longest.Latency), minutes(p.Sum))
 }
 
 func minutes(d time.Duration) string { return d.Round(time.Second).String() }

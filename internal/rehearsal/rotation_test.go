@@ -10,8 +10,10 @@ import (
 
 // stateful is what no rotation may replace or update, as far as a stack has it.
 var stateful = []string{
-	"base-group", "network-vnet", "vault-vault", "zone-zone", "database-server", "database-database", "storage-account", "emqx-environment",
-	"hivemq-kubernetes", "vernemq-node-0", "vernemq-node-1", "vernemq-node-0-data", "vernemq-node-1-data", "vernemq-node-0-interface", "vernemq-node-1-interface",
+	"base-group", "network-vnet", "vault-vault", "zone-zone", "database-server", "database-database", "storage-account",
+	"emqx-environment",
+	"hivemq-kubernetes", "vernemq-node-0", "vernemq-node-1", "vernemq-node-0-data", "vernemq-node-1-data",
+	"vernemq-node-0-interface", "vernemq-node-1-interface",
 }
 
 // kept are the ids of what is stateful.
@@ -57,7 +59,8 @@ var (
 	newPasswords  = []string{"~ database-admin-secret", "~ database-broker-secret", "~ database-server"}
 	emqxNodes     = []string{"~ emqx-emqx-0", "~ emqx-emqx-1"}
 	vernemqNodes  = []string{"~ vernemq-node-0-deployment", "~ vernemq-node-1-deployment"}
-	vernemqFolder = append(folder("vernemq-files", "admin.sh", "auth.lua", "certificate.sh", "cluster.sh", "collector.sh", "collector.yaml", "install.sh", "node.sh",
+	vernemqFolder = append(folder("vernemq-files", "admin.sh", "auth.lua", "certificate.sh", "cluster.sh",
+		"collector.sh", "collector.yaml", "install.sh", "node.sh",
 		"otelcol.service", "schema.sh", "schema.sql", "vernemq.conf", "vernemq.env", "vernemq.service"), "~ vernemq-settings")
 )
 
@@ -67,13 +70,19 @@ func TestAnotherMarkMakesAnotherSecretAndTakesItToOneNodeAfterTheOther(t *testin
 		changes     []string // of Azure's resources
 		inTurn      []string
 	}{
-		{"dev", "database", slices.Concat(newPasswords, emqxNodes, []string{"~ emqx-rules", "~ emqx-admin"}), []string{"emqx-emqx-0", "emqx-emqx-1"}},
-		{"dev", "cookie", slices.Concat(emqxNodes, []string{"~ emqx-erlang-cookie-secret"}), []string{"emqx-emqx-0", "emqx-emqx-1"}},
-		{"dev-hivemq", "database", slices.Concat(newPasswords, folder("hivemq-manifests", "base", "broker", "collector", "operator"), []string{"~ hivemq-configuration"}),
+		{"dev", "database", slices.Concat(newPasswords, emqxNodes, []string{"~ emqx-rules", "~ emqx-admin"}),
+			[]string{"emqx-emqx-0", "emqx-emqx-1"}},
+		{"dev", "cookie", slices.Concat(emqxNodes, []string{"~ emqx-erlang-cookie-secret"}),
+			[]string{"emqx-emqx-0", "emqx-emqx-1"}},
+		{"dev-hivemq", "database",
+			slices.Concat(newPasswords, folder("hivemq-manifests", "base", "broker", "collector", "operator"),
+				[]string{"~ hivemq-configuration"}),
 			[]string{"database-server", "hivemq-configuration"}}, // the cluster itself goes from broker to broker
 		{"dev-hivemq", "cookie", nil, nil},
-		{"dev-vernemq", "database", slices.Concat(newPasswords, vernemqFolder, vernemqNodes), []string{"vernemq-settings", "vernemq-node-0-deployment", "vernemq-node-1-deployment"}},
-		{"dev-vernemq", "cookie", slices.Concat(vernemqFolder, vernemqNodes), []string{"vernemq-settings", "vernemq-node-0-deployment", "vernemq-node-1-deployment"}},
+		{"dev-vernemq", "database", slices.Concat(newPasswords, vernemqFolder, vernemqNodes),
+			[]string{"vernemq-settings", "vernemq-node-0-deployment", "vernemq-node-1-deployment"}},
+		{"dev-vernemq", "cookie", slices.Concat(vernemqFolder, vernemqNodes),
+			[]string{"vernemq-settings", "vernemq-node-0-deployment", "vernemq-node-1-deployment"}},
 	} {
 		t.Run(c.stack+" "+c.mark, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +156,8 @@ func TestAnotherCertificateOfTheTeamChangesWhatReadsItAndStopsNoNode(t *testing.
 }
 
 func TestTheSecondRegionsNodesComeAfterTheNodeThatAppliesTheSchemaAndMakesTheNewRole(t *testing.T) {
-	for stack, node := range map[string]string{"dev": "emqx-emqx-0", "dev-hivemq": "hivemq-configuration", "dev-vernemq": "vernemq-node-0-deployment"} {
+	for stack, node := range map[string]string{"dev": "emqx-emqx-0", "dev-hivemq": "hivemq-configuration",
+		"dev-vernemq": "vernemq-node-0-deployment"} {
 		t.Run(stack, func(t *testing.T) {
 			t.Parallel()
 			both := []string{"availability.secondaryLocation=northeurope", "database.sku=Standard_D2ds_v5"}

@@ -20,8 +20,10 @@ import (
 
 // endpoints are the outputs that a deployment is for.
 var endpoints = map[string]map[string]string{
-	"dev":  {"mqttEndpoint": "mqtts://mqtt.dev.amora.example.com:8883", "websocketEndpoint": "wss://ws.mqtt.dev.amora.example.com/mqtt"},
-	"prod": {"mqttEndpoint": "mqtts://mqtt.amora.example.com:8883", "websocketEndpoint": "wss://ws.mqtt.amora.example.com/mqtt"},
+	"dev": {"mqttEndpoint": "mqtts://mqtt.dev.amora.example.com:8883",
+		"websocketEndpoint": "wss://ws.mqtt.dev.amora.example.com/mqtt"},
+	"prod": {"mqttEndpoint": "mqtts://mqtt.amora.example.com:8883",
+		"websocketEndpoint": "wss://ws.mqtt.amora.example.com/mqtt"},
 }
 
 func TestAStackComesUpOnceAndStaysAsItIs(t *testing.T) {
@@ -67,10 +69,13 @@ func (s *stage) tellsItsForecast(outputs map[string]any) {
 	}
 	cost, _ := outputs["monthlyCost"].(map[string]any)
 	capacity, _ := outputs["capacity"].(map[string]any)
-	if cost["low"] != math.Round(forecast.Cost.Total.Low) || cost["high"] != math.Round(forecast.Cost.Total.High) || cost["currency"] != "USD" {
+	if cost["low"] != math.Round(forecast.Cost.Total.Low) || cost["high"] != math.Round(forecast.Cost.Total.High) ||
+		cost["currency"] != "USD" {
 		s.t.Errorf("monthlyCost is %v, and the forecast %+v", cost, forecast.Cost.Total)
 	}
-	if capacity["connections"] != float64(forecast.Whole) || capacity["connectionsAfterLoss"] != forecast.Capacity.Connections.Typical || capacity["binding"] != forecast.Capacity.Binding {
+	if capacity["connections"] != float64(forecast.Whole) ||
+		capacity["connectionsAfterLoss"] != forecast.Capacity.Connections.Typical ||
+		capacity["binding"] != forecast.Capacity.Binding {
 		s.t.Errorf("capacity is %v, and the forecast %+v", capacity, forecast.Capacity)
 	}
 }
@@ -250,7 +255,8 @@ func TestForAProgramTheResultIsOneJSONDocumentAndProgressGoesElsewhere(t *testin
 	if err := json.Unmarshal([]byte(s.said.String()), &result); err != nil {
 		t.Fatalf("%v in\n%s", err, s.said)
 	}
-	if result.Verb != "up" || result.Outputs["mqttEndpoint"] != endpoints["dev"]["mqttEndpoint"] || result.Critical.Total == 0 {
+	if result.Verb != "up" || result.Outputs["mqttEndpoint"] != endpoints["dev"]["mqttEndpoint"] ||
+		result.Critical.Total == 0 {
 		t.Errorf("the result is %+v", result)
 	}
 	if !strings.Contains(progress.String(), "Updating (dev)") {
@@ -258,7 +264,8 @@ func TestForAProgramTheResultIsOneJSONDocumentAndProgressGoesElsewhere(t *testin
 	}
 }
 
-// Azure takes up to ten minutes to make a new role known. What does not wait for it by itself is refused, and made by a later run.
+// Azure takes up to ten minutes to make a new role known. What does not wait for it by itself is refused, and made by a
+// later run.
 func TestADeploymentWhoseRolesTakeTheirTimeGoesOnWhenItIsRunAgain(t *testing.T) {
 	for _, name := range []string{"dev", "dev-hivemq"} {
 		t.Run(name, func(t *testing.T) {
@@ -273,7 +280,8 @@ func TestADeploymentWhoseRolesTakeTheirTimeGoesOnWhenItIsRunAgain(t *testing.T) 
 					break
 				}
 				refused++
-				if said := s.said.String(); !strings.Contains(said, "has none of the roles") && !strings.Contains(said, "UNAUTHORIZED") && !strings.Contains(said, "MissingPermission") {
+				if said := s.said.String(); !strings.Contains(said, "has none of the roles") &&
+					!strings.Contains(said, "UNAUTHORIZED") && !strings.Contains(said, "MissingPermission") {
 					t.Fatalf("%v\n%s", err, said)
 				}
 			}

@@ -22,10 +22,11 @@ func records(from, to string) []string {
 	return []string{"endpoint-address"}
 }
 
-var deployedWith = map[string]string{"emqx-container-apps": "dev", "hivemq-aks": "dev-hivemq", "vernemq-vms": "dev-vernemq"}
+var deployedWith = map[string]string{"emqx-container-apps": "dev", "hivemq-aks": "dev-hivemq",
+	"vernemq-vms": "dev-vernemq"}
 
-// TestASwitchServesBeforeTheNamesMoveAndDeletesAfterThat looks at the order of what the engine did. What a switch keeps, and what it leaves when it
-// is interrupted, is tested at more depth in tests/sequences.
+// TestASwitchServesBeforeTheNamesMoveAndDeletesAfterThat looks at the order of what the engine did. What a switch
+// keeps, and what it leaves when it is interrupted, is tested at more depth in tests/sequences.
 func TestASwitchServesBeforeTheNamesMoveAndDeletesAfterThat(t *testing.T) {
 	for from, name := range deployedWith {
 		for to := range deployedWith {

@@ -32,7 +32,8 @@ func (s *stage) at(line string) int {
 	return at
 }
 
-// The founder's deployment waits until nobody is in the cluster who should not be, so that a node has left before its machine goes.
+// The founder's deployment waits until nobody is in the cluster who should not be, so that a node has left before its
+// machine goes.
 var membership = []string{"~ vernemq-settings", "~ vernemq-node-0-deployment"}
 
 func TestMoreNodesOnVMsAndFewerTouchTheirOwnResourcesAndTheMembership(t *testing.T) {
@@ -58,7 +59,8 @@ func TestMoreNodesOnVMsAndFewerTouchTheirOwnResourcesAndTheMembership(t *testing
 	}
 	left := s.at("vernemq-node-0-deployment updated")
 	for _, node := range []string{"vernemq-node-3", "vernemq-node-4"} {
-		if gone := s.at("VirtualMachine " + node + " deleting"); gone < left || s.at("VirtualMachineRunCommandByVirtualMachine "+node+"-deployment deleted") > gone {
+		if gone := s.at("VirtualMachine " + node + " deleting"); gone < left ||
+			s.at("VirtualMachineRunCommandByVirtualMachine "+node+"-deployment deleted") > gone {
 			t.Errorf("%s went before it had left:\n%s", node, s.said)
 		}
 		machine := s.at("VirtualMachine " + node + " deleted")
@@ -78,7 +80,9 @@ func TestWhenTheLeavingFailsNoMachineGoes(t *testing.T) {
 	if said := s.mustNot(Up); !strings.Contains(said, "vernemq-node-0-deployment") {
 		t.Errorf("it was not the deployment that failed:\n%s", said)
 	}
-	if s.idOf("vernemq-node-4") == "" || !slices.ContainsFunc(s.worldIDs(), func(id string) bool { return strings.HasSuffix(id, "/virtualmachines/amora-prod-4") }) {
+	if s.idOf("vernemq-node-4") == "" ||
+		!slices.ContainsFunc(s.worldIDs(),
+			func(id string) bool { return strings.HasSuffix(id, "/virtualmachines/amora-prod-4") }) {
 		t.Errorf("a machine is gone: %v", s.worldIDs())
 	}
 }
@@ -104,7 +108,8 @@ func TestAMachineIsReplacedAfterTheOneBeforeItServesAgainAndKeepsItsDiskAndAddre
 		}
 	}
 	for node := range 2 {
-		serves := s.at(fmt.Sprintf("VirtualMachineRunCommandByVirtualMachine vernemq-node-%d-deployment created replacement", node))
+		serves := s.at(fmt.Sprintf(
+			"VirtualMachineRunCommandByVirtualMachine vernemq-node-%d-deployment created replacement", node))
 		if next := s.at(fmt.Sprintf("VirtualMachine vernemq-node-%d deleting original", node+1)); next < serves {
 			t.Errorf("node %d went before node %d served:\n%s", node+1, node, s.said)
 		}
@@ -122,13 +127,15 @@ func TestWhatNodesAreToldChangesWithoutANewMachine(t *testing.T) {
 		if slices.Contains(planned, touched) {
 			continue
 		}
-		if machine && operation != "~" || !machine && !strings.HasPrefix(name, "vernemq-files") && name != "vernemq-settings" {
+		if machine && operation != "~" || !machine && !strings.HasPrefix(name, "vernemq-files") &&
+			name != "vernemq-settings" {
 			t.Errorf("a larger machine touches %s", touched)
 		}
 	}
 	s.must(Up)
 	for node := range 2 {
-		if s.at(fmt.Sprintf("vernemq-node-%d-deployment updated", node)) > s.at(fmt.Sprintf("VirtualMachine vernemq-node-%d updating", node+1)) {
+		if s.at(fmt.Sprintf("vernemq-node-%d-deployment updated", node)) > s.at(
+			fmt.Sprintf("VirtualMachine vernemq-node-%d updating", node+1)) {
 			t.Errorf("node %d was stopped before node %d served:\n%s", node+1, node, s.said)
 		}
 	}
@@ -139,7 +146,8 @@ func TestADiskDoesNotMoveToAnotherZoneUnlessItsLossIsAgreedTo(t *testing.T) {
 	s := deployedStage(t, "dev-vernemq")
 	s.edits("availability.zones=[2]")
 	for name, run := range map[string]verb{"preview": Preview, "up": Up} {
-		if said := s.mustNot(run); !strings.Contains(said, `disks: zone of amora-dev-0 is "1" and the stack config asks for "2"`) {
+		if said := s.mustNot(run); !strings.Contains(said,
+			`disks: zone of amora-dev-0 is "1" and the stack config asks for "2"`) {
 			t.Errorf("%s said\n%s", name, said)
 		}
 	}

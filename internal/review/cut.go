@@ -6,7 +6,8 @@ import (
 )
 
 // ending is what stands in the place of the lines that are left out.
-const ending = "**Cut here:** %d more lines would not fit into a comment, the sections of %s among them. `make review` prints all of it.\n"
+const ending = "**Cut here:** %d more lines would not fit into a comment, the sections of %s among them. `make " +
+	"review` prints all of it.\n"
 
 // cut joins lines as long as they fit, and says what it left out.
 func cut(lines []string, limit int) string {

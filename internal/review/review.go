@@ -32,15 +32,18 @@ type Deployment struct {
 func (d Deployment) name() string { return d.Stack + ", " + d.Broker }
 
 // kinds are the operations, in the order in which they are listed: what is lost comes first.
-var kinds = []struct{ op, word string }{{"replace", "replaced"}, {"delete", "deleted"}, {"create", "added"}, {"update", "updated"}}
+var kinds = []struct{ op, word string }{{"replace", "replaced"}, {"delete", "deleted"}, {"create", "added"},
+	{"update", "updated"}}
 
-// Comment writes the comment. Of what would be longer than limit, in bytes, the end is left out, and it says so; 0 is no limit.
+// Comment writes the comment. Of what would be longer than limit, in bytes, the end is left out, and it says so; 0 is
+// no limit.
 func Comment(deployments []Deployment, limit int) string {
 	lines := []string{
 		Marker,
 		"## What this changes",
 		"",
-		"The base branch was deployed to a stand-in for Azure, and this change previewed on top of it by the real Pulumi engine. Azure was not asked.",
+		"The base branch was deployed to a stand-in for Azure, and this change previewed on top of it by the real " +
+			"Pulumi engine. Azure was not asked.",
 		"A stack's own broker is in bold; the other brokers show what the same change does to stacks that use them.",
 		"",
 		"| stack | broker | added | updated | replaced | deleted |",
@@ -73,7 +76,8 @@ func row(d Deployment) string {
 		}
 		return fmt.Sprintf("**%d**", n)
 	}
-	return fmt.Sprintf("| %s | %s | %d | %d | %s | %s |", d.Stack, broker, count["create"], count["update"], loud(count["replace"]), loud(count["delete"]))
+	return fmt.Sprintf("| %s | %s | %d | %d | %s | %s |", d.Stack, broker, count["create"], count["update"],
+		loud(count["replace"]), loud(count["delete"]))
 }
 
 func section(d Deployment) []string {
@@ -82,7 +86,8 @@ func section(d Deployment) []string {
 	}
 	lines := []string{"### " + d.name(), ""}
 	if len(d.Assumed) > 0 {
-		lines = append(lines, fmt.Sprintf("Assumes `%s`, which the config does not set.", strings.Join(d.Assumed, "`, `")), "")
+		lines = append(lines,
+			fmt.Sprintf("Assumes `%s`, which the config does not set.", strings.Join(d.Assumed, "`, `")), "")
 	}
 	if d.Problem != "" {
 		return append(append(lines, "**It can't be deployed:**", ""), quoted(d.Problem)...)

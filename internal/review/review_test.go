@@ -16,20 +16,25 @@ var update = flag.Bool("update", false, "write the golden file")
 func sample() []Deployment {
 	many := []rehearsal.Change{
 		{Op: "replace", Name: "vernemq-node-0", Type: "azure-native:compute:VirtualMachine", Diff: []string{"zones"}},
-		{Op: "replace", Name: "database-server", Type: "azure-native:dbforpostgresql/v20240801:Server", Protected: true, Diff: []string{"version"}},
+		{Op: "replace", Name: "database-server", Type: "azure-native:dbforpostgresql/v20240801:Server", Protected: true,
+			Diff: []string{"version"}},
 		{Op: "delete", Name: "vault-keep", Type: "azure-native:authorization:ManagementLockByScope"},
 		{Op: "create", Name: "vernemq-node-3", Type: "azure-native:compute:VirtualMachine"},
-		{Op: "update", Name: "network-vnet", Type: "azure-native:network:VirtualNetwork", Diff: []string{"a", "b", "c", "d", "e", "f", "g", "h"}},
+		{Op: "update", Name: "network-vnet", Type: "azure-native:network:VirtualNetwork",
+			Diff: []string{"a", "b", "c", "d", "e", "f", "g", "h"}},
 	}
 	for i := range 6 {
-		many = append(many, rehearsal.Change{Op: "update", Name: fmt.Sprintf("job-%d", 5-i), Type: "azure-native:app/v20240301:Job", Diff: []string{"template"}})
+		many = append(many, rehearsal.Change{Op: "update", Name: fmt.Sprintf("job-%d", 5-i),
+			Type: "azure-native:app/v20240301:Job", Diff: []string{"template"}})
 	}
 	return []Deployment{
 		{Stack: "dev", Broker: "emqx-container-apps", Own: true},
-		{Stack: "dev", Broker: "vernemq-vms", Assumed: []string{"vernemq.sshKey"}, Changes: many, Costs: "| | before | after |\n|---|---|---|\n| USD a month | $1 | $2 |\n"},
+		{Stack: "dev", Broker: "vernemq-vms", Assumed: []string{"vernemq.sshKey"}, Changes: many,
+			Costs: "| | before | after |\n|---|---|---|\n| USD a month | $1 | $2 |\n"},
 		{Stack: "prod", Broker: "hivemq-aks", Problem: "amora-sync:capacity.maxNodes = 12: must be at most 10\n```"},
 		{Stack: "test", Broker: "emqx-container-apps", Own: true, NoBase: "the base has no Pulumi.test.yaml",
-			Changes: []rehearsal.Change{{Op: "create", Name: "group`|x", Type: "azure-native:resources:ResourceGroup", Protected: true}}},
+			Changes: []rehearsal.Change{{Op: "create", Name: "group`|x", Type: "azure-native:resources:ResourceGroup",
+				Protected: true}}},
 	}
 }
 

@@ -11,14 +11,16 @@ import (
 func (Load) Generate(r *rand.Rand, _ int) reflect.Value {
 	upTo := func(n int) int { return r.Intn(r.Intn(n) + 1) }
 	return reflect.ValueOf(Load{
-		Connections: upTo(20_000), MessagesPerSecond: upTo(20_000), PayloadBytes: upTo(1 << 15), QoS: r.Intn(3), PersistedMillion: float64(upTo(20)) * r.Float64(),
+		Connections: upTo(20_000), MessagesPerSecond: upTo(20_000), PayloadBytes: upTo(1 << 15), QoS: r.Intn(3),
+		PersistedMillion: float64(upTo(20)) * r.Float64(),
 	})
 }
 
 // Generate makes clusters of all kinds.
 func (Cluster) Generate(r *rand.Rand, _ int) reflect.Value {
 	c := Cluster{
-		Node:  Node{Cores: float64(1 + r.Intn(32)), MemoryGiB: float64(1 + r.Intn(128)), DiskGiB: float64(128 * r.Intn(2)), OpenFiles: FilesBeside + r.Intn(1<<20)},
+		Node: Node{Cores: float64(1 + r.Intn(32)), MemoryGiB: float64(1 + r.Intn(128)),
+			DiskGiB: float64(128 * r.Intn(2)), OpenFiles: FilesBeside + r.Intn(1<<20)},
 		Zones: 1 + 2*r.Intn(2), Copies: 1 + r.Intn(2), MinNodes: 2 + r.Intn(2), MaxNodes: 5 + r.Intn(6), DatabaseGiB: 32,
 		LoginsPerNode: float64(r.Intn(2) * 20), DatabaseLogins: float64(r.Intn(2) * 80), CacheGiB: float64(r.Intn(2)) / 2,
 	}
@@ -42,7 +44,8 @@ func TestMoreLoadNeverTakesFewerNodes(t *testing.T) {
 	check(t, func(c Cluster, a, more Load) bool {
 		b := Load{
 			Connections: a.Connections + more.Connections, MessagesPerSecond: a.MessagesPerSecond + more.MessagesPerSecond,
-			PayloadBytes: a.PayloadBytes + more.PayloadBytes, QoS: max(a.QoS, more.QoS), PersistedMillion: a.PersistedMillion + more.PersistedMillion,
+			PayloadBytes: a.PayloadBytes + more.PayloadBytes, QoS: max(a.QoS, more.QoS),
+			PersistedMillion: a.PersistedMillion + more.PersistedMillion,
 		}
 		few, errFew := c.NodesFor(a)
 		many, errMany := c.NodesFor(b)
@@ -65,7 +68,8 @@ func TestTheNodesForALoadHoldAllOfItAndOneLessDoesNot(t *testing.T) {
 		}
 		fitted++
 		capacity, err := c.Of(nodes, l)
-		return err == nil && nodes >= c.MinNodes && nodes <= c.MaxNodes && capacity.Headroom >= 0 && float64(l.Connections) <= capacity.Connections.Typical+1 &&
+		return err == nil && nodes >= c.MinNodes && nodes <= c.MaxNodes && capacity.Headroom >= 0 &&
+			float64(l.Connections) <= capacity.Connections.Typical+1 &&
 			(nodes == c.MinNodes || Tightest(c.Needs(l, nodes-1)).Headroom < 0)
 	})
 	if fitted < 100 {

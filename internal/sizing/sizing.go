@@ -1,5 +1,6 @@
-// Package sizing is the capacity model: what a load asks of a broker, what its nodes hold after the loss of a zone, and how many of them it takes.
-// It is pure arithmetic on planning ranges. A load test on the stack at hand is worth more than all of it.
+// Package sizing is the capacity model: what a load asks of a broker, what its nodes hold after the loss of a zone, and
+// how many of them it takes. It is pure arithmetic on planning ranges. A load test on the stack at hand is worth more
+// than all of it.
 package sizing
 
 import (
@@ -13,12 +14,14 @@ import (
 // Range is a planning range and the point in it that plans are made with.
 type Range struct{ Low, Default, High float64 }
 
-// ConnectionMiB is the memory that a connection takes, in MiB. Source: the platform's requirement, 1 to 2 MB. A connection at rest takes far
-// less (EMQX: 10 KB, and 30 to 60 with TLS, by what users report); the rest is for sessions, queues and peaks.
+// ConnectionMiB is the memory that a connection takes, in MiB. Source: the platform's requirement, 1 to 2 MB. A
+// connection at rest takes far less (EMQX: 10 KB, and 30 to 60 with TLS, by what users report); the rest is for
+// sessions, queues and peaks.
 var ConnectionMiB = Range{1, 1.5, 2}
 
-// What one core takes of messages that are not larger than smallMessage, by QoS, in messages per second, in and out together. Source: the
-// platform's requirement, 1,000 to 5,000 by size and QoS. EMQX publishes three times as much, without TLS (performance reference of 5.1: 4 vCPU, 128 bytes).
+// What one core takes of messages that are not larger than smallMessage, by QoS, in messages per second, in and out
+// together. Source: the platform's requirement, 1,000 to 5,000 by size and QoS. EMQX publishes three times as much,
+// without TLS (performance reference of 5.1: 4 vCPU, 128 bytes).
 var messagesPerCore = [3]float64{5000, 3000, 1500}
 
 const (
@@ -63,7 +66,8 @@ func (l Load) Check() error {
 		most  float64
 	}{
 		{"connections", float64(l.Connections), MaxNumber}, {"messages per second", float64(l.MessagesPerSecond), MaxNumber},
-		{"payload bytes", float64(l.PayloadBytes), MaxPayload}, {"QoS", float64(l.QoS), 2}, {"millions of persisted messages", l.PersistedMillion, MaxNumber},
+		{"payload bytes", float64(l.PayloadBytes), MaxPayload}, {"QoS", float64(l.QoS), 2},
+		{"millions of persisted messages", l.PersistedMillion, MaxNumber},
 	} {
 		if math.IsNaN(n.value) || n.value < 0 || n.value > n.most {
 			all = append(all, fmt.Errorf("%s: %v is not a number from 0 to %.0f", n.name, n.value, n.most))
@@ -149,7 +153,8 @@ type Cluster struct {
 	CacheGiB       float64 // memory of the topic-rule cache; 0: there is none
 }
 
-// Left is how many of some nodes are left when the zone goes that has most of them, or one node where there is one zone.
+// Left is how many of some nodes are left when the zone goes that has most of them, or one node where there is one
+// zone.
 func (c Cluster) Left(nodes int) int {
 	if c.Zones <= 1 {
 		return max(0, nodes-1)
@@ -235,7 +240,8 @@ type TooMuch struct {
 }
 
 func (t TooMuch) Error() string {
-	return fmt.Sprintf("%d nodes hold %.4g %s of %s after the loss of a zone; %.4g are needed", t.Nodes, t.Short.Holds, t.Short.Unit, t.Short.Name, t.Short.Needs)
+	return fmt.Sprintf("%d nodes hold %.4g %s of %s after the loss of a zone; %.4g are needed", t.Nodes, t.Short.Holds,
+		t.Short.Unit, t.Short.Name, t.Short.Needs)
 }
 
 // NodesFor is the smallest number of nodes that holds a load after the loss of a zone, or else a [TooMuch].
@@ -265,11 +271,12 @@ func holds(each Range, fit func(each float64) float64) Holds {
 
 // Capacity is what some nodes hold after the loss of a zone, and how much of that a load needs.
 type Capacity struct {
-	Nodes       int     `json:"nodes"`
-	Left        int     `json:"left"` // nodes after the loss of a zone, or of one node where there is one zone
-	Load        Load    `json:"load"`
-	Needs       []Need  `json:"needs"`
-	Binding     string  `json:"binding"`           // the need with the least headroom; where nothing is needed, what bounds the connections
+	Nodes int    `json:"nodes"`
+	Left  int    `json:"left"` // nodes after the loss of a zone, or of one node where there is one zone
+	Load  Load   `json:"load"`
+	Needs []Need `json:"needs"`
+	// the need with the least headroom; where nothing is needed, what bounds the connections
+	Binding     string  `json:"binding"`
 	Headroom    float64 `json:"headroom"`          // of that
 	Connections Holds   `json:"connections"`       // beside the load's persisted messages, where memory keeps them
 	Messages    Holds   `json:"messagesPerSecond"` // in and out together, of the load's size and QoS
@@ -297,8 +304,12 @@ func (c Cluster) Of(nodes int, l Load) (Capacity, error) {
 	all.Connections = holds(c.Figures.Connection(), func(each float64) float64 {
 		return min(float64(tightest.Connections), math.Floor(max(0, memory-kept)*mebibytes/each))
 	})
-	all.Messages = holds(inverse(c.Figures.Messages(l)), func(each float64) float64 { return math.Round(left * c.Node.Cores / each) })
-	all.Persisted = holds(l.GBPerMillion(), func(each float64) float64 { return room / (each * gigabyte * float64(c.Copies)) })
+	all.Messages = holds(inverse(c.Figures.Messages(l)), func(each float64) float64 {
+		return math.Round(left * c.Node.Cores / each)
+	})
+	all.Persisted = holds(l.GBPerMillion(), func(each float64) float64 {
+		return room / (each * gigabyte * float64(c.Copies))
+	})
 	binding := Tightest(all.Needs)
 	all.Binding, all.Headroom = binding.Name, binding.Headroom
 	if all.Headroom == 1 && all.Connections.Typical < float64(tightest.Connections) {

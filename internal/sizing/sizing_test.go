@@ -12,12 +12,14 @@ import (
 // onThreeMachines is three zones with a machine of 4 cores each, 14 GiB for clients and a disk of 128 GiB.
 func onThreeMachines() Cluster {
 	return Cluster{
-		Node: Node{Cores: 4, MemoryGiB: 14, DiskGiB: 128, OpenFiles: 1 << 20}, Zones: 3, Copies: 1, MinNodes: 3, MaxNodes: 10, DatabaseGiB: 128,
+		Node: Node{Cores: 4, MemoryGiB: 14, DiskGiB: 128, OpenFiles: 1 << 20}, Zones: 3, Copies: 1, MinNodes: 3,
+		MaxNodes: 10, DatabaseGiB: 128,
 	}
 }
 
 func TestTheLossOfAZoneTakesTheFullestOne(t *testing.T) {
-	for _, c := range []struct{ nodes, zones, left int }{{3, 3, 2}, {4, 3, 2}, {5, 3, 3}, {10, 3, 6}, {2, 3, 1}, {2, 1, 1}, {5, 1, 4}, {0, 1, 0}} {
+	for _, c := range []struct{ nodes, zones, left int }{{3, 3, 2}, {4, 3, 2}, {5, 3, 3}, {10, 3, 6}, {2, 3, 1},
+		{2, 1, 1}, {5, 1, 4}, {0, 1, 0}} {
 		if got := (Cluster{Zones: c.zones}).Left(c.nodes); got != c.left {
 			t.Errorf("of %d nodes in %d zones %d are left, want %d", c.nodes, c.zones, got, c.left)
 		}
@@ -32,8 +34,10 @@ func TestTheNodesForALoadAreThoseComputedByHand(t *testing.T) {
 	}{
 		// Two machines hold 2 × 14 GiB / 1.5 MiB = 19,114 connections.
 		{"memory, just enough", Load{Connections: 19_114, PayloadBytes: 1024, QoS: 1}, 3},
-		{"memory, one too many", Load{Connections: 19_115, PayloadBytes: 1024, QoS: 1}, 5}, // four in three zones leave two as well
-		// Two machines take 2 × 4 × 3,000 messages a second of QoS 1 up to 1 KiB, half of larger ones, and 1,000 for each core of 16 KiB.
+		// four in three zones leave two as well
+		{"memory, one too many", Load{Connections: 19_115, PayloadBytes: 1024, QoS: 1}, 5},
+		// Two machines take 2 × 4 × 3,000 messages a second of QoS 1 up to 1 KiB, half of larger ones, and 1,000 for
+		// each core of 16 KiB.
 		{"cores, just enough", Load{MessagesPerSecond: 24_000, PayloadBytes: 1024, QoS: 1}, 3},
 		{"cores, one too many", Load{MessagesPerSecond: 24_001, PayloadBytes: 1024, QoS: 1}, 5},
 		{"cores, QoS 0", Load{MessagesPerSecond: 40_000, PayloadBytes: 1024, QoS: 0}, 3},
@@ -64,9 +68,11 @@ func TestWhatALoadNeedsAndWhatIsThereIsThatComputedByHand(t *testing.T) {
 		Cache:           {0.25, 1},                          // 1 KiB a user
 		"gateway":       {1 << 18, 50_000},
 	}
-	needs := c.Needs(Load{Connections: 1 << 18, MessagesPerSecond: 6000, PayloadBytes: 1024, QoS: 1, PersistedMillion: 10}, 3)
+	needs := c.Needs(Load{Connections: 1 << 18, MessagesPerSecond: 6000, PayloadBytes: 1024, QoS: 1,
+		PersistedMillion: 10}, 3)
 	for _, n := range needs {
-		if w := want[n.Name]; math.Abs(n.Needs-w[0]) > 1e-9*w[0] || math.Abs(n.Holds-w[1]) > 1e-9*w[1] || math.Abs(n.Headroom-(1-w[0]/w[1])) > 1e-9 {
+		if w := want[n.Name]; math.Abs(n.Needs-w[0]) > 1e-9*w[0] || math.Abs(n.Holds-w[1]) > 1e-9*w[1] ||
+			math.Abs(n.Headroom-(1-w[0]/w[1])) > 1e-9 {
 			t.Errorf("%s: needs %v, holds %v, headroom %v; want %v", n.Name, n.Needs, n.Holds, n.Headroom, w)
 		}
 	}
@@ -85,7 +91,8 @@ func TestWhatACoreAndAMillionMessagesTakeFollowsFromTheirSize(t *testing.T) {
 		{kib, 1, Range{1000, 3000, 5000}, Range{1, 2, 10}},
 		{kib, 2, Range{1000, 1500, 5000}, Range{1, 2, 10}},
 		{kib + 1, 0, Range{1000, 2500, 5000}, Range{1 + 1.0/1024, 2 + 1.0/1024, 10}},
-		{kib + 1, 2, Range{1000, 1000, 5000}, Range{1 + 1.0/1024, 2 + 1.0/1024, 10}}, // half of it would be less than the slowest
+		// half of it would be less than the slowest
+		{kib + 1, 2, Range{1000, 1000, 5000}, Range{1 + 1.0/1024, 2 + 1.0/1024, 10}},
 		{16 * kib, 0, Range{1000, 2500, 5000}, Range{16, 17, 17}},
 		{16*kib + 1, 0, Range{500, 500, 2500}, Range{16 + 1.0/1024, 17 + 1.0/1024, 17 + 1.0/1024}},
 	} {
@@ -146,7 +153,8 @@ func TestWithoutADiskMessagesAreKeptInTheMemoryOfConnections(t *testing.T) {
 }
 
 func TestACapacityHasTheEndsOfItsRangesAndWhatBindsIt(t *testing.T) {
-	capacity, err := onThreeMachines().Of(3, Load{Connections: 15_000, MessagesPerSecond: 20_000, PayloadBytes: 1024, QoS: 1})
+	capacity, err := onThreeMachines().
+		Of(3, Load{Connections: 15_000, MessagesPerSecond: 20_000, PayloadBytes: 1024, QoS: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,11 +179,13 @@ func TestATeamsOwnFiguresTakeThePlaceOfTheRanges(t *testing.T) {
 	// Two machines of 14 GiB and four cores each.
 	const connections, messages = 293_601, 80_000
 	capacity, err := own.Of(3, Load{QoS: 2, PayloadBytes: 1 << 20})
-	if err != nil || capacity.Connections != (Holds{connections, connections, connections}) || capacity.Messages != (Holds{messages, messages, messages}) {
+	if err != nil || capacity.Connections != (Holds{connections, connections, connections}) ||
+		capacity.Messages != (Holds{messages, messages, messages}) {
 		t.Errorf("%+v, %v", capacity, err)
 	}
 	for load, nodes := range map[Load]int{
-		{Connections: connections}: 3, {Connections: connections + 1}: 5, {MessagesPerSecond: messages}: 3, {MessagesPerSecond: messages + 1}: 5,
+		{Connections: connections}: 3, {Connections: connections + 1}: 5, {MessagesPerSecond: messages}: 3,
+		{MessagesPerSecond: messages + 1}: 5,
 	} {
 		if got, err := own.NodesFor(load); err != nil || got != nodes {
 			t.Errorf("%+v takes %d nodes, %v; want %d", load, got, err, nodes)
@@ -184,15 +194,18 @@ func TestATeamsOwnFiguresTakeThePlaceOfTheRanges(t *testing.T) {
 	own.Figures, own.Node.DiskGiB = Figures{ConnectionKiB: 100}, 0
 	capacity, err = own.Of(3, Load{Connections: 100_000})
 	if want := 28 - 100_000*100.0/(1<<20); err != nil || math.Abs(capacity.Persisted.Typical-want/(1e9/(1<<30))) > 1e-9 {
-		t.Errorf("%v million messages fit beside the connections, %v; want %v GiB of them", capacity.Persisted.Typical, err, want)
+		t.Errorf("%v million messages fit beside the connections, %v; want %v GiB of them", capacity.Persisted.Typical,
+			err, want)
 	}
 }
 
 func TestWhatCanBeNoLoadIsRefused(t *testing.T) {
 	for name, load := range map[string]Load{
-		"connections: -1": {Connections: -1}, "connections: 1e+12": {Connections: 1_000_000_000_000}, "messages per second: -5": {MessagesPerSecond: -5},
+		"connections: -1": {Connections: -1}, "connections: 1e+12": {Connections: 1_000_000_000_000},
+		"messages per second: -5":       {MessagesPerSecond: -5},
 		"payload bytes: 2.68435456e+08": {PayloadBytes: 268_435_456}, "QoS: 3": {QoS: 3}, "QoS: -1": {QoS: -1},
-		"millions of persisted messages: NaN": {PersistedMillion: math.NaN()}, "millions of persisted messages: +Inf": {PersistedMillion: math.Inf(1)},
+		"millions of persisted messages: NaN":  {PersistedMillion: math.NaN()},
+		"millions of persisted messages: +Inf": {PersistedMillion: math.Inf(1)},
 	} {
 		if _, err := onThreeMachines().NodesFor(load); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%+v: %v, want a word about %s", load, err, name)
@@ -207,7 +220,8 @@ func TestWhatCanBeNoLoadIsRefused(t *testing.T) {
 }
 
 func TestACapacityComesBackFromJSONAsItWas(t *testing.T) {
-	capacity, err := onThreeMachines().Of(4, Load{Connections: 1234, MessagesPerSecond: 77, PayloadBytes: 100, QoS: 2, PersistedMillion: 0.5})
+	capacity, err := onThreeMachines().
+		Of(4, Load{Connections: 1234, MessagesPerSecond: 77, PayloadBytes: 100, QoS: 2, PersistedMillion: 0.5})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,8 +102,10 @@ type client311 struct {
 
 func dial311(ctx context.Context, t Target, who identity) (client, error) {
 	c := &client311{id: who.id, came: make(chan message, waiting)}
-	options := mqtt.NewClientOptions().AddBroker("tcp://" + who.id).SetProtocolVersion(4).SetClientID(who.id).SetUsername(who.username).SetPassword(who.password).
-		SetCleanSession(who.clean).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(t.Timeout).SetWriteTimeout(t.Timeout).
+	options := mqtt.NewClientOptions().AddBroker("tcp://" + who.id).SetProtocolVersion(4).SetClientID(who.id).
+		SetUsername(who.username).SetPassword(who.password).
+		SetCleanSession(who.clean).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(t.Timeout).
+		SetWriteTimeout(t.Timeout).
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return network(ctx, t) }).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {
 			c.came <- message{payload: m.Payload(), qos: m.Qos(), retained: m.Retained()}
@@ -111,7 +113,8 @@ func dial311(ctx context.Context, t Target, who identity) (client, error) {
 	c.Client = mqtt.NewClient(options)
 	token := c.Connect().(*mqtt.ConnectToken)
 	if err := done(ctx, token); err != nil {
-		if code := token.ReturnCode(); code == v3packets.ErrRefusedBadUsernameOrPassword || code == v3packets.ErrRefusedNotAuthorised {
+		if code := token.ReturnCode(); code == v3packets.ErrRefusedBadUsernameOrPassword ||
+			code == v3packets.ErrRefusedNotAuthorised {
 			return nil, refusal{err.Error()}
 		}
 		return nil, err
@@ -194,7 +197,8 @@ func dial5(ctx context.Context, t Target, who identity) (client, error) {
 	})
 	connect := &paho.Connect{ClientID: who.id, KeepAlive: 30, CleanStart: who.clean, Properties: &paho.ConnectProperties{}}
 	if who.username != "" {
-		connect.UsernameFlag, connect.PasswordFlag, connect.Username, connect.Password = true, true, who.username, []byte(who.password)
+		connect.UsernameFlag, connect.PasswordFlag, connect.Username, connect.Password = true, true, who.username,
+			[]byte(who.password)
 	}
 	if !who.clean {
 		kept := uint32(sessionSeconds)
@@ -202,7 +206,8 @@ func dial5(ctx context.Context, t Target, who identity) (client, error) {
 	}
 	ack, err := c.Connect(ctx, connect)
 	if err != nil {
-		if ack != nil && slices.Contains([]byte{packets.ConnackBadUsernameOrPassword, packets.ConnackNotAuthorized, packets.ConnackBadAuthenticationMethod}, ack.ReasonCode) {
+		if ack != nil && slices.Contains([]byte{packets.ConnackBadUsernameOrPassword, packets.ConnackNotAuthorized,
+			packets.ConnackBadAuthenticationMethod}, ack.ReasonCode) {
 			return nil, refusal{fmt.Sprintf("refused with 0x%x", ack.ReasonCode)}
 		}
 		return nil, errors.Join(err, conn.Close())
@@ -218,7 +223,8 @@ func (c *client5) whileUp(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { stop(); cancel() }
 }
 
-// unanswered is why a request has no answer. That the broker hung up, the library may tell a moment after the request failed.
+// unanswered is why a request has no answer. That the broker hung up, the library may tell a moment after the request
+// failed.
 func (c *client5) unanswered(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return err

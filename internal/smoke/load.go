@@ -35,7 +35,8 @@ func (l Load) Check() error {
 		name               string
 		value, least, most int
 	}{
-		{"connections", l.Connections, 1, mostConnections}, {"rate", l.Rate, 1, mostRate}, {"seconds of duration", int(l.Duration / time.Second), 1, int(mostDuration / time.Second)},
+		{"connections", l.Connections, 1, mostConnections}, {"rate", l.Rate, 1, mostRate},
+		{"seconds of duration", int(l.Duration / time.Second), 1, int(mostDuration / time.Second)},
 		{"QoS", int(l.QoS), 0, 2}, {"bytes of payload", l.Payload, stampBytes, 1 << 20},
 	} {
 		if b.value < b.least || b.value > b.most {
@@ -74,8 +75,8 @@ type played struct {
 	first   error
 }
 
-// Play puts a load on an endpoint, and tells how it goes once a second. It ends with [ErrFailed] when a client was refused or a message of QoS 1 or 2
-// was lost.
+// Play puts a load on an endpoint, and tells how it goes once a second. It ends with [ErrFailed] when a client was
+// refused or a message of QoS 1 or 2 was lost.
 func Play(ctx context.Context, t Target, l Load, tell func(Report)) (Report, error) {
 	if err := l.Check(); err != nil {
 		return Report{}, err
@@ -223,7 +224,8 @@ func (p *played) report(began time.Time) Report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := Report{
-		Connected: len(p.clients), Refused: p.Connections - len(p.clients), Sent: p.sent.Load(), Failed: p.failed.Load(), Received: p.came.Load(),
+		Connected: len(p.clients), Refused: p.Connections - len(p.clients), Sent: p.sent.Load(),
+		Failed: p.failed.Load(), Received: p.came.Load(),
 		Took: time.Since(began), Latency: percentilesOf(p.latency),
 	}
 	if p.first != nil {

@@ -1,4 +1,5 @@
-// Package smoke proves that a deployed broker does what its clients count on, with real clients of MQTT 3.1.1 and 5 over TLS and WebSocket.
+// Package smoke proves that a deployed broker does what its clients count on, with real clients of MQTT 3.1.1 and 5
+// over TLS and WebSocket.
 package smoke
 
 import (
@@ -62,7 +63,8 @@ func (t Target) tls(host string) *tls.Config {
 	return &tls.Config{RootCAs: t.CAs, ServerName: host, MinVersion: tls.VersionTLS12}
 }
 
-// Run makes every check of an endpoint, one after the other, and tells each result as it comes. It ends with [ErrFailed] when one did not pass.
+// Run makes every check of an endpoint, one after the other, and tells each result as it comes. It ends with
+// [ErrFailed] when one did not pass.
 func Run(ctx context.Context, t Target, tell func(Result)) error {
 	failed := false
 	for _, c := range checks() {
@@ -96,14 +98,16 @@ func checks() []check {
 	all := []check{{"the certificate is trusted and lasts", 1, certificate}}
 	for _, v := range []version{v311, v5} {
 		of := func(name string, steps int, run func(context.Context, Target, version) (string, error)) {
-			all = append(all, check{fmt.Sprintf("MQTT %s: %s", v, name), steps, func(ctx context.Context, t Target) (string, error) { return run(ctx, t, v) }})
+			all = append(all, check{fmt.Sprintf("MQTT %s: %s", v, name), steps,
+				func(ctx context.Context, t Target) (string, error) { return run(ctx, t, v) }})
 		}
 		of("the user connects", 1, connects)
 		of("a wrong password is refused", 1, wrongPassword)
 		of("nobody connects without a name", 1, anonymous)
 		of("a forbidden topic is refused", 2, forbidden)
 		for _, qos := range []byte{0, 1, 2} {
-			of(fmt.Sprintf("messages of QoS %d arrive once and in time", qos), 4, func(ctx context.Context, t Target, v version) (string, error) { return roundTrips(ctx, t, v, qos) })
+			of(fmt.Sprintf("messages of QoS %d arrive once and in time", qos), 4,
+				func(ctx context.Context, t Target, v version) (string, error) { return roundTrips(ctx, t, v, qos) })
 		}
 		of("a retained message waits for who comes later", 4, retained)
 		of("a session is taken up again with what came meanwhile", 5, resumes)
@@ -145,7 +149,8 @@ func certificate(ctx context.Context, t Target) (string, error) {
 	if left := time.Until(leaf.NotAfter); left < t.MinLifetime {
 		return "", fmt.Errorf("it expires in %d days, on %s", int(left.Hours()/24), leaf.NotAfter.UTC().Format(time.DateOnly))
 	}
-	return fmt.Sprintf("%s until %s, by %s", tls.VersionName(state.Version), leaf.NotAfter.UTC().Format(time.DateOnly), leaf.Issuer.CommonName), nil
+	return fmt.Sprintf("%s until %s, by %s", tls.VersionName(state.Version), leaf.NotAfter.UTC().Format(time.DateOnly),
+		leaf.Issuer.CommonName), nil
 }
 
 func connects(ctx context.Context, t Target, v version) (string, error) {
@@ -201,7 +206,8 @@ func forbidden(ctx context.Context, t Target, v version) (string, error) {
 	return "subscription: " + said + "; message: " + toMessage, err
 }
 
-// denied turns a refusal into what the broker said, and all else that a broker does with what it must not take into an error.
+// denied turns a refusal into what the broker said, and all else that a broker does with what it must not take into an
+// error.
 func denied(what string, v version, err error) (string, error) {
 	var no refusal
 	switch {
@@ -222,9 +228,9 @@ const primer = "ready?"
 // again is how long a client waits for something before it asks for it once more.
 const again = 250 * time.Millisecond
 
-// serves publishes from one client until something comes to the other. A broker may grant a subscription a moment before
-// it serves, on another node above all: VerneMQ misses what is published at once 5 times of 1,000. After that nothing may
-// be lost.
+// serves publishes from one client until something comes to the other. A broker may grant a subscription a moment
+// before it serves, on another node above all: VerneMQ misses what is published at once 5 times of 1,000. After that
+// nothing may be lost.
 func serves(ctx context.Context, t Target, from, to client, topic string, qos byte) error {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
@@ -325,7 +331,8 @@ func retained(ctx context.Context, t Target, v version) (said string, err error)
 	return "", nil
 }
 
-// retainedFor subscribes until the retained message comes: it may reach the client's node a moment later than the one that took it.
+// retainedFor subscribes until the retained message comes: it may reach the client's node a moment later than the one
+// that took it.
 func retainedFor(ctx context.Context, t Target, reader client, topic string) (message, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()

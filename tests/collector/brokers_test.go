@@ -86,9 +86,11 @@ func TestEMQXIsReportedUnderTheNeutralNamesByNode(t *testing.T) {
 	r.counting(t, len(pages))
 	pages[0].set(t, map[string]string{
 		"emqx_live_connections_count": "13", "emqx_messages_received": "103", "emqx_messages_sent": "503",
-		"emqx_delivery_dropped_queue_full": "2", "emqx_delivery_dropped_too_large": "1", "emqx_packets_connack_auth_error": "4",
+		"emqx_delivery_dropped_queue_full": "2", "emqx_delivery_dropped_too_large": "1",
+		"emqx_packets_connack_auth_error": "4",
 		// Of no consequence.
-		"emqx_connections_count": "99", "emqx_delivery_dropped": "90", "emqx_messages_dropped": "900", "emqx_packets_connack_error": "90",
+		"emqx_connections_count": "99", "emqx_delivery_dropped": "90", "emqx_messages_dropped": "900",
+		"emqx_packets_connack_error": "90",
 	})
 
 	e := expected{}
@@ -100,7 +102,8 @@ func TestEMQXIsReportedUnderTheNeutralNamesByNode(t *testing.T) {
 		e.gauge(assets.MetricSubscriptions, name, "", 1)
 		e.gauge(assets.MetricNodesRunning, name, "", float64(1+i))
 		for metric, change := range map[string]float64{
-			assets.MetricMessagesReceived: 100, assets.MetricMessagesSent: 500, assets.MetricMessagesDropped: 3, assets.MetricAuthenticationFailures: 3,
+			assets.MetricMessagesReceived: 100, assets.MetricMessagesSent: 500, assets.MetricMessagesDropped: 3,
+			assets.MetricAuthenticationFailures: 3,
 		} {
 			e.count(metric, name, "", change*float64(1-i))
 		}
@@ -138,7 +141,8 @@ func TestVerneMQIsReportedUnderTheNeutralNamesByNode(t *testing.T) {
 	e.gauge(assets.MetricNodeUp, "vernemq-0", "1", 1)
 	e.gauge(assets.MetricConnections, "vernemq-0", "1", 14)
 	for metric, change := range map[string]float64{
-		assets.MetricMessagesReceived: 15, assets.MetricMessagesSent: 2, assets.MetricMessagesDropped: 1, assets.MetricAuthenticationFailures: 3,
+		assets.MetricMessagesReceived: 15, assets.MetricMessagesSent: 2, assets.MetricMessagesDropped: 1,
+		assets.MetricAuthenticationFailures: 3,
 	} {
 		e.count(metric, "vernemq-0", "1", change)
 	}
@@ -172,7 +176,8 @@ func TestAMachineOutsideOfZonesIsReportedWithoutOne(t *testing.T) {
 	})
 }
 
-// reports says to the collector how many nodes run, as the machine's script does: see components/assets/vernemq/collector.sh.
+// reports says to the collector how many nodes run, as the machine's script does: see
+// components/assets/vernemq/collector.sh.
 func (r running) reports(t *testing.T, node, zone string, nodes int) {
 	t.Helper()
 	attribute := `{"key":%q,"value":{"stringValue":%q}}`
@@ -193,7 +198,8 @@ func TestANodeThatStopsAnsweringIsDownAndHasNoOtherRow(t *testing.T) {
 	p := recorded(t, "emqx-5.8.9.prom", "text/plain")
 	address, stop := node(t, "127.0.0.1:0", p.serve("/api/v5/prometheus/stats?mode=node"))
 	r := start(t, assets.Collector{
-		Broker: assets.CollectedEMQX, Certificate: "mqtt.dev.example:8883", Targets: []assets.CollectorTarget{{Address: address, Node: "emqx-0"}},
+		Broker: assets.CollectedEMQX, Certificate: "mqtt.dev.example:8883",
+		Targets: []assets.CollectorTarget{{Address: address, Node: "emqx-0"}},
 	}, nil)
 	r.counting(t, 1)
 	stop()
@@ -214,7 +220,8 @@ func TestANodeThatStartsAgainCountsFromThereOn(t *testing.T) {
 	p := recorded(t, "emqx-5.8.9.prom", "text/plain")
 	address, _ := node(t, "127.0.0.1:0", p.serve("/api/v5/prometheus/stats?mode=node"))
 	r := start(t, assets.Collector{
-		Broker: assets.CollectedEMQX, Certificate: "mqtt.dev.example:8883", Targets: []assets.CollectorTarget{{Address: address, Node: "emqx-0"}},
+		Broker: assets.CollectedEMQX, Certificate: "mqtt.dev.example:8883",
+		Targets: []assets.CollectorTarget{{Address: address, Node: "emqx-0"}},
 	}, nil)
 	r.counting(t, 1)
 	received := func(got []row) (sum float64) {
@@ -231,7 +238,9 @@ func TestANodeThatStartsAgainCountsFromThereOn(t *testing.T) {
 	// What differs with the counter tells that the page was read.
 	read := func(connections float64) func([]row) bool {
 		return func(got []row) bool {
-			return slices.ContainsFunc(got, func(r row) bool { return r.name == assets.MetricConnections && r.value == connections })
+			return slices.ContainsFunc(got, func(r row) bool {
+				return r.name == assets.MetricConnections && r.value == connections
+			})
 		}
 	}
 	p.set(t, map[string]string{"emqx_messages_received": "10", "emqx_live_connections_count": "1"})
@@ -242,7 +251,8 @@ func TestANodeThatStartsAgainCountsFromThereOn(t *testing.T) {
 
 func TestTheCollectorSaysThatItRuns(t *testing.T) {
 	r := start(t, assets.Collector{
-		Broker: assets.CollectedEMQX, Certificate: "mqtt.dev.example:8883", Targets: []assets.CollectorTarget{{Address: deadAddress(t), Node: "emqx-0"}},
+		Broker: assets.CollectedEMQX, Certificate: "mqtt.dev.example:8883",
+		Targets: []assets.CollectorTarget{{Address: deadAddress(t), Node: "emqx-0"}},
 	}, nil)
 	r.rows.wait(t, 0, "it runs", func(got []row) bool { return len(got) > 0 })
 	answer, err := http.Get(r.health)

@@ -1,8 +1,9 @@
-// Package collector runs the configuration of the OpenTelemetry Collector in the collector itself, on pages as the brokers serve them. It is a
-// module of its own, so that the collector's libraries stay out of the program's.
+// Package collector runs the configuration of the OpenTelemetry Collector in the collector itself, on pages as the
+// brokers serve them. It is a module of its own, so that the collector's libraries stay out of the program's.
 //
-// Two parts are not the real ones: the exporter azuremonitor, which would want Azure, and the receiver tlscheck. In their place are stand-ins that
-// take the same settings; what they give and make of data is written after their sources.
+// Two parts are not the real ones: the exporter azuremonitor, which would want Azure, and the receiver tlscheck. In
+// their place are stand-ins that take the same settings; what they give and make of data is written after their
+// sources.
 package collector
 
 import (

@@ -37,7 +37,8 @@ func factories(to *rows) (otelcol.Factories, error) {
 	var err [4]error
 	f.Extensions, err[0] = otelcol.MakeFactoryMap(healthcheckextension.NewFactory())
 	f.Receivers, err[1] = otelcol.MakeFactoryMap(prometheusreceiver.NewFactory(), otlpreceiver.NewFactory(), tlscheck())
-	f.Processors, err[2] = otelcol.MakeFactoryMap[processor.Factory](memorylimiterprocessor.NewFactory(), batchprocessor.NewFactory(), filterprocessor.NewFactory(),
+	f.Processors, err[2] = otelcol.MakeFactoryMap[processor.Factory](memorylimiterprocessor.NewFactory(),
+		batchprocessor.NewFactory(), filterprocessor.NewFactory(),
 		metricstransformprocessor.NewFactory(), transformprocessor.NewFactory(), cumulativetodeltaprocessor.NewFactory())
 	f.Exporters, err[3] = otelcol.MakeFactoryMap(azuremonitor(to))
 	f.Telemetry = otelconftelemetry.NewFactory()
@@ -104,8 +105,9 @@ func listed(all []row) string {
 	return strings.Join(slices.Sorted(maps.Keys(lines)), "\n")
 }
 
-// azuremonitor stands in for the exporter. As metric_to_envelopes.go has it, each point is a row with its value, and the attributes of
-// resource, scope and point become properties; as contracts_utils.go has it, role and instance come out of the resource.
+// azuremonitor stands in for the exporter. As metric_to_envelopes.go has it, each point is a row with its value, and
+// the attributes of resource, scope and point become properties; as contracts_utils.go has it, role and instance come
+// out of the resource.
 func azuremonitor(to *rows) exporter.Factory {
 	type config struct {
 		ConnectionString string `mapstructure:"connection_string"`
@@ -147,7 +149,8 @@ func scalars(metric pmetric.Metric) (kind string, points pmetric.NumberDataPoint
 	switch {
 	case metric.Type() == pmetric.MetricTypeGauge:
 		return "gauge", metric.Gauge().DataPoints()
-	case metric.Type() == pmetric.MetricTypeSum && metric.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta:
+	case metric.Type() == pmetric.MetricTypeSum && metric.Sum().
+		AggregationTemporality() == pmetric.AggregationTemporalityDelta:
 		return "delta", metric.Sum().DataPoints()
 	case metric.Type() == pmetric.MetricTypeSum:
 		return "cumulative", metric.Sum().DataPoints()
@@ -155,7 +158,8 @@ func scalars(metric pmetric.Metric) (kind string, points pmetric.NumberDataPoint
 	return metric.Type().String(), pmetric.NewNumberDataPointSlice()
 }
 
-func toRow(resource pcommon.Map, scope pcommon.InstrumentationScope, name, kind string, point pmetric.NumberDataPoint) row {
+func toRow(resource pcommon.Map, scope pcommon.InstrumentationScope, name, kind string,
+	point pmetric.NumberDataPoint) row {
 	r := row{name: name, kind: kind, properties: map[string]string{}}
 	for key, value := range resource.All() {
 		switch key {
@@ -188,7 +192,8 @@ func toRow(resource pcommon.Map, scope pcommon.InstrumentationScope, name, kind 
 // certificateSeconds is how long the certificate of the stand-in for tlscheck lasts: 30 days and a half.
 const certificateSeconds = 30*86400 + 43200
 
-// tlscheck stands in for the receiver. Names, unit and types are those of its documentation.md and scraper.go, which accept any certificate.
+// tlscheck stands in for the receiver. Names, unit and types are those of its documentation.md and scraper.go, which
+// accept any certificate.
 func tlscheck() receiver.Factory {
 	type config struct {
 		CollectionInterval time.Duration `mapstructure:"collection_interval"`
@@ -196,9 +201,13 @@ func tlscheck() receiver.Factory {
 			Endpoint string `mapstructure:"endpoint"`
 		} `mapstructure:"targets"`
 	}
-	return receiver.NewFactory(component.MustNewType("tlscheck"), func() component.Config { return &config{CollectionInterval: time.Hour} },
-		receiver.WithMetrics(func(_ context.Context, _ receiver.Settings, c component.Config, next consumer.Metrics) (receiver.Metrics, error) {
-			return &checking{interval: c.(*config).CollectionInterval, endpoint: c.(*config).Targets[0].Endpoint, next: next}, nil
+	return receiver.NewFactory(component.MustNewType("tlscheck"), func() component.Config {
+		return &config{CollectionInterval: time.Hour}
+	},
+		receiver.WithMetrics(func(_ context.Context, _ receiver.Settings, c component.Config,
+			next consumer.Metrics) (receiver.Metrics, error) {
+			return &checking{interval: c.(*config).CollectionInterval, endpoint: c.(*config).Targets[0].Endpoint,
+				next: next}, nil
 		}, component.StabilityLevelAlpha))
 }
 

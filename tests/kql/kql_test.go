@@ -1,7 +1,7 @@
-// Package kql holds every query of the product, and every query that the interpreter internal/kql is tested with, against Microsoft's own
-// Kusto language service: it parses them, and binds their names and types to the tables of tables.json. They are some of the columns that
-// https://learn.microsoft.com/azure/azure-monitor/reference/tables-index lists, and _LogOperation's by
-// https://learn.microsoft.com/azure/azure-monitor/logs/monitor-workspace.
+// Package kql holds every query of the product, and every query that the interpreter internal/kql is tested with,
+// against Microsoft's own Kusto language service: it parses them, and binds their names and types to the tables of
+// tables.json. They are some of the columns that https://learn.microsoft.com/azure/azure-monitor/reference/tables-index
+// lists, and _LogOperation's by https://learn.microsoft.com/azure/azure-monitor/logs/monitor-workspace.
 package kql
 
 import (
@@ -29,7 +29,8 @@ type verdict struct {
 	Columns  [][2]string // name and type
 }
 
-// languageService answers a line for each line. It takes seconds to start, so that it is started once; it ends when its input does, with the tests.
+// languageService answers a line for each line. It takes seconds to start, so that it is started once; it ends when its
+// input does, with the tests.
 type languageService struct {
 	questions io.Writer
 	answers   *bufio.Reader
@@ -97,7 +98,8 @@ func workspace(t *testing.T) kql.Database {
 		t.Fatal(err)
 	}
 	types := map[string]kql.Type{}
-	for _, known := range []kql.Type{kql.Bool, kql.Int, kql.Long, kql.Real, kql.String, kql.DateTime, kql.TimeSpan, kql.Dynamic} {
+	for _, known := range []kql.Type{kql.Bool, kql.Int, kql.Long, kql.Real, kql.String, kql.DateTime, kql.TimeSpan,
+		kql.Dynamic} {
 		types[known.String()] = known
 	}
 	db := kql.Database{}
@@ -135,7 +137,8 @@ func agree(t *testing.T, queries map[string]string) {
 			columns = append(columns, [2]string{c.Name, c.Type.String()})
 		}
 		if !slices.Equal(columns, verdicts[name].Columns) {
-			t.Errorf("%s: the interpreter gives the columns\n%v\nand the language service expects\n%v", name, columns, verdicts[name].Columns)
+			t.Errorf("%s: the interpreter gives the columns\n%v\nand the language service expects\n%v", name, columns,
+				verdicts[name].Columns)
 		}
 	}
 }
@@ -155,17 +158,20 @@ func TestTheLanguageServiceFindsWhatIsWrong(t *testing.T) {
 			t.Errorf("%s: %q", name, v.Problems)
 		}
 	}
-	if got := strings.Join(verdicts["column"].Problems, ""); !strings.HasPrefix(got, "line 2, column 9: Error KS142: The name 'Value'") {
+	if got := strings.Join(verdicts["column"].Problems, ""); !strings.HasPrefix(got,
+		"line 2, column 9: Error KS142: The name 'Value'") {
 		t.Error(got)
 	}
-	if want := [][2]string{{"TimeGenerated", "datetime"}, {"sum_Sum", "real"}}; !slices.Equal(verdicts["right"].Columns, want) {
+	if want := [][2]string{{"TimeGenerated", "datetime"}, {"sum_Sum", "real"}}; !slices.Equal(verdicts["right"].Columns,
+		want) {
 		t.Errorf("%v", verdicts["right"].Columns)
 	}
 }
 
 func TestEveryQueryOfTheProductIsKusto(t *testing.T) {
 	queries := map[string]string{}
-	for _, broker := range []assets.CollectedBroker{assets.CollectedEMQX, assets.CollectedHiveMQ, assets.CollectedVerneMQ} {
+	for _, broker := range []assets.CollectedBroker{assets.CollectedEMQX, assets.CollectedHiveMQ,
+		assets.CollectedVerneMQ} {
 		w := assets.Watch{Broker: broker, Nodes: 3, Connections: 30_000, DailyQuotaGB: 2.5}
 		alerts, err := w.QueryAlerts()
 		if err != nil {
@@ -212,8 +218,8 @@ func TestEveryQueryThatTheInterpreterIsTestedWithIsKusto(t *testing.T) {
 	agree(t, queries)
 }
 
-// TestTheInterpreterIsAsStrictAsKusto holds what the interpreter refuses: what not_kusto.txt has the language service must refuse as well, and
-// what stricter.txt has it must not.
+// TestTheInterpreterIsAsStrictAsKusto holds what the interpreter refuses: what not_kusto.txt has the language service
+// must refuse as well, and what stricter.txt has it must not.
 func TestTheInterpreterIsAsStrictAsKusto(t *testing.T) {
 	for file, refuses := range map[string]bool{"not_kusto.txt": true, "stricter.txt": false} {
 		text, err := os.ReadFile("../../internal/kql/testdata/refused/" + file)

@@ -1,5 +1,5 @@
-// Package manifests holds what the program fills a Kubernetes cluster with against the types of Kubernetes and Flux and against the schemas
-// of HiveMQ's charts. It is a module of its own, so that their libraries stay out of the program's.
+// Package manifests holds what the program fills a Kubernetes cluster with against the types of Kubernetes and Flux and
+// against the schemas of HiveMQ's charts. It is a module of its own, so that their libraries stay out of the program's.
 package manifests
 
 import (
@@ -25,20 +25,25 @@ import (
 // deployment is a cluster as a stack deploys it.
 func deployment(licensed bool) assets.HiveMQ {
 	h := assets.HiveMQ{
-		DiskGB: 128, Zoned: true, Address: "10.20.1.126", Subnet: "cluster", GatewaySubnet: "10.20.1.128/26", DatabaseSubnet: "10.20.1.0/28",
-		DatabaseHost: "db.postgres.database.azure.com", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker_01234567", DatabaseAdmin: "mqttadmin",
+		DiskGB: 128, Zoned: true, Address: "10.20.1.126", Subnet: "cluster", GatewaySubnet: "10.20.1.128/26",
+		DatabaseSubnet: "10.20.1.0/28",
+		DatabaseHost:   "db.postgres.database.azure.com", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker_01234567",
+		DatabaseAdmin: "mqttadmin",
 		PostgresImage: "docker.io/library/postgres:17-alpine", VaultName: "kv", TenantID: "tenant", ClientID: "client",
-		AdminPassword: "database-admin-password", BrokerPassword: "database-broker-password", BrokerPasswordVersion: "0123456789abcdef0123456789abcdef",
-		Collector: "exporters: {}\n", Connection: "telemetry-connection-abcd",
+		AdminPassword: "database-admin-password", BrokerPassword: "database-broker-password",
+		BrokerPasswordVersion: "0123456789abcdef0123456789abcdef",
+		Collector:             "exporters: {}\n", Connection: "telemetry-connection-abcd",
 	}
 	if licensed {
 		h.Licence, h.SecurityLicence = "licence", "security-licence"
-		h.JWT = &assets.JWT{JWKSURL: "https://keys.example/a?b=1&c=2", Issuer: `https://issuer.example/<"'>`, Audience: "mqtt", UsernameClaim: "sub"}
+		h.JWT = &assets.JWT{JWKSURL: "https://keys.example/a?b=1&c=2", Issuer: `https://issuer.example/<"'>`,
+			Audience: "mqtt", UsernameClaim: "sub"}
 	}
 	return h
 }
 
-// secretProviderClass is the resource of the Secrets Store CSI driver, whose Go types are not to be had: the part of its v1 that is used.
+// secretProviderClass is the resource of the Secrets Store CSI driver, whose Go types are not to be had: the part of
+// its v1 that is used.
 type secretProviderClass struct {
 	meta.TypeMeta
 	meta.ObjectMeta `json:"metadata"`

@@ -43,11 +43,17 @@ func TestEveryManifestIsOfAKnownKindAndHoldsNothingThatItsTypeDoesNotKnow(t *tes
 
 func TestAMisspeltFieldAWrongScopeAndAnUnknownKindAreFound(t *testing.T) {
 	for _, c := range []struct{ sentence, text, want string }{
-		{"a misspelt field", "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {externalTraficPolicy: Local}", `unknown field "externalTraficPolicy"`},
-		{"a namespace in a namespace", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, namespace: b}", `is in the namespace "b"`},
+		{"a misspelt field",
+			"apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {externalTraficPolicy: Local}",
+			`unknown field "externalTraficPolicy"`},
+		{"a namespace in a namespace", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, namespace: b}",
+			`is in the namespace "b"`},
 		{"a Service in no namespace", "apiVersion: v1\nkind: Service\nmetadata: {name: a}", `is in the namespace ""`},
-		{"an old API version", "apiVersion: helm.toolkit.fluxcd.io/v2beta1\nkind: HelmRelease\nmetadata: {name: a, namespace: b}", "no kind"},
-		{"a text for a number", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, namespace: b}\nspec: {backoffLimit: many}", "cannot unmarshal string"},
+		{"an old API version",
+			"apiVersion: helm.toolkit.fluxcd.io/v2beta1\nkind: HelmRelease\nmetadata: {name: a, namespace: b}", "no kind"},
+		{"a text for a number",
+			"apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, namespace: b}\nspec: {backoffLimit: many}",
+			"cannot unmarshal string"},
 	} {
 		if _, err := decode(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.sentence, err, c.want)
@@ -92,13 +98,15 @@ func TestTheReleasesArePinnedAndComeFromHiveMQOneAfterTheOther(t *testing.T) {
 		if url := find[*source.HelmRepository](t, all, "hivemq").Spec.URL; url != "https://hivemq.github.io/helm-charts" {
 			t.Errorf("the charts come from %s", url)
 		}
-		for name, want := range map[string]string{"operator": "hivemq-platform-operator 0.2.26", "broker": "hivemq-platform 0.2.72"} {
+		for name, want := range map[string]string{"operator": "hivemq-platform-operator 0.2.26",
+			"broker": "hivemq-platform 0.2.72"} {
 			release := find[*helm.HelmRelease](t, all, name)
 			if got := release.Spec.Chart.Spec.Chart + " " + release.Spec.Chart.Spec.Version; got != want {
 				t.Errorf("%s is %s", name, got)
 			}
 			// Flux refuses sources and releases of other namespaces.
-			if release.Namespace != assets.FluxNamespace || release.Spec.TargetNamespace != assets.HiveMQNamespace || release.Spec.Chart.Spec.SourceRef.Name != "hivemq" {
+			if release.Namespace != assets.FluxNamespace || release.Spec.TargetNamespace != assets.HiveMQNamespace ||
+				release.Spec.Chart.Spec.SourceRef.Name != "hivemq" {
 				t.Errorf("%s is in %s, for %s", name, release.Namespace, release.Spec.TargetNamespace)
 			}
 		}
@@ -108,7 +116,8 @@ func TestTheReleasesArePinnedAndComeFromHiveMQOneAfterTheOther(t *testing.T) {
 	})
 }
 
-// pods lists the pod templates by the name of what they are in: those of the manifests, and the broker's as its chart builds it.
+// pods lists the pod templates by the name of what they are in: those of the manifests, and the broker's as its chart
+// builds it.
 func pods(t *testing.T, all map[string][]meta.Object) map[string]core.PodSpec {
 	t.Helper()
 	found := map[string]core.PodSpec{"broker": brokerPod(t, all)}
@@ -200,7 +209,8 @@ func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t 
 			}
 			for _, container := range append(pod.InitContainers, pod.Containers...) {
 				for _, variable := range container.Env {
-					if strings.Contains(variable.Name, "PASSWORD") && (variable.ValueFrom == nil || variable.ValueFrom.SecretKeyRef == nil) {
+					if strings.Contains(variable.Name, "PASSWORD") &&
+						(variable.ValueFrom == nil || variable.ValueFrom.SecretKeyRef == nil) {
 						t.Errorf("%s/%s has %s in the clear", owner, container.Name, variable.Name)
 						continue
 					}
@@ -239,7 +249,8 @@ func TestABrokersRoleAndItsPasswordStayTogetherWhenThereIsANewOne(t *testing.T) 
 		all := applied(t, h)
 		name := h.DatabaseSecretName()
 		class := find[*secretProviderClass](t, all, name)
-		if !strings.Contains(class.Spec.Parameters.Objects, "objectVersion: \""+h.BrokerPasswordVersion+"\"") || class.Spec.SecretObjects[0].SecretName != name {
+		if !strings.Contains(class.Spec.Parameters.Objects, "objectVersion: \""+h.BrokerPasswordVersion+"\"") ||
+			class.Spec.SecretObjects[0].SecretName != name {
 			t.Errorf("%s is of another version: %s", name, class.Spec.Parameters.Objects)
 		}
 		if class.Annotations["kustomize.toolkit.fluxcd.io/prune"] != "disabled" {
@@ -284,7 +295,8 @@ func TestEveryScriptThatAPodRunsIsInTheConfigMapThatItMounts(t *testing.T) {
 
 func TestTheCollectorMayLookAtPodsOfItsNamespaceAndAtNodesAndReachesTheClientsPort(t *testing.T) {
 	all := applied(t, deployment(true))
-	looks := []rbac.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}}
+	looks := []rbac.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"},
+		Verbs: []string{"get", "list", "watch"}}}
 	if rules := find[*rbac.Role](t, all, "collector").Rules; !reflect.DeepEqual(rules, looks) {
 		t.Errorf("in its namespace it may %v", rules)
 	}
@@ -293,8 +305,10 @@ func TestTheCollectorMayLookAtPodsOfItsNamespaceAndAtNodesAndReachesTheClientsPo
 		t.Errorf("everywhere it may %v", rules)
 	}
 	account := find[*apps.Deployment](t, all, "collector").Spec.Template.Spec.ServiceAccountName
-	for _, subject := range append(find[*rbac.RoleBinding](t, all, "collector").Subjects, find[*rbac.ClusterRoleBinding](t, all, "hivemq-collector").Subjects...) {
-		if subject.Kind != "ServiceAccount" || subject.Name != account || subject.Namespace != assets.HiveMQNamespace || account != assets.HiveMQCollectorAccount {
+	for _, subject := range append(find[*rbac.RoleBinding](t, all, "collector").Subjects,
+		find[*rbac.ClusterRoleBinding](t, all, "hivemq-collector").Subjects...) {
+		if subject.Kind != "ServiceAccount" || subject.Name != account || subject.Namespace != assets.HiveMQNamespace ||
+			account != assets.HiveMQCollectorAccount {
 			t.Errorf("the rights go to %+v, the pod is %s", subject, account)
 		}
 	}
@@ -307,11 +321,13 @@ func TestTheCollectorMayLookAtPodsOfItsNamespaceAndAtNodesAndReachesTheClientsPo
 func TestAnotherConfigurationOfTheCollectorIsAnotherPod(t *testing.T) {
 	h := deployment(true)
 	before := find[*apps.Deployment](t, applied(t, h), "collector").Spec.Template.Annotations
-	if config := find[*core.ConfigMap](t, applied(t, h), "collector").Data[assets.CollectorConfigFile]; strings.TrimSpace(config) != strings.TrimSpace(h.Collector) {
+	if config := find[*core.ConfigMap](t, applied(t, h), "collector").
+		Data[assets.CollectorConfigFile]; strings.TrimSpace(config) != strings.TrimSpace(h.Collector) {
 		t.Error("the configuration is another one")
 	}
 	h.Collector += "# changed\n"
-	if after := find[*apps.Deployment](t, applied(t, h), "collector").Spec.Template.Annotations; reflect.DeepEqual(before, after) {
+	if after := find[*apps.Deployment](t, applied(t, h), "collector").
+		Spec.Template.Annotations; reflect.DeepEqual(before, after) {
 		t.Errorf("both are annotated with %v", after)
 	}
 }
@@ -340,11 +356,13 @@ func TestNothingFromOutsideTheNamespaceReachesAPodButTheGatewayItsListeners(t *t
 	both(t, func(t *testing.T, h assets.HiveMQ) {
 		all := applied(t, h)
 		whole := find[*networking.NetworkPolicy](t, all, "namespace").Spec
-		if len(whole.PodSelector.MatchLabels) != 0 || len(whole.PolicyTypes) != 2 || len(whole.Ingress) != 1 || whole.Ingress[0].From[0].NamespaceSelector != nil || whole.Ingress[0].From[0].PodSelector == nil {
+		if len(whole.PodSelector.MatchLabels) != 0 || len(whole.PolicyTypes) != 2 || len(whole.Ingress) != 1 ||
+			whole.Ingress[0].From[0].NamespaceSelector != nil || whole.Ingress[0].From[0].PodSelector == nil {
 			t.Errorf("pods take %+v", whole)
 		}
 		clients := find[*networking.NetworkPolicy](t, all, "clients").Spec
-		if len(clients.Ingress) != 1 || len(clients.Ingress[0].From) != 1 || clients.Ingress[0].From[0].IPBlock.CIDR != h.GatewaySubnet || len(clients.Ingress[0].Ports) != 2 {
+		if len(clients.Ingress) != 1 || len(clients.Ingress[0].From) != 1 ||
+			clients.Ingress[0].From[0].IPBlock.CIDR != h.GatewaySubnet || len(clients.Ingress[0].Ports) != 2 {
 			t.Errorf("brokers take %+v", clients)
 		}
 		for _, rule := range whole.Egress {

@@ -29,7 +29,8 @@ func init() {
 }
 
 func TestTheSnapshotsOfVolumesAreTakenByAJobThatMayDoNoMore(t *testing.T) {
-	files, err := assets.HiveMQSnapshots{Group: "amora-backup-abcd", Brokers: 3, RetentionDays: 14, ShellImage: "docker.io/library/postgres:17-alpine"}.Manifests()
+	files, err := assets.HiveMQSnapshots{Group: "amora-backup-abcd", Brokers: 3, RetentionDays: 14,
+		ShellImage: "docker.io/library/postgres:17-alpine"}.Manifests()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +40,13 @@ func TestTheSnapshotsOfVolumesAreTakenByAJobThatMayDoNoMore(t *testing.T) {
 	}
 	all := map[string][]meta.Object{assets.HiveMQSnapshotsFolder: objects}
 	class := find[*volumeSnapshotClass](t, all, "amora-backup")
-	if class.Driver != "disk.csi.azure.com" || class.Parameters["resourceGroup"] != "amora-backup-abcd" || class.Parameters["incremental"] != "true" {
+	if class.Driver != "disk.csi.azure.com" || class.Parameters["resourceGroup"] != "amora-backup-abcd" ||
+		class.Parameters["incremental"] != "true" {
 		t.Errorf("the class is %+v", class)
 	}
 	rules := find[*rbac.Role](t, all, "snapshots").Rules
-	if len(rules) != 1 || !slices.Equal(rules[0].Resources, []string{"volumesnapshots"}) || slices.Contains(rules[0].Verbs, "*") {
+	if len(rules) != 1 || !slices.Equal(rules[0].Resources, []string{"volumesnapshots"}) ||
+		slices.Contains(rules[0].Verbs, "*") {
 		t.Errorf("the job may %+v", rules)
 	}
 	job := find[*batch.CronJob](t, all, "snapshots").Spec.JobTemplate.Spec.Template.Spec
@@ -58,7 +61,8 @@ func TestTheSnapshotsOfVolumesAreTakenByAJobThatMayDoNoMore(t *testing.T) {
 	names := []string{}
 	for _, c := range slices.Concat(job.InitContainers, job.Containers) {
 		names = append(names, c.Name)
-		if c.Image == "" || c.SecurityContext == nil || *c.SecurityContext.AllowPrivilegeEscalation || c.Resources.Limits.Memory().IsZero() {
+		if c.Image == "" || c.SecurityContext == nil || *c.SecurityContext.AllowPrivilegeEscalation ||
+			c.Resources.Limits.Memory().IsZero() {
 			t.Errorf("%s has no image, no limits, or more rights than it needs: %+v", c.Name, c)
 		}
 		for _, mount := range c.VolumeMounts {

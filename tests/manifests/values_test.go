@@ -114,7 +114,8 @@ func unknownKeys(path string, schema, value any) []string {
 	return found
 }
 
-var charts = map[string]string{"operator": "hivemq-platform-operator-0.2.26.values.schema.json", "broker": "hivemq-platform-0.2.72.values.schema.json"}
+var charts = map[string]string{"operator": "hivemq-platform-operator-0.2.26.values.schema.json",
+	"broker": "hivemq-platform-0.2.72.values.schema.json"}
 
 func TestTheValuesAreWhatTheChartsTake(t *testing.T) {
 	both(t, func(t *testing.T, h assets.HiveMQ) {
@@ -136,7 +137,10 @@ func TestTheValuesAreWhatTheChartsTake(t *testing.T) {
 
 func TestAMisspeltValueAndOneOfTheWrongTypeAreFound(t *testing.T) {
 	compiled, plain := schema(t, charts["broker"])
-	if unknown := unknownKeys("", plain, map[string]any{"nodes": map[string]any{"replicas": 3.0}, "services": []any{map[string]any{"type": "mqtt", "prot": 1.0}}}); !slices.Equal(unknown, []string{".nodes.replicas", ".services[].prot"}) {
+	if unknown := unknownKeys("", plain,
+		map[string]any{"nodes": map[string]any{"replicas": 3.0},
+			"services": []any{map[string]any{"type": "mqtt", "prot": 1.0}}}); !slices.Equal(unknown,
+		[]string{".nodes.replicas", ".services[].prot"}) {
 		t.Errorf("unknown: %v", unknown)
 	}
 	if err := compiled.Validate(map[string]any{"nodes": map[string]any{"replicaCount": "3"}}); err == nil {
@@ -157,7 +161,8 @@ func TestNobodyIsLetInWithoutAPassword(t *testing.T) {
 			}
 		}
 		on, named := enabled["hivemq-allow-all-extension"]
-		if on || !named || enabled["hivemq-enterprise-security-extension"] != h.Licensed() || enabled["hivemq-file-rbac-extension"] == h.Licensed() {
+		if on || !named || enabled["hivemq-enterprise-security-extension"] != h.Licensed() ||
+			enabled["hivemq-file-rbac-extension"] == h.Licensed() {
 			t.Errorf("the extensions are %v", enabled)
 		}
 	})
@@ -167,27 +172,34 @@ func TestBrokersAreSpreadKeepTheirDataAndLandOnTheirOwnNodes(t *testing.T) {
 	both(t, func(t *testing.T, h assets.HiveMQ) {
 		all := applied(t, h)
 		v := brokerValues(t, all)
-		if v.Nodes.ReplicaCount != 3 || v.Nodes.Resources.CPU != "2500m" || v.Nodes.Resources.Memory != "8Gi" || v.PodDisruptionBudget.MaxUnavailable != 1 {
+		if v.Nodes.ReplicaCount != 3 || v.Nodes.Resources.CPU != "2500m" || v.Nodes.Resources.Memory != "8Gi" ||
+			v.PodDisruptionBudget.MaxUnavailable != 1 {
 			t.Errorf("the values are %+v", v)
 		}
 		pool := map[string]string{assets.HiveMQPoolLabel: assets.HiveMQPoolValue}
 		tolerated := v.PodScheduling.Tolerations[0]
-		if v.PodScheduling.NodeSelector[assets.HiveMQPoolLabel] != assets.HiveMQPoolValue || tolerated.Key != assets.HiveMQPoolLabel || tolerated.Value != assets.HiveMQPoolValue {
+		if v.PodScheduling.NodeSelector[assets.HiveMQPoolLabel] != assets.HiveMQPoolValue ||
+			tolerated.Key != assets.HiveMQPoolLabel || tolerated.Value != assets.HiveMQPoolValue {
 			t.Errorf("brokers are scheduled by %+v", v.PodScheduling)
 		}
 		apart := v.PodScheduling.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]
-		if apart.TopologyKey != "kubernetes.io/hostname" || apart.LabelSelector.MatchLabels[assets.HiveMQPoolLabel] != pool[assets.HiveMQPoolLabel] || v.Nodes.Labels[assets.HiveMQPoolLabel] != pool[assets.HiveMQPoolLabel] {
+		if apart.TopologyKey != "kubernetes.io/hostname" ||
+			apart.LabelSelector.MatchLabels[assets.HiveMQPoolLabel] != pool[assets.HiveMQPoolLabel] ||
+			v.Nodes.Labels[assets.HiveMQPoolLabel] != pool[assets.HiveMQPoolLabel] {
 			t.Errorf("brokers are kept apart by %+v", apart)
 		}
 		claim := v.VolumeClaimTemplates[0]
-		if *claim.Spec.StorageClassName != "managed-csi-premium" || claim.Spec.Resources.Requests.Storage().String() != "128Gi" || claim.Name != "data" {
+		if *claim.Spec.StorageClassName != "managed-csi-premium" || claim.Spec.Resources.Requests.Storage().
+			String() != "128Gi" || claim.Name != "data" {
 			t.Errorf("the data is on %+v", claim)
 		}
 		const retained = apps.RetainPersistentVolumeClaimRetentionPolicyType
 		if kept := v.Nodes.PersistentVolumeClaimRetentionPolicy; kept.WhenDeleted != retained || kept.WhenScaled != retained {
 			t.Errorf("the data goes with the brokers: %+v", kept)
 		}
-		mounted := slices.ContainsFunc(brokerPod(t, all).Containers[0].VolumeMounts, func(m core.VolumeMount) bool { return m.Name == "data" && m.MountPath == "/opt/hivemq/data" })
+		mounted := slices.ContainsFunc(brokerPod(t, all).Containers[0].VolumeMounts, func(m core.VolumeMount) bool {
+			return m.Name == "data" && m.MountPath == "/opt/hivemq/data"
+		})
 		if !mounted {
 			t.Error("nobody mounts the data")
 		}
@@ -213,7 +225,8 @@ func TestBrokersAreSpreadOverZonesWhereThereAreSome(t *testing.T) {
 			t.Fatal(err)
 		}
 		spread := patch[0].Value[0]
-		if spread.TopologyKey != "topology.kubernetes.io/zone" || spread.WhenUnsatisfiable != core.DoNotSchedule || spread.LabelSelector.MatchLabels[assets.HiveMQPoolLabel] != assets.HiveMQPoolValue {
+		if spread.TopologyKey != "topology.kubernetes.io/zone" || spread.WhenUnsatisfiable != core.DoNotSchedule ||
+			spread.LabelSelector.MatchLabels[assets.HiveMQPoolLabel] != assets.HiveMQPoolValue {
 			t.Errorf("the spread is %+v", spread)
 		}
 	}

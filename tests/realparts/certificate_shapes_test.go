@@ -185,7 +185,8 @@ func (s shape) seen(address string, version uint16) error {
 	return nil
 }
 
-// proxyFrontends are the addresses of a HAProxy that shows a file at each. With one that it can't use, it does not start.
+// proxyFrontends are the addresses of a HAProxy that shows a file at each. With one that it can't use, it does not
+// start.
 func proxyFrontends(t *testing.T, files []string) []string {
 	t.Helper()
 	config := "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n" +

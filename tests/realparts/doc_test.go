@@ -1,5 +1,6 @@
-// Package realparts tests what the program deploys with the real programs that will run it: HAProxy, Mosquitto clients and brokers,
-// PostgreSQL, Redis, Erlang, OpenSSL and a shell. It is a module of its own, so that its libraries stay out of the program's.
+// Package realparts tests what the program deploys with the real programs that will run it: HAProxy, Mosquitto clients
+// and brokers, PostgreSQL, Redis, Erlang, OpenSSL and a shell. It is a module of its own, so that its libraries stay
+// out of the program's.
 package realparts
 
 import (
@@ -51,8 +52,8 @@ func missing(t *testing.T, what string) {
 	t.Skipf("%s is not installed: see tests/realparts/packages.txt", what)
 }
 
-// lastPort counts up from below the range that the system gives to outgoing connections: a port that is free now must be free when
-// the program that gets it starts.
+// lastPort counts up from below the range that the system gives to outgoing connections: a port that is free now must
+// be free when the program that gets it starts.
 var lastPort atomic.Int32
 
 func init() { lastPort.Store(20_000) }

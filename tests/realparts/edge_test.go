@@ -47,11 +47,12 @@ func (n *node) start(t *testing.T) {
 	t.Helper()
 	n.broker = start(t, exec.Command("mosquitto", "-c", n.config))
 	n.serving.Store(true)
-	n.status = &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", n.Gate), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != assets.GateServingPath || !n.serving.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})}
+	n.status = &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", n.Gate),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != assets.GateServingPath || !n.serving.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})}
 	listener, err := net.Listen("tcp", n.status.Addr)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +82,8 @@ func newEdge(t *testing.T, nodes ...*node) *edge {
 		mqtts: fmt.Sprintf("127.0.0.1:%d", mqtts), http: fmt.Sprintf("127.0.0.1:%d", web),
 		certificate: newCertificate(t, time.Now().Add(time.Hour)), nodes: nodes,
 	}
-	settings := assets.Edge{FrontDoorID: frontDoorID, MaxConnections: 1000, CertificateFile: e.certificate.file, MQTTSPort: mqtts, WebSocketPort: web, AdminPort: freePort(t)}
+	settings := assets.Edge{FrontDoorID: frontDoorID, MaxConnections: 1000, CertificateFile: e.certificate.file,
+		MQTTSPort: mqtts, WebSocketPort: web, AdminPort: freePort(t)}
 	for _, n := range nodes {
 		settings.Nodes = append(settings.Nodes, n.EdgeNode)
 	}
@@ -89,7 +91,8 @@ func newEdge(t *testing.T, nodes ...*node) *edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, exec.Command("haproxy", "-W", "-db", "-f", write(t, filepath.Join(t.TempDir(), assets.EdgeConfigFile), config)))
+	start(t, exec.Command("haproxy", "-W", "-db", "-f",
+		write(t, filepath.Join(t.TempDir(), assets.EdgeConfigFile), config)))
 	within(t, time.Minute, "the edge listens", func() bool { return accepts(e.mqtts) && accepts(e.http) })
 	return e
 }
@@ -229,7 +232,8 @@ func TestHAProxyAcceptsTheDeployedConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := exec.Command("haproxy", "-c", "-f", write(t, filepath.Join(t.TempDir(), "haproxy.cfg"), config)).CombinedOutput()
+	said, err := exec.Command("haproxy", "-c", "-f", write(t, filepath.Join(t.TempDir(), "haproxy.cfg"), config)).
+		CombinedOutput()
 	if err != nil || strings.Contains(string(said), "WARNING") {
 		t.Errorf("%v\n%s", err, said)
 	}
@@ -286,7 +290,9 @@ func TestClientsPublishAndReceiveThroughTheEdgeAndGoOnWhenANodeDies(t *testing.T
 func TestANodeThatStopsServingLosesItsClientsAndOneThatComesUpGetsSome(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, newNode(t, 0), newNode(t, 1))
-	within(t, time.Minute, "the edge without a node is unhealthy", func() bool { return e.health(t) == http.StatusServiceUnavailable })
+	within(t, time.Minute, "the edge without a node is unhealthy", func() bool {
+		return e.health(t) == http.StatusServiceUnavailable
+	})
 	e.nodes[1].start(t)
 	within(t, time.Minute, "the late node is used", func() bool { return e.health(t) == http.StatusOK })
 	c, err := connect(t.Context(), e.dialTLS, "drained")
@@ -328,8 +334,10 @@ func TestOnlyTheStacksOwnFrontDoorReachesTheWebSocketAndNothingElse(t *testing.T
 func TestTheEdgeSpeaksNoTLSBelow12(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, newNode(t, 0))
-	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		c, err := tls.Dial("tcp", e.mqtts, &tls.Config{RootCAs: e.certificate.pool, ServerName: "localhost", MinVersion: version, MaxVersion: version})
+	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true,
+		tls.VersionTLS13: true} {
+		c, err := tls.Dial("tcp", e.mqtts, &tls.Config{RootCAs: e.certificate.pool, ServerName: "localhost",
+			MinVersion: version, MaxVersion: version})
 		if (err == nil) != want {
 			t.Errorf("TLS %x: %v", version, err)
 		}

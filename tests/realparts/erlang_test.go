@@ -11,12 +11,14 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// These tests form a cluster of real Erlang nodes the way the deployed EMQX nodes form theirs: every node has a long name that
-// resolves to a TCP proxy and not to the node, the distribution port is the same fixed one on both sides of the proxy, there is
-// no epmd, and the nodes know each other from the deployed seed list alone. The proxies stand for the ingress of the node apps.
+// These tests form a cluster of real Erlang nodes the way the deployed EMQX nodes form theirs: every node has a long
+// name that resolves to a TCP proxy and not to the node, the distribution port is the same fixed one on both sides of
+// the proxy, there is no epmd, and the nodes know each other from the deployed seed list alone. The proxies stand for
+// the ingress of the node apps.
 //
-// What they can't show: that the names resolve inside a Container Apps environment, that its ingress forwards the distribution
-// without a limit on idle time or duration, and how EMQX's own RPC port behaves there. docs/live-probes.md says how to look.
+// What they can't show: that the names resolve inside a Container Apps environment, that its ingress forwards the
+// distribution without a limit on idle time or duration, and how EMQX's own RPC port behaves there. docs/live-probes.md
+// says how to look.
 
 // ticks is an hour of EMQX's: one every 15 seconds.
 const ticks = 240
@@ -50,7 +52,8 @@ func newCluster(t *testing.T, net, size int) *cluster {
 func (c *cluster) proxy(i int) *process {
 	c.t.Helper()
 	listens := fmt.Sprintf("127.0.%d.%d:%d", c.net, 10+i, assets.DistributionPort)
-	config := fmt.Sprintf("defaults\n mode tcp\n timeout connect 2s\n timeout client 1h\n timeout server 1h\nlisten node\n bind %s\n server node 127.0.%d.%d:%d\n",
+	config := fmt.Sprintf("defaults\n mode tcp\n timeout connect 2s\n timeout client 1h\n timeout server 1h\n"+
+		"listen node\n bind %s\n server node 127.0.%d.%d:%d\n",
 		listens, c.net, 110+i, assets.DistributionPort)
 	p := start(c.t, exec.Command("haproxy", "-db", "-f", write(c.t, filepath.Join(c.t.TempDir(), "proxy.cfg"), config)))
 	within(c.t, 5*time.Second, "the proxy listens", func() bool { return accepts(listens) })
@@ -161,7 +164,8 @@ func TestNoNodeNeedsOrStartsAnEpmd(t *testing.T) {
 func TestTheGateIsAnErlangProgram(t *testing.T) {
 	t.Parallel()
 	need(t, "escript")
-	said, err := exec.Command("escript", "-s", write(t, filepath.Join(t.TempDir(), assets.GateFile), assets.Gate)).CombinedOutput()
+	said, err := exec.Command("escript", "-s", write(t, filepath.Join(t.TempDir(), assets.GateFile), assets.Gate)).
+		CombinedOutput()
 	if err != nil || len(said) > 0 {
 		t.Errorf("%v\n%s", err, said)
 	}

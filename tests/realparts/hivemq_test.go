@@ -50,16 +50,19 @@ func TestTheEnterpriseExtensionFindsUsersAndRulesUnderItsOwnNames(t *testing.T) 
 	for _, name := range []string{"sensor", hostileName, "idle", "root"} {
 		var password, salt, algorithm string
 		var iterations int
-		if err := broker.QueryRow(t.Context(), "SELECT password, password_iterations, password_salt, algorithm FROM users WHERE username = $1", name).
+		if err := broker.QueryRow(t.Context(),
+			"SELECT password, password_iterations, password_salt, algorithm FROM users WHERE username = $1", name).
 			Scan(&password, &iterations, &salt, &algorithm); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if algorithm != "PKCS5S2" || !fits(t, "secret12", salt, iterations, password) || fits(t, "secret13", salt, iterations, password) {
+		if algorithm != "PKCS5S2" || !fits(t, "secret12", salt, iterations, password) ||
+			fits(t, "secret13", salt, iterations, password) {
 			t.Errorf("%s: %s with %d iterations does not fit", name, algorithm, iterations)
 		}
 	}
 	var known int
-	if err := broker.QueryRow(t.Context(), "SELECT count(*) FROM users WHERE username = 'elder'").Scan(&known); err != nil || known != 0 {
+	if err := broker.QueryRow(t.Context(), "SELECT count(*) FROM users WHERE username = 'elder'").
+		Scan(&known); err != nil || known != 0 {
 		t.Errorf("a user without the second hash: %d, %v", known, err)
 	}
 	rules := func(name string) []string {
@@ -81,7 +84,8 @@ func TestTheEnterpriseExtensionFindsUsersAndRulesUnderItsOwnNames(t *testing.T) 
 		return list
 	}
 	for name, want := range map[string][]string{
-		"sensor":    {"alarms true false false true", "commands false true true true", "devices/${mqtt-username}/${mqtt-clientid}/# true true true true"},
+		"sensor": {"alarms true false false true", "commands false true true true",
+			"devices/${mqtt-username}/${mqtt-clientid}/# true true true true"},
 		hostileName: {hostileTopic + "<&> true true true true"},
 		"idle":      nil,
 		"root":      {"# true true true true"},
@@ -105,7 +109,8 @@ func TestANewPasswordWithoutTheSecondHashLeavesNoOldOneBehind(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	var known int
-	if err := d.connect(t, brokerRole, brokerPassword).QueryRow(t.Context(), "SELECT count(*) FROM users WHERE username = 'sensor'").Scan(&known); err != nil || known != 0 {
+	if err := d.connect(t, brokerRole, brokerPassword).
+		QueryRow(t.Context(), "SELECT count(*) FROM users WHERE username = 'sensor'").Scan(&known); err != nil || known != 0 {
 		t.Errorf("the old password still fits: %d, %v", known, err)
 	}
 }
@@ -114,7 +119,8 @@ func TestASecondHashOfAnotherFormIsRefused(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
 	for _, bad := range []string{"secret12", "AAAA:1:AAAA", secondHash(t, "x") + "x"} {
-		if said, err := d.admin(t, "add", "sensor", "MQTT_PASSWORD_HASH="+hash(t, "secret12"), "MQTT_PASSWORD_PBKDF2="+bad); err == nil || !strings.Contains(said, "mqtt_user_pbkdf2_hash_check") {
+		if said, err := d.admin(t, "add", "sensor", "MQTT_PASSWORD_HASH="+hash(t, "secret12"),
+			"MQTT_PASSWORD_PBKDF2="+bad); err == nil || !strings.Contains(said, "mqtt_user_pbkdf2_hash_check") {
 			t.Errorf("%s: %v\n%s", bad, err, said)
 		}
 	}
@@ -145,7 +151,8 @@ func exported(t *testing.T, d *database) credentials {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := sh(t, []string{"busybox", "sh"}, assets.CredentialsScript, d.environment("WORK="+work, "CONFIG="+write(t, filepath.Join(work, "config.xml"), config))...)
+	said, err := sh(t, []string{"busybox", "sh"}, assets.CredentialsScript,
+		d.environment("WORK="+work, "CONFIG="+write(t, filepath.Join(work, "config.xml"), config))...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
@@ -161,7 +168,8 @@ func exported(t *testing.T, d *database) credentials {
 	if err := json.Unmarshal(manifest, &secret); err != nil {
 		t.Fatalf("%v in %s", err, manifest)
 	}
-	if secret.Kind != "Secret" || secret.Metadata.Name != "credentials" || secret.Metadata.Namespace != "hivemq" || string(secret.Data["config.xml"]) != config {
+	if secret.Kind != "Secret" || secret.Metadata.Name != "credentials" || secret.Metadata.Namespace != "hivemq" ||
+		string(secret.Data["config.xml"]) != config {
 		t.Errorf("the Secret is %s", manifest)
 	}
 	var file credentials

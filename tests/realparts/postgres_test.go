@@ -89,7 +89,8 @@ func (p *prepared) copy(t *testing.T) *database {
 	return d
 }
 
-// initialised is a server with an empty database. PostgreSQL refuses to run as root, so root runs it as its package's user.
+// initialised is a server with an empty database. PostgreSQL refuses to run as root, so root runs it as its package's
+// user.
 func initialised(t *testing.T) *database {
 	t.Helper()
 	d := newServer(t)
@@ -163,7 +164,8 @@ func (d *database) data() string { return filepath.Join(d.folder, "data") }
 
 func (d *database) start(t *testing.T) {
 	t.Helper()
-	d.server = start(t, d.as("postgres", "-D", d.data(), "-p", strconv.Itoa(d.port), "-k", d.folder, "-h", "127.0.0.1", "-c", "fsync=off"))
+	d.server = start(t, d.as("postgres", "-D", d.data(), "-p", strconv.Itoa(d.port), "-k", d.folder, "-h", "127.0.0.1",
+		"-c", "fsync=off"))
 	within(t, time.Minute, "PostgreSQL answers", func() bool {
 		conn, err := d.dial(t, "postgres", "mqttadmin", adminPassword)
 		if err != nil {
@@ -200,7 +202,8 @@ func unprivileged(t *testing.T, path string) *syscall.Credential {
 // environment is how the deployed containers find the database.
 func (d *database) environment(more ...string) []string {
 	return append([]string{
-		"PGHOST=127.0.0.1", fmt.Sprintf("PGPORT=%d", d.port), "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword, "PGDATABASE=mqtt", "PGSSLMODE=disable",
+		"PGHOST=127.0.0.1", fmt.Sprintf("PGPORT=%d", d.port), "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword,
+		"PGDATABASE=mqtt", "PGSSLMODE=disable",
 	}, more...)
 }
 
@@ -214,7 +217,9 @@ func (d *database) applySchema(t *testing.T, more ...string) (string, error) {
 func (d *database) applyVersion(t *testing.T, version string, more ...string) (string, error) {
 	t.Helper()
 	schema := write(t, filepath.Join(t.TempDir(), assets.SchemaFile), version)
-	return sh(t, []string{"sh"}, assets.SchemaScript, d.environment(append([]string{"SCHEMA=" + schema, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword}, more...)...)...)
+	return sh(t, []string{"sh"}, assets.SchemaScript,
+		d.environment(append([]string{"SCHEMA=" + schema, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" +
+			brokerPassword}, more...)...)...)
 }
 
 func (d *database) connect(t *testing.T, role, password string) *pgx.Conn {
@@ -230,7 +235,8 @@ func (d *database) connect(t *testing.T, role, password string) *pgx.Conn {
 // dial tries to log in to one of the server's databases.
 func (d *database) dial(t *testing.T, name, role, password string) (*pgx.Conn, error) {
 	t.Helper()
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", d.port, name, role))
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", d.port,
+		name, role))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +247,8 @@ func (d *database) dial(t *testing.T, name, role, password string) (*pgx.Conn, e
 // admin runs one operation as the admin job does.
 func (d *database) admin(t *testing.T, operation, username string, more ...string) (string, error) {
 	t.Helper()
-	return sh(t, []string{"sh"}, assets.AdminScript, d.environment(append(more, "OPERATION="+operation, "MQTT_USERNAME="+username)...)...)
+	return sh(t, []string{"sh"}, assets.AdminScript,
+		d.environment(append(more, "OPERATION="+operation, "MQTT_USERNAME="+username)...)...)
 }
 
 // must is admin for an operation that has to succeed.

@@ -17,7 +17,8 @@ import (
 func newReplica(t *testing.T, of *database) *database {
 	t.Helper()
 	d := newServer(t)
-	copying := d.as("pg_basebackup", "-D", d.data(), "-R", "-c", "fast", "-h", "127.0.0.1", "-p", fmt.Sprint(of.port), "-U", "mqttadmin")
+	copying := d.as("pg_basebackup", "-D", d.data(), "-R", "-c", "fast", "-h", "127.0.0.1", "-p", fmt.Sprint(of.port),
+		"-U", "mqttadmin")
 	copying.Env = []string{"PGPASSWORD=" + adminPassword}
 	if said, err := copying.CombinedOutput(); err != nil {
 		t.Fatalf("pg_basebackup: %v\n%s", err, said)
@@ -30,7 +31,8 @@ func newReplica(t *testing.T, of *database) *database {
 func (d *database) promote(t *testing.T) {
 	t.Helper()
 	var done bool
-	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT pg_promote()").Scan(&done); err != nil || !done {
+	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT pg_promote()").
+		Scan(&done); err != nil || !done {
 		t.Fatalf("promotion: %v, %v", done, err)
 	}
 }
@@ -39,7 +41,8 @@ func (d *database) promote(t *testing.T) {
 func (d *database) follows(t *testing.T, source *database) {
 	t.Helper()
 	var place string
-	if err := source.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT pg_current_wal_lsn()::text").Scan(&place); err != nil {
+	if err := source.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT pg_current_wal_lsn()::text").
+		Scan(&place); err != nil {
 		t.Fatal(err)
 	}
 	reader := d.connect(t, "mqttadmin", adminPassword)
@@ -55,7 +58,8 @@ func (d *database) visited(t *testing.T, times int) {
 	t.Helper()
 	reader := d.connect(t, "mqttadmin", adminPassword)
 	sessions := func() (n int) {
-		if err := reader.QueryRow(t.Context(), "SELECT sessions FROM pg_stat_database WHERE datname = 'mqtt'").Scan(&n); err != nil {
+		if err := reader.QueryRow(t.Context(), "SELECT sessions FROM pg_stat_database WHERE datname = 'mqtt'").
+			Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -82,7 +86,8 @@ func TestASchemaComesToAReplicaFromItsSourceAndTheScriptWaitsForIt(t *testing.T)
 	t.Parallel()
 	source := newDatabase(t)
 	replica := newReplica(t, source)
-	if said, err := replica.applySchema(t, "TRIES=2", "WAIT=0"); err == nil || !strings.Contains(said, "has not been sent this version: deploy the region with the primary database first") {
+	if said, err := replica.applySchema(t, "TRIES=2", "WAIT=0"); err == nil ||
+		!strings.Contains(said, "has not been sent this version: deploy the region with the primary database first") {
 		t.Errorf("before its source has it: %v\n%s", err, said)
 	}
 	for _, version := range []string{assets.Schema, assets.Schema + "-- A newer one.\n"} {
@@ -104,7 +109,8 @@ func TestASchemaComesToAReplicaFromItsSourceAndTheScriptWaitsForIt(t *testing.T)
 		if said, err := source.applyVersion(t, version); err != nil || !strings.Contains(said, "schema: applied") {
 			t.Fatalf("%v\n%s", err, said)
 		}
-		if last := <-over; last.err != nil || !strings.Contains(last.said, "waiting for this version") || !strings.Contains(last.said, "schema: there already") {
+		if last := <-over; last.err != nil || !strings.Contains(last.said, "waiting for this version") ||
+			!strings.Contains(last.said, "schema: there already") {
 			t.Errorf("%v\n%s", last.err, last.said)
 		}
 	}
@@ -112,7 +118,8 @@ func TestASchemaComesToAReplicaFromItsSourceAndTheScriptWaitsForIt(t *testing.T)
 		t.Errorf("a node of the version before restarts: %v\n%s", err, said)
 	}
 	replica.promote(t)
-	if said, err := replica.applyVersion(t, assets.Schema+"-- The newest.\n"); err != nil || !strings.Contains(said, "schema: applied") {
+	if said, err := replica.applyVersion(t, assets.Schema+"-- The newest.\n"); err != nil ||
+		!strings.Contains(said, "schema: applied") {
 		t.Errorf("after the promotion: %v\n%s", err, said)
 	}
 }
@@ -137,7 +144,8 @@ func TestBrokersReadAReplicaAsItsSourceAndGoOnAfterItsPromotion(t *testing.T) {
 	t.Parallel()
 	source := populated(t)
 	replica := newReplica(t, source)
-	source.must(t, "add", "late", "MQTT_PASSWORD_HASH="+hash(t, "secret12"), "MQTT_PASSWORD_PBKDF2="+secondHash(t, "secret12"))
+	source.must(t, "add", "late", "MQTT_PASSWORD_HASH="+hash(t, "secret12"),
+		"MQTT_PASSWORD_PBKDF2="+secondHash(t, "secret12"))
 	source.must(t, "allow", "late", "MQTT_TOPIC=late/#", "MQTT_ACTION=all")
 	replica.follows(t, source)
 	reads := func(users ...string) {
@@ -149,11 +157,15 @@ func TestBrokersReadAReplicaAsItsSourceAndGoOnAfterItsPromotion(t *testing.T) {
 			if err := broker.QueryRow(t.Context(), deployedQuery(t), name).Scan(&stored, &salt, &superuser); err != nil {
 				t.Errorf("EMQX, %s: %v", name, err)
 			}
-			if err := broker.QueryRow(t.Context(), "SELECT password = crypt('secret12', password) FROM vmq_auth_acl WHERE username = $1", name).Scan(&right); err != nil || !right {
+			if err := broker.QueryRow(t.Context(),
+				"SELECT password = crypt('secret12', password) FROM vmq_auth_acl WHERE username = $1",
+				name).Scan(&right); err != nil || !right {
 				t.Errorf("VerneMQ, %s: %v, %v", name, right, err)
 			}
 			var permissions int
-			if err := broker.QueryRow(t.Context(), "SELECT count(*) FROM users u JOIN user_permissions p ON p.user_id = u.id JOIN permissions r ON r.id = p.permission WHERE username = $1", name).Scan(&permissions); err != nil || permissions == 0 {
+			if err := broker.QueryRow(t.Context(),
+				"SELECT count(*) FROM users u JOIN user_permissions p ON p.user_id = u.id JOIN permissions r ON r.id "+
+					"= p.permission WHERE username = $1", name).Scan(&permissions); err != nil || permissions == 0 {
 				t.Errorf("HiveMQ, %s: %d permissions, %v", name, permissions, err)
 			}
 		}
@@ -164,12 +176,16 @@ func TestBrokersReadAReplicaAsItsSourceAndGoOnAfterItsPromotion(t *testing.T) {
 		t.Errorf("the replica exports\n%s\nand its source\n%s", got, before)
 	}
 	for _, step := range [][]string{
-		{"add", "new", "MQTT_PASSWORD_HASH=" + hash(t, "secret12")}, {"allow", "sensor", "MQTT_TOPIC=t", "MQTT_ACTION=all"}, {"forbid", "sensor", "MQTT_TOPIC=commands"}, {"remove", "sensor"},
+		{"add", "new", "MQTT_PASSWORD_HASH=" + hash(t, "secret12")},
+		{"allow", "sensor", "MQTT_TOPIC=t", "MQTT_ACTION=all"}, {"forbid", "sensor", "MQTT_TOPIC=commands"},
+		{"remove", "sensor"},
 	} {
 		began := time.Now()
 		said, err := replica.admin(t, step[0], step[1], step[2:]...)
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(said, "users are changed in the region with the primary database") || time.Since(began) > 10*time.Second {
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 ||
+			!strings.Contains(said, "users are changed in the region with the primary database") ||
+			time.Since(began) > 10*time.Second {
 			t.Errorf("%s on a replica: %v\n%s", step[0], err, said)
 		}
 	}
@@ -178,10 +194,12 @@ func TestBrokersReadAReplicaAsItsSourceAndGoOnAfterItsPromotion(t *testing.T) {
 	}
 	replica.promote(t)
 	reads("sensor", hostileName, "late")
-	replica.must(t, "add", "new", "MQTT_PASSWORD_HASH="+hash(t, "secret12"), "MQTT_PASSWORD_PBKDF2="+secondHash(t, "secret12"))
+	replica.must(t, "add", "new", "MQTT_PASSWORD_HASH="+hash(t, "secret12"),
+		"MQTT_PASSWORD_PBKDF2="+secondHash(t, "secret12"))
 	replica.must(t, "allow", "new", "MQTT_TOPIC=new/#", "MQTT_ACTION=all")
 	reads("sensor", "late", "new")
-	if added := len(lines(written(t, replica))) - len(lines(before)); added != 5 { // four commands of one user, and its key
+	// four commands of one user, and its key
+	if added := len(lines(written(t, replica))) - len(lines(before)); added != 5 {
 		t.Errorf("after the promotion there are %d lines more", added)
 	}
 }
@@ -190,16 +208,19 @@ func TestANodeStartsOnAServerThatTakesNoChangesForNow(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
 	owner := d.connect(t, "mqttadmin", adminPassword)
-	for _, full := range []string{"ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"} { // as Azure does when the disk is full
+	// as Azure does when the disk is full
+	for _, full := range []string{"ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"} {
 		if _, err := owner.Exec(t.Context(), full); err != nil {
 			t.Fatal(err)
 		}
 	}
 	within(t, time.Minute, "the server takes no changes", func() bool {
 		var no string
-		return d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SHOW transaction_read_only").Scan(&no) == nil && no == "on"
+		return d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SHOW transaction_read_only").
+			Scan(&no) == nil && no == "on"
 	})
-	if said, err := d.applySchema(t, "TRIES=1"); err != nil || !slices.Contains(lines(said), "schema: there already; 127.0.0.1 takes no changes from here") {
+	if said, err := d.applySchema(t, "TRIES=1"); err != nil ||
+		!slices.Contains(lines(said), "schema: there already; 127.0.0.1 takes no changes from here") {
 		t.Errorf("%v\n%s", err, said)
 	}
 }

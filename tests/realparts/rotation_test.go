@@ -24,7 +24,9 @@ func (d *database) login(t *testing.T, password string) error {
 // rotates does what the first node does that comes with another password of the brokers.
 func (d *database) rotates(t *testing.T, password string, more ...string) (string, error) {
 	t.Helper()
-	return d.applySchema(t, append([]string{"BROKER_ROLE=" + assets.BrokerRole("mqtt_broker", password), "BROKER_PASSWORD=" + password}, more...)...)
+	return d.applySchema(t,
+		append([]string{"BROKER_ROLE=" + assets.BrokerRole("mqtt_broker", password), "BROKER_PASSWORD=" + password},
+			more...)...)
 }
 
 func TestTheBrokersPasswordBeforeANewOneStaysGoodForADayAndTheOneBeforeThatNoLonger(t *testing.T) {
@@ -51,7 +53,8 @@ func TestTheBrokersPasswordBeforeANewOneStaysGoodForADayAndTheOneBeforeThatNoLon
 				t.Errorf("%s, %s node: %v, until %v", step.now, node, err, until(step.now))
 			}
 			end := until(step.before)
-			if err := d.login(t, step.before); err != nil || end == nil || time.Until(*end) > 24*time.Hour || time.Until(*end) < 23*time.Hour {
+			if err := d.login(t, step.before); err != nil || end == nil || time.Until(*end) > 24*time.Hour ||
+				time.Until(*end) < 23*time.Hour {
 				t.Errorf("%s, beside %s: %v, until %v", step.before, step.now, err, end)
 			}
 			// A node that has the old one restarts meanwhile.
@@ -67,7 +70,9 @@ func TestTheBrokersPasswordBeforeANewOneStaysGoodForADayAndTheOneBeforeThatNoLon
 	if err := old.QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user").Scan(&users); err != nil {
 		t.Errorf("what was open: %v", err)
 	}
-	if _, err := owner.Exec(t.Context(), fmt.Sprintf("ALTER ROLE %s VALID UNTIL '%s'", assets.BrokerRole("mqtt_broker", "third"), time.Now().Add(-time.Second).Format(time.RFC3339))); err != nil {
+	if _, err := owner.Exec(t.Context(),
+		fmt.Sprintf("ALTER ROLE %s VALID UNTIL '%s'", assets.BrokerRole("mqtt_broker", "third"),
+			time.Now().Add(-time.Second).Format(time.RFC3339))); err != nil {
 		t.Fatal(err)
 	}
 	if d.login(t, "third") == nil {
@@ -88,7 +93,8 @@ func TestTheRoleOfTheFirstSchemaIsClosedLikeAnyOther(t *testing.T) {
 		}
 	}
 	var may bool
-	if err := owner.QueryRow(t.Context(), "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'mqtt_broker'").Scan(&may); err != nil || may {
+	if err := owner.QueryRow(t.Context(), "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'mqtt_broker'").
+		Scan(&may); err != nil || may {
 		t.Errorf("it may log in: %v, %v", may, err)
 	}
 }
@@ -98,7 +104,8 @@ func TestAnAdministratorWhoIsNoSuperuserRotates(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	owner := d.connect(t, "mqttadmin", adminPassword)
-	for _, step := range []string{"CREATE ROLE plain LOGIN CREATEROLE CREATEDB PASSWORD 'plain'", "ALTER DATABASE mqtt OWNER TO plain", "ALTER SCHEMA public OWNER TO plain"} {
+	for _, step := range []string{"CREATE ROLE plain LOGIN CREATEROLE CREATEDB PASSWORD 'plain'",
+		"ALTER DATABASE mqtt OWNER TO plain", "ALTER SCHEMA public OWNER TO plain"} {
 		if _, err := owner.Exec(t.Context(), step); err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +125,8 @@ func TestAnAdministratorWhoIsNoSuperuserRotates(t *testing.T) {
 func TestANodeThatRestartsAfterTheAdministratorsPasswordChangedStartsWithWhatItHas(t *testing.T) {
 	t.Parallel()
 	d := deployedDatabase(t)
-	if said, err := d.applySchema(t, "PGPASSWORD=of before", "TRIES=1"); err != nil || !strings.Contains(said, "schema: there already") {
+	if said, err := d.applySchema(t, "PGPASSWORD=of before", "TRIES=1"); err != nil ||
+		!strings.Contains(said, "schema: there already") {
 		t.Errorf("%v\n%s", err, said)
 	}
 	if said, err := d.applyVersion(t, assets.Schema+"-- A newer one.\n", "PGPASSWORD=of before", "TRIES=1"); err == nil {

@@ -27,7 +27,8 @@ func newRedis(t *testing.T) *redis {
 	need(t, "redis-server", "redis-cli")
 	r := &redis{port: freePort(t), certificate: newCertificate(t, time.Now().Add(time.Hour))}
 	config := write(t, filepath.Join(t.TempDir(), "redis.conf"), fmt.Sprintf(
-		"port 0\ntls-port %d\nbind 127.0.0.1\ntls-cert-file %[2]s\ntls-key-file %[2]s\ntls-auth-clients no\nrequirepass %q\nsave \"\"\ndir %s\n",
+		"port 0\ntls-port %d\nbind 127.0.0.1\ntls-cert-file %[2]s\ntls-key-file %[2]s\ntls-auth-clients no\n"+
+			"requirepass %q\nsave \"\"\ndir %s\n",
 		r.port, r.certificate.file, redisPassword, t.TempDir()))
 	r.server = start(t, exec.Command("redis-server", config))
 	within(t, time.Minute, "Redis answers", func() bool {
@@ -39,14 +40,16 @@ func newRedis(t *testing.T) *redis {
 
 func (r *redis) environment(password string, more ...string) []string {
 	return append([]string{
-		"REDIS_HOST=127.0.0.1", fmt.Sprintf("REDIS_PORT=%d", r.port), "REDISCLI_AUTH=" + password, "SSL_CERT_FILE=" + r.certificate.file,
+		"REDIS_HOST=127.0.0.1", fmt.Sprintf("REDIS_PORT=%d", r.port), "REDISCLI_AUTH=" + password,
+		"SSL_CERT_FILE=" + r.certificate.file,
 	}, more...)
 }
 
 // cli runs redis-cli with arguments as they are.
 func (r *redis) cli(t *testing.T, password string, args ...string) (string, error) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "redis-cli", append([]string{"--tls", "--no-auth-warning", "-h", "127.0.0.1", "-p", fmt.Sprint(r.port)}, args...)...)
+	command := exec.CommandContext(t.Context(), "redis-cli",
+		append([]string{"--tls", "--no-auth-warning", "-h", "127.0.0.1", "-p", fmt.Sprint(r.port)}, args...)...)
 	command.Env = r.environment(password)
 	said, err := command.CombinedOutput()
 	return string(said), err
@@ -142,7 +145,8 @@ func TestTheRulesJobFailsWhenRedisOrTheDatabaseDoes(t *testing.T) {
 	t.Parallel()
 	d, r := deployedDatabase(t), newRedis(t)
 	for _, step := range [][]string{
-		{"add", "sensor", "MQTT_PASSWORD_HASH=" + hash(t, "secret12")}, {"allow", "sensor", "MQTT_TOPIC=t", "MQTT_ACTION=all"},
+		{"add", "sensor", "MQTT_PASSWORD_HASH=" + hash(t, "secret12")},
+		{"allow", "sensor", "MQTT_TOPIC=t", "MQTT_ACTION=all"},
 	} {
 		if said, err := d.admin(t, step[0], step[1], step[2:]...); err != nil {
 			t.Fatalf("%v\n%s", err, said)
@@ -214,7 +218,8 @@ func TestWhatIsMadeFromTheDatabaseFailsWithAQueryThatDoes(t *testing.T) {
 		{"the file for HiveMQ without a schema", assets.CredentialsScript, config, empty},
 		{"the file for HiveMQ without its configuration", assets.CredentialsScript, "CONFIG=/missing", full},
 	} {
-		environment := append(c.d.environment("WORK="+t.TempDir(), c.config), "PGUSER="+brokerRole, "PGPASSWORD="+brokerPassword)
+		environment := append(c.d.environment("WORK="+t.TempDir(), c.config), "PGUSER="+brokerRole,
+			"PGPASSWORD="+brokerPassword)
 		if c.d == empty {
 			environment = c.d.environment("WORK="+t.TempDir(), c.config)
 		}

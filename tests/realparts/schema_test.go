@@ -33,7 +33,8 @@ func hash(t *testing.T, password string) string {
 // deployedQuery is the query that the deployed broker configuration runs, with the placeholder as PostgreSQL takes it.
 func deployedQuery(t *testing.T) string {
 	t.Helper()
-	config, err := assets.EMQX{DatabaseHost: "h", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", RedisHost: "r", RedisPort: 1}.Config()
+	config, err := assets.EMQX{DatabaseHost: "h", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", RedisHost: "r",
+		RedisPort: 1}.Config()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,8 @@ func TestTheSchemaAppliesTwiceAndFourTimesAtOnceAndKeepsWhatIsThere(t *testing.T
 	}
 	together.Wait()
 	var users int
-	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user").Scan(&users); err != nil || users != 1 {
+	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user").
+		Scan(&users); err != nil || users != 1 {
 		t.Errorf("%d users are left: %v", users, err)
 	}
 }
@@ -72,7 +74,8 @@ func TestTheSchemaScriptGivesUpOnAServerThatStaysAway(t *testing.T) {
 	t.Parallel()
 	need(t, "psql")
 	d := &database{port: freePort(t)}
-	if said, err := d.applySchema(t, "TRIES=2", "WAIT=0"); err == nil || !strings.Contains(said, "no answer from 127.0.0.1") {
+	if said, err := d.applySchema(t, "TRIES=2", "WAIT=0"); err == nil ||
+		!strings.Contains(said, "no answer from 127.0.0.1") {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
@@ -93,7 +96,8 @@ func TestTheBrokersQueryFindsAUserWithThePasswordThatWasGiven(t *testing.T) {
 		if salt != "" || superuser || !strings.HasPrefix(stored, "$2a$") {
 			t.Errorf("%s: salt %q, superuser %v, hash %s", name, salt, superuser, stored[:4])
 		}
-		if bcrypt.CompareHashAndPassword([]byte(stored), []byte("secret12")) != nil || bcrypt.CompareHashAndPassword([]byte(stored), []byte("secret13")) == nil {
+		if bcrypt.CompareHashAndPassword([]byte(stored), []byte("secret12")) != nil ||
+			bcrypt.CompareHashAndPassword([]byte(stored), []byte("secret13")) == nil {
 			t.Errorf("%s: the hash is not of the password", name)
 		}
 	}
@@ -104,7 +108,8 @@ func TestTheBrokersQueryFindsAUserWithThePasswordThatWasGiven(t *testing.T) {
 		t.Fatalf("an unknown user: %v", err)
 	}
 	if cost, err := bcrypt.Cost([]byte(stored)); err != nil || cost != 10 || superuser {
-		t.Errorf("an unknown user's password is checked against %q, of cost %d: %v; superuser %v", stored, cost, err, superuser)
+		t.Errorf("an unknown user's password is checked against %q, of cost %d: %v; superuser %v", stored, cost, err,
+			superuser)
 	}
 	for _, password := range []string{"", "nobody", "secret12"} {
 		if bcrypt.CompareHashAndPassword([]byte(stored), []byte(password)) == nil {
@@ -122,8 +127,10 @@ func TestPgcryptoChecksTheSameHashAsTheBroker(t *testing.T) {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		var right, wrong bool
-		query := `SELECT password_hash = crypt('secret12', password_hash), password_hash = crypt('secret13', password_hash) FROM mqtt_user WHERE username = $1`
-		if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), query, "user-"+letter).Scan(&right, &wrong); err != nil {
+		query := `SELECT password_hash = crypt('secret12', password_hash), password_hash = crypt('secret13', ` +
+			`password_hash) FROM mqtt_user WHERE username = $1`
+		if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), query, "user-"+letter).
+			Scan(&right, &wrong); err != nil {
 			t.Fatal(err)
 		}
 		if !right || wrong {
@@ -135,8 +142,8 @@ func TestPgcryptoChecksTheSameHashAsTheBroker(t *testing.T) {
 // noPrivilege is the SQLSTATE of PostgreSQL's insufficient_privilege.
 const noPrivilege = "42501"
 
-// denies tries statements that would succeed with one more privilege. Each must fail for want of it, and for no other reason, and
-// nothing may be another than before.
+// denies tries statements that would succeed with one more privilege. Each must fail for want of it, and for no other
+// reason, and nothing may be another than before.
 func (d *database) denies(t *testing.T, role *pgx.Conn, statements ...string) {
 	t.Helper()
 	before := d.dump(t)
@@ -273,7 +280,8 @@ func TestARemovedUserTakesTheRulesAlong(t *testing.T) {
 		}
 	}
 	var rules int
-	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_acl").Scan(&rules); err != nil || rules != 0 {
+	if err := d.connect(t, "mqttadmin", adminPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_acl").
+		Scan(&rules); err != nil || rules != 0 {
 		t.Errorf("%d rules are left: %v", rules, err)
 	}
 }

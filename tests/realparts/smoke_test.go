@@ -29,7 +29,8 @@ type guarded struct {
 	certificate
 }
 
-// newGuarded starts one. Its config ends with more lines. Mosquitto's own files of rules say nothing about subscriptions: its plugin does.
+// newGuarded starts one. Its config ends with more lines. Mosquitto's own files of rules say nothing about
+// subscriptions: its plugin does.
 func newGuarded(t *testing.T, until time.Time, allowed bool, more string) guarded {
 	t.Helper()
 	need(t, "mosquitto")
@@ -43,7 +44,8 @@ func newGuarded(t *testing.T, until time.Time, allowed bool, more string) guarde
 	g := guarded{mqtts: freePort(t), wss: freePort(t), certificate: newCertificate(t, until)}
 	folder := t.TempDir()
 	// Its files belong to nobody else.
-	config := fmt.Sprintf("user root\nplugin %s\nplugin_opt_config_file %s\n%s\n", plugins[0], write(t, filepath.Join(folder, "rules.json"), rules(t, allowed)), more)
+	config := fmt.Sprintf("user root\nplugin %s\nplugin_opt_config_file %s\n%s\n", plugins[0],
+		write(t, filepath.Join(folder, "rules.json"), rules(t, allowed)), more)
 	for port, protocol := range map[int]string{g.mqtts: "mqtt", g.wss: "websockets"} {
 		config += fmt.Sprintf("listener %d 127.0.0.1\nprotocol %s\ncertfile %[3]s\nkeyfile %[3]s\n", port, protocol, g.file)
 	}
@@ -66,12 +68,15 @@ func rules(t *testing.T, allowed bool) string {
 		return map[string]any{"acltype": kind, "topic": "smoke/#", "allow": true}
 	}
 	text, err := json.Marshal(map[string]any{
-		"defaultACLAccess": map[string]bool{"publishClientSend": allowed, "publishClientReceive": true, "subscribe": allowed, "unsubscribe": true},
+		"defaultACLAccess": map[string]bool{"publishClientSend": allowed, "publishClientReceive": true,
+			"subscribe": allowed, "unsubscribe": true},
 		"clients": []any{map[string]any{
-			"username": "smoke", "password": base64.StdEncoding.EncodeToString(key), "salt": base64.StdEncoding.EncodeToString(salt), "iterations": 101,
+			"username": "smoke", "password": base64.StdEncoding.EncodeToString(key),
+			"salt": base64.StdEncoding.EncodeToString(salt), "iterations": 101,
 			"roles": []any{map[string]any{"rolename": "smoke"}},
 		}},
-		"roles": []any{map[string]any{"rolename": "smoke", "acls": []any{rule("publishClientSend"), rule("subscribePattern")}}},
+		"roles": []any{map[string]any{"rolename": "smoke",
+			"acls": []any{rule("publishClientSend"), rule("subscribePattern")}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +178,8 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 			return p
 		}), []string{password, nameless}},
 		{"everything is allowed", long, true, guard, nil, []string{denied}},
-		{"QoS 2 is never completed", long, false, guard, dropping(func(p []byte) bool { return p[0]>>4 == 5 }), []string{qos2}},
+		{"QoS 2 is never completed", long, false, guard, dropping(func(p []byte) bool { return p[0]>>4 == 5 }),
+			[]string{qos2}},
 		{"messages are slow", long, false, guard, each(func(p []byte) []byte {
 			if p[0]>>4 == 3 {
 				time.Sleep(150 * time.Millisecond)
@@ -192,7 +198,9 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 				return p
 			}
 		}, []string{qos0, qos1, qos2}},
-		{"no subscription ever serves", long, false, guard, dropping(func(p []byte) bool { return p[0]>>4 == 3 && p[0]&1 == 0 }),
+		{"no subscription ever serves", long, false, guard, dropping(func(p []byte) bool {
+			return p[0]>>4 == 3 && p[0]&1 == 0
+		}),
 			[]string{qos0, qos1, qos2, resuming}},
 		{"messages come twice", long, false, guard, func() filter { return twice }, []string{qos2}},
 		{"sessions are forgotten", long, false, guard, each(func(p []byte) []byte {
@@ -218,10 +226,14 @@ func TestEachCheckFailsOnTheBrokerThatItIsFor(t *testing.T) {
 			}
 			return p
 		}), []string{"MQTT 5: " + denied}},
-		{"it hangs up without a word", long, false, guard, func() filter { return hangUpInsteadOf(0) }, []string{"MQTT 5: " + denied}},
-		{"it hangs up because it stops", long, false, guard, func() filter { return hangUpInsteadOf(0x8b) }, []string{"MQTT 5: " + denied}},
+		{"it hangs up without a word", long, false, guard, func() filter { return hangUpInsteadOf(0) },
+			[]string{"MQTT 5: " + denied}},
+		{"it hangs up because it stops", long, false, guard, func() filter { return hangUpInsteadOf(0x8b) },
+			[]string{"MQTT 5: " + denied}},
 		{"nothing is retained", long, false, guard + "\nretain_available false", nil, []string{retaining}},
-		{"a retained message never comes", long, false, guard, dropping(func(p []byte) bool { return p[0]>>4 == 3 && p[0]&1 == 1 }),
+		{"a retained message never comes", long, false, guard, dropping(func(p []byte) bool {
+			return p[0]>>4 == 3 && p[0]&1 == 1
+		}),
 			[]string{retaining}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -284,8 +296,8 @@ func TestAnExpiredCertificateFailsEveryCheck(t *testing.T) {
 	}
 }
 
-// filter looks at a packet to a client, and gives back what the client gets in its place; nil: nothing. With hangUp, or a
-// DISCONNECT, the connection ends. Each connection has a filter of its own.
+// filter looks at a packet to a client, and gives back what the client gets in its place; nil: nothing. With hangUp, or
+// a DISCONNECT, the connection ends. Each connection has a filter of its own.
 type filter func(packet []byte) []byte
 
 var hangUp = []byte{}
@@ -310,7 +322,8 @@ func refusing(p []byte) bool {
 	return p[0]>>4 == 9 && p[len(p)-1] >= 0x80 || p[0]>>4 == 4 && len(p) > 4 && p[4] >= 0x80
 }
 
-// hangUpInsteadOf has the broker hang up where it would refuse: with a reason, or with 0 without a word. MQTT 3.1.1 has no word for it.
+// hangUpInsteadOf has the broker hang up where it would refuse: with a reason, or with 0 without a word. MQTT 3.1.1 has
+// no word for it.
 func hangUpInsteadOf(reason byte) filter {
 	return func(p []byte) []byte {
 		switch old := p[0]>>4 == 9 && p[len(p)-1] == 0x80; {
@@ -398,7 +411,8 @@ func (g guarded) behind(t *testing.T, between func() filter) int {
 
 func (g guarded) relay(client net.Conn, pass filter) {
 	defer client.Close()
-	broker, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.mqtts), &tls.Config{RootCAs: g.pool, ServerName: "localhost"})
+	broker, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.mqtts),
+		&tls.Config{RootCAs: g.pool, ServerName: "localhost"})
 	if err != nil {
 		return
 	}
@@ -451,7 +465,8 @@ func TestALoadIsPlayedAndCounted(t *testing.T) {
 	seconds := 0
 	load := smoke.Load{Connections: 40, Rate: 100, Duration: 3 * time.Second, QoS: 1, Payload: 64}
 	report, err := smoke.Play(t.Context(), g.target(g.urls()[0]), load, func(smoke.Report) { seconds++ })
-	if err != nil || report.Connected != 40 || report.Refused != 0 || report.Sent < 100 || report.Sent > 301 || report.Lost() != 0 || report.Latency.Max <= 0 {
+	if err != nil || report.Connected != 40 || report.Refused != 0 || report.Sent < 100 || report.Sent > 301 ||
+		report.Lost() != 0 || report.Latency.Max <= 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if seconds < 2 {
@@ -469,15 +484,19 @@ func TestALoadThatLosesMessagesOrClientsFails(t *testing.T) {
 		return p[0]>>4 == 3 && n.Add(1)%2 == 1 // every other message
 	})))
 	lossy.Timeout = 2 * time.Second
-	if report, err := smoke.Play(t.Context(), lossy, load, func(smoke.Report) {}); !errors.Is(err, smoke.ErrFailed) || report.Lost() == 0 {
+	if report, err := smoke.Play(t.Context(), lossy, load, func(smoke.Report) {}); !errors.Is(err, smoke.ErrFailed) ||
+		report.Lost() == 0 {
 		t.Errorf("with messages lost: %+v, %v", report, err)
 	}
 	stranger := g.target(g.urls()[0])
 	stranger.Password = "another"
-	if report, err := smoke.Play(t.Context(), stranger, load, func(smoke.Report) {}); !errors.Is(err, smoke.ErrFailed) || report.Refused != 4 || report.FirstErr == "" {
+	if report, err := smoke.Play(t.Context(), stranger, load, func(smoke.Report) {}); !errors.Is(err,
+		smoke.ErrFailed) || report.Refused != 4 || report.FirstErr == "" {
 		t.Errorf("with a wrong password: %+v, %v", report, err)
 	}
-	if _, err := smoke.Play(t.Context(), stranger, smoke.Load{Connections: 1_000_000, Rate: -1}, nil); err == nil || !strings.Contains(err.Error(), "connections: 1000000 is not from 1 to 10000") || !strings.Contains(err.Error(), "rate: -1") {
+	if _, err := smoke.Play(t.Context(), stranger, smoke.Load{Connections: 1_000_000, Rate: -1}, nil); err == nil ||
+		!strings.Contains(err.Error(), "connections: 1000000 is not from 1 to 10000") ||
+		!strings.Contains(err.Error(), "rate: -1") {
 		t.Errorf("an unbounded load: %v", err)
 	}
 }

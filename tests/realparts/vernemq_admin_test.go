@@ -87,7 +87,8 @@ func (c *vmqCluster) join(n *vmqNode, through string) string {
 	return "echo Done"
 }
 
-// leave takes a node that is down out of the cluster; one that runs hands over and stops, which may take longer than vmq-admin waits.
+// leave takes a node that is down out of the cluster; one that runs hands over and stops, which may take longer than
+// vmq-admin waits.
 func (c *vmqCluster) leave(n *vmqNode, whom string, kill bool) string {
 	other := c.nodes[whom]
 	if !n.reaches(other) {

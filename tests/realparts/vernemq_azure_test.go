@@ -184,7 +184,8 @@ func (c *vmCloud) machine(r *http.Request) (int, string) {
 func (c *vmCloud) token(rest string, r *http.Request) (int, string) {
 	query := r.URL.Query()
 	token, known := c.tokens[query.Get("resource")]
-	if r.Header.Get("Metadata") != "true" || rest != "identity/oauth2/token" || query.Get("api-version") != "2018-02-01" || query.Get("client_id") != clientID || !known {
+	if r.Header.Get("Metadata") != "true" || rest != "identity/oauth2/token" ||
+		query.Get("api-version") != "2018-02-01" || query.Get("client_id") != clientID || !known {
 		return http.StatusBadRequest, `{"error":"invalid_request"}`
 	}
 	return http.StatusOK, `{"access_token":"` + token + `","expires_in":"86399","token_type":"Bearer"}`
@@ -202,7 +203,8 @@ func (c *vmCloud) secret(rest string, r *http.Request) (int, string) {
 	if !secret || !has {
 		return http.StatusNotFound, ""
 	}
-	answer, err := json.Marshal(map[string]any{"value": value, "id": r.URL.Path, "attributes": map[string]any{"enabled": true}})
+	answer, err := json.Marshal(map[string]any{"value": value, "id": r.URL.Path,
+		"attributes": map[string]any{"enabled": true}})
 	if err != nil {
 		return http.StatusInternalServerError, ""
 	}

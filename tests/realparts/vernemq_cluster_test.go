@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// boots runs a machine's first tick, after which it serves. The first of those that are there ticks when it waits for them.
+// boots runs a machine's first tick, after which it serves. The first of those that are there ticks when it waits for
+// them.
 func (m *machine) boots(others ...*machine) {
 	m.site.Helper()
 	m.asleep(func() {
@@ -97,7 +98,8 @@ func TestTheFirstVerneMQNodeFoundsTheClusterAndIsLeftAloneAfterwards(t *testing.
 	}
 	secrets, files := s.cloud.count("GET vault/"), s.cloud.count("GET storage/")
 	m.mustTick()
-	if m.starts() != 1 || s.cloud.count("GET vault/") != secrets+1 || s.cloud.count("GET storage/") != files || len(m.calls("apt-get", "update")) != 1 {
+	if m.starts() != 1 || s.cloud.count("GET vault/") != secrets+1 || s.cloud.count("GET storage/") != files ||
+		len(m.calls("apt-get", "update")) != 1 {
 		t.Errorf("another tick found something to do: %v", s.cloud.calls)
 	}
 }
@@ -181,7 +183,8 @@ func TestAReplacedMachineWithANewDiskIsForgottenBeforeItIsInVerneMQsClusterAgain
 			all[i] = s.installed(i)
 			all[i].boots(other)
 			s.together(all...)
-			if !slices.Equal(other.forgot(), []string{s.addresses[i]}) || all[i].joins()[len(all[i].joins())-1] != other.address {
+			if !slices.Equal(other.forgot(), []string{s.addresses[i]}) ||
+				all[i].joins()[len(all[i].joins())-1] != other.address {
 				t.Errorf("forgotten %v, joined through %v", other.forgot(), all[i].joins())
 			}
 		})

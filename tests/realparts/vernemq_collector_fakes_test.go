@@ -74,7 +74,8 @@ func (c *vmqCluster) startCollector(n *vmqNode) (starts bool) {
 		return true
 	}
 	// It runs as a user of its own.
-	for name, rights := range map[string]os.FileMode{command[1]: 0o005, filepath.Dir(command[1]): 0o001, command[2]: 0o004, filepath.Dir(command[2]): 0o001} {
+	for name, rights := range map[string]os.FileMode{command[1]: 0o005, filepath.Dir(command[1]): 0o001,
+		command[2]: 0o004, filepath.Dir(command[2]): 0o001} {
 		if info, err := os.Stat(m.path(name)); err != nil || info.Mode()&rights != rights {
 			c.fault("%s starts a collector that can't use %s", n.address, name)
 			return true
@@ -84,7 +85,8 @@ func (c *vmqCluster) startCollector(n *vmqNode) (starts bool) {
 		c.fault("%s starts a collector with %s, which is not for root alone", n.address, secrets[1])
 		return true
 	}
-	service.program, service.config, service.environment = read(c.T, m.path(command[1])), read(c.T, m.path(command[2])), read(c.T, m.path(secrets[1]))
+	service.program, service.config, service.environment = read(c.T, m.path(command[1])), read(c.T, m.path(command[2])),
+		read(c.T, m.path(secrets[1]))
 	return true
 }
 
@@ -100,7 +102,9 @@ func (m *machine) refusesCollector(refuses bool) {
 
 // vmConnection is a connection string as Azure makes them.
 func vmConnection() string {
-	return "InstrumentationKey=" + rand.Text() + ";IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/;ApplicationId=11111111-2222-3333-4444-555555555555"
+	return "InstrumentationKey=" + rand.Text() +
+		";IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/" +
+		";ApplicationId=11111111-2222-3333-4444-555555555555"
 }
 
 // points takes what is posted to a collector.
@@ -114,7 +118,8 @@ func newPoints(t *testing.T) *points {
 	p := &points{posted: make(chan string, 100)}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		if err != nil || r.Method != http.MethodPost || r.URL.Path != "/v1/metrics" || r.Header.Get("Content-Type") != "application/json" {
+		if err != nil || r.Method != http.MethodPost || r.URL.Path != "/v1/metrics" ||
+			r.Header.Get("Content-Type") != "application/json" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
@@ -144,7 +149,8 @@ func (s *vmSite) collectorFiles(archive string) map[string]string {
 	files := vmFiles(s.T, assets.VerneMQ{Collector: "receivers: {}\n"})
 	env := files["vernemq.env"]
 	for name, value := range map[string]string{
-		"COLLECTOR_URL": s.cloud.URL + "/" + collectorRelease, "COLLECTOR_SHA256": fmt.Sprintf("%x", sha256.Sum256([]byte(archive))), "COLLECTOR_PORT": s.points.port(),
+		"COLLECTOR_URL":    s.cloud.URL + "/" + collectorRelease,
+		"COLLECTOR_SHA256": fmt.Sprintf("%x", sha256.Sum256([]byte(archive))), "COLLECTOR_PORT": s.points.port(),
 	} {
 		if variable(env, name) == "" {
 			s.Fatalf("vernemq.env has no %s", name)
@@ -158,7 +164,8 @@ func (s *vmSite) collectorFiles(archive string) map[string]string {
 // releaseOf is an archive as GitHub has it, with a program.
 func releaseOf(t *testing.T, name, program string) string {
 	t.Helper()
-	return archiveOf(t, program, tar.Header{Name: "README.md", Mode: 0o644}, tar.Header{Name: name, Mode: 0o755, Size: int64(len(program))})
+	return archiveOf(t, program, tar.Header{Name: "README.md", Mode: 0o644},
+		tar.Header{Name: name, Mode: 0o755, Size: int64(len(program))})
 }
 
 // deploys has a machine take a version; VerneMQ must not mind.
@@ -212,7 +219,8 @@ func (p *points) point(t *testing.T) string {
 		t.Fatalf("%d metrics, %d points", len(metrics), len(data))
 	}
 	var nanoseconds int64
-	if _, err := fmt.Sscan(data[0].TimeUnixNano, &nanoseconds); err != nil || time.Since(time.Unix(0, nanoseconds)).Abs() > time.Minute {
+	if _, err := fmt.Sscan(data[0].TimeUnixNano, &nanoseconds); err != nil || time.Since(time.Unix(0, nanoseconds)).
+		Abs() > time.Minute {
 		t.Errorf("the point's time is %s: %v", data[0].TimeUnixNano, err)
 	}
 	words := []string{metrics[0].Name, data[0].AsInt}

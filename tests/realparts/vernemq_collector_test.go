@@ -27,15 +27,19 @@ func TestTheFirstVerneMQNodeFetchesTheCollectorForAll(t *testing.T) {
 		if got.environment != want {
 			t.Errorf("the environment is %q, want %q", got.environment, want)
 		}
-		if fetched, shared := s.cloud.count("GET "+collectorRelease), s.cloud.count("PUT storage/vernemq-shared/"+collectorRelease); fetched != 1 || shared != 1 {
+		if fetched, shared := s.cloud.count("GET "+collectorRelease),
+			s.cloud.count("PUT storage/vernemq-shared/"+collectorRelease); fetched != 1 || shared != 1 {
 			t.Errorf("after %d nodes it was fetched %d times and shared %d times", i+1, fetched, shared)
 		}
-		vaults, storages, instances := s.cloud.count("GET vault/"), s.cloud.count("GET storage/"), s.cloud.count("GET metadata/instance")
+		vaults, storages, instances := s.cloud.count("GET vault/"), s.cloud.count("GET storage/"),
+			s.cloud.count("GET metadata/instance")
 		m.mustTick()
-		if m.collector().starts != 1 || s.cloud.count("GET vault/") != vaults+1 || s.cloud.count("GET storage/") > storages+1 || s.cloud.count("GET metadata/instance") != instances {
+		if m.collector().starts != 1 || s.cloud.count("GET vault/") != vaults+1 ||
+			s.cloud.count("GET storage/") > storages+1 || s.cloud.count("GET metadata/instance") != instances {
 			t.Errorf("another tick found something to do: %v", s.cloud.calls)
 		}
-		if left, err := filepath.Glob(m.state("collector*gz")); err != nil || len(left) > 0 || has(m.state("collector-tried")) {
+		if left, err := filepath.Glob(m.state("collector*gz")); err != nil || len(left) > 0 ||
+			has(m.state("collector-tried")) {
 			t.Errorf("left over are %v, %v", left, err)
 		}
 	}
@@ -51,7 +55,8 @@ func TestACollectorWithAnotherSumIsNeverRun(t *testing.T) {
 	s.cloud.offers(collectorRelease, other)
 	s.cloud.put("vernemq-shared", collectorRelease, other)
 	said := m.deploys(secondVersion)
-	if strings.Count(said, "did NOT match") != 2 || !strings.Contains(said, "VerneMQ goes on without") || m.collector().starts != 0 || has(m.path(collectorProgram)) {
+	if strings.Count(said, "did NOT match") != 2 || !strings.Contains(said, "VerneMQ goes on without") || m.collector().
+		starts != 0 || has(m.path(collectorProgram)) {
 		t.Errorf("it was started %d times:\n%s", m.collector().starts, said)
 	}
 	if s.cloud.count("PUT storage/vernemq-shared/"+collectorRelease) != 0 {
@@ -65,7 +70,8 @@ func TestACollectorWithAnotherSumIsNeverRun(t *testing.T) {
 	s.cloud.offers(collectorRelease, right)
 	m.age("collector-tried", time.Hour)
 	m.mustTick()
-	if shared, _ := s.cloud.blob("vernemq-shared", collectorRelease); m.collector().program != "the collector" || shared != right {
+	if shared, _ := s.cloud.blob("vernemq-shared", collectorRelease); m.collector().program != "the collector" ||
+		shared != right {
 		t.Errorf("the right one is not run, or not shared: %+v", m.collector())
 	}
 }
@@ -87,7 +93,8 @@ func TestVerneMQServesThoughItsCollectorDoesNot(t *testing.T) {
 		"the vault does not answer":             when("GET /vault/secrets/connection", http.StatusForbidden),
 		"Azure does not say who the machine is": when("GET /metadata/instance", http.StatusNotFound),
 		"the secret is no connection string": func(s *vmSite, _ *machine, broken bool) {
-			s.cloud.setSecret("connection", map[bool]string{true: "InstrumentationKey=1;\nLD_PRELOAD=/tmp/x", false: "InstrumentationKey=1"}[broken])
+			s.cloud.setSecret("connection", map[bool]string{true: "InstrumentationKey=1;\nLD_PRELOAD=/tmp/x",
+				false: "InstrumentationKey=1"}[broken])
 		},
 		"the archive holds something else": func(s *vmSite, _ *machine, broken bool) {
 			archive := releaseOf(s.T, map[bool]string{true: "otelcol", false: "otelcol-contrib"}[broken], "the collector")
@@ -138,22 +145,29 @@ func TestANewVerneMQNodeServesBeforeItsCollectorIsThere(t *testing.T) {
 }
 
 func TestWhatChangedRestartsTheCollectorAndNotVerneMQ(t *testing.T) {
-	const tick, hour, deployment = "a tick", "a tick after an hour", "a deployment" // which one finds it; those before don't
+	// which one finds it; those before don't
+	const tick, hour, deployment = "a tick", "a tick after an hour", "a deployment"
 	for name, c := range map[string]struct {
 		change func(s *vmSite)
 		found  string
 		starts int
 	}{
-		"the connection string":                {func(s *vmSite) { s.cloud.setSecret("connection", vmConnection()) }, deployment, 1},
-		"the connection string, after an hour": {func(s *vmSite) { s.cloud.setSecret("connection", vmConnection()) }, hour, 1},
+		"the connection string": {func(s *vmSite) { s.cloud.setSecret("connection", vmConnection()) },
+			deployment, 1},
+		"the connection string, after an hour": {func(s *vmSite) { s.cloud.setSecret("connection", vmConnection()) },
+			hour, 1},
 		"the secret that holds it": {func(s *vmSite) {
 			s.cloud.setSecret("other", vmConnection())
 			s.settings.ConnectionURL = s.cloud.secretURL("other")
 			s.want(s.addresses...)
 		}, tick, 1},
-		"the configuration":  {func(s *vmSite) { s.publish(thirdVersion, s.changed("collector.yaml", "receivers", "exporters")) }, deployment, 1},
-		"the unit":           {func(s *vmSite) { s.publish(thirdVersion, s.changed("otelcol.service", "CPUQuota=25%", "CPUQuota=30%")) }, deployment, 1},
-		"another file":       {func(s *vmSite) { s.publish(thirdVersion, s.changed("admin.sh", "\n", "\n\n")) }, deployment, 0},
+		"the configuration": {
+			func(s *vmSite) { s.publish(thirdVersion, s.changed("collector.yaml", "receivers", "exporters")) }, deployment, 1},
+		"the unit": {
+			func(s *vmSite) { s.publish(thirdVersion, s.changed("otelcol.service", "CPUQuota=25%", "CPUQuota=30%")) },
+			deployment, 1},
+		"another file": {func(s *vmSite) { s.publish(thirdVersion, s.changed("admin.sh", "\n", "\n\n")) },
+			deployment, 0},
 		"nothing in an hour": {func(*vmSite) {}, hour, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +192,8 @@ func TestWhatChangedRestartsTheCollectorAndNotVerneMQ(t *testing.T) {
 			if !got.active || got.starts != 1+c.starts || m.starts() != 0 || fetched != 1 {
 				t.Errorf("it started %d times, VerneMQ %d times, and was fetched %d times", got.starts, m.starts(), fetched)
 			}
-			if got.environment != read(t, m.path(collectorSecrets)) || got.config != s.files["collector.yaml"] || got.unit != s.files["otelcol.service"] {
+			if got.environment != read(t, m.path(collectorSecrets)) || got.config != s.files["collector.yaml"] ||
+				got.unit != s.files["otelcol.service"] {
 				t.Errorf("it runs with something old: %+v", got)
 			}
 		})
@@ -206,7 +221,8 @@ func TestANewVersionOfTheCollectorTakesThePlaceOfTheOldOneOnceItIsThere(t *testi
 	s.cloud.breaks("", 0)
 	m.age("collector-tried", time.Hour)
 	m.mustTick()
-	if got := m.collector(); !got.active || got.starts != 2 || got.program != "a newer collector" || has(filepath.Dir(m.path(collectorProgram))) {
+	if got := m.collector(); !got.active || got.starts != 2 || got.program != "a newer collector" ||
+		has(filepath.Dir(m.path(collectorProgram))) {
 		t.Errorf("with the newer one it is %+v", got)
 	}
 }
@@ -240,7 +256,8 @@ func TestWithoutTelemetryTheCollectorIsRemoved(t *testing.T) {
 				m.mustTick()
 			}
 			left, err := filepath.Glob(m.state("collector*"))
-			if m.collector().active || m.collector().unit != "" || has(filepath.Dir(m.path(collectorConfig))) || has(filepath.Dir(m.path(collectorProgram))) || len(left) > 0 || err != nil {
+			if m.collector().active || m.collector().unit != "" || has(filepath.Dir(m.path(collectorConfig))) ||
+				has(filepath.Dir(m.path(collectorProgram))) || len(left) > 0 || err != nil {
 				t.Errorf("left are %v, %+v, %v", left, m.collector(), err)
 			}
 			calls := len(m.calls("systemctl", "otelcol"))

@@ -30,8 +30,8 @@ func parsed(t *testing.T, text string) map[string]string {
 	return config
 }
 
-// knownKeys matches the keys of VerneMQ 2.1.2. testdata/vernemq-2.1.2.keys was made from the schema files of its tag; a placeholder in it
-// stands for a name that we chose: any other word would be taken for the name of one more listener.
+// knownKeys matches the keys of VerneMQ 2.1.2. testdata/vernemq-2.1.2.keys was made from the schema files of its tag; a
+// placeholder in it stands for a name that we chose: any other word would be taken for the name of one more listener.
 var knownKeys = sync.OnceValues(func() (*regexp.Regexp, error) {
 	text, err := os.ReadFile("testdata/vernemq-2.1.2.keys")
 	if err != nil {
@@ -61,7 +61,8 @@ func unknownKeys(t *testing.T, config map[string]string) []string {
 }
 
 // vmScripts are the names of the files that are scripts.
-var vmScripts = []string{"node.sh", "cluster.sh", "install.sh", "collector.sh", "schema.sh", "admin.sh", "certificate.sh"}
+var vmScripts = []string{"node.sh", "cluster.sh", "install.sh", "collector.sh", "schema.sh", "admin.sh",
+	"certificate.sh"}
 
 func vmFiles(t *testing.T, v assets.VerneMQ) map[string]string {
 	t.Helper()
@@ -83,7 +84,8 @@ func TestVerneMQKnowsEveryKeyOfItsConfiguration(t *testing.T) {
 	}
 	// The vendor's packages have one more.
 	config = parsed(t, vmFiles(t, assets.VerneMQ{Package: somePackage})["vernemq.conf"])
-	if unknown := unknownKeys(t, config); !slices.Equal(unknown, []string{"accept_eula"}) || config["accept_eula"] != "yes" {
+	if unknown := unknownKeys(t, config); !slices.Equal(unknown, []string{"accept_eula"}) ||
+		config["accept_eula"] != "yes" {
 		t.Errorf("with a package these are unknown: %q", unknown)
 	}
 }
@@ -91,9 +93,12 @@ func TestVerneMQKnowsEveryKeyOfItsConfiguration(t *testing.T) {
 func TestAMisspeltKeyOfVerneMQIsFound(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []string{
-		"listener.ssl.tls_versions", "listener.ssl.default.certfil", "listener.wss.cafiles", "allow_anonymus", "vmq_diversity.postgres.hosts", "http_module", "accept_eula", "x",
+		"listener.ssl.tls_versions", "listener.ssl.default.certfil", "listener.wss.cafiles", "allow_anonymus",
+		"vmq_diversity.postgres.hosts", "http_module", "accept_eula", "x",
 	} {
-		if unknown := unknownKeys(t, map[string]string{wrong: "x", "allow_anonymous": "off", "listener.ssl.default": "x"}); !slices.Equal(unknown, []string{wrong}) {
+		if unknown := unknownKeys(t,
+			map[string]string{wrong: "x", "allow_anonymous": "off",
+				"listener.ssl.default": "x"}); !slices.Equal(unknown, []string{wrong}) {
 			t.Errorf("%s: %q", wrong, unknown)
 		}
 	}
@@ -146,7 +151,8 @@ func TestTheCustomDataOfAVerneMQMachineIsThin(t *testing.T) {
 	}
 }
 
-var someMachine = assets.VerneMQMachine{SettingsURL: "https://kv.vault.azure.net/secrets/it's", ClientID: clientID, Address: "10.0.0.1"}
+var someMachine = assets.VerneMQMachine{SettingsURL: "https://kv.vault.azure.net/secrets/it's", ClientID: clientID,
+	Address: "10.0.0.1"}
 
 func TestCloudInitAcceptsTheCustomDataOfAVerneMQMachine(t *testing.T) {
 	t.Parallel()
@@ -156,7 +162,8 @@ func TestCloudInitAcceptsTheCustomDataOfAVerneMQMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepted := func(document string) (string, error) {
-		said, err := exec.Command("cloud-init", "schema", "--config-file", write(t, filepath.Join(t.TempDir(), "cloud-init.yaml"), document)).CombinedOutput()
+		said, err := exec.Command("cloud-init", "schema", "--config-file",
+			write(t, filepath.Join(t.TempDir(), "cloud-init.yaml"), document)).CombinedOutput()
 		return string(said), err
 	}
 	if said, err := accepted(text); err != nil {

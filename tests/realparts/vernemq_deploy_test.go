@@ -46,7 +46,8 @@ func TestANewVersionOfVerneMQsFilesIsTakenByADeploymentOnly(t *testing.T) {
 	if m.runs() != firstVersion || m.config("topic_max_depth") != "128" || m.starts() != 0 {
 		t.Errorf("a tick takes %s", m.runs())
 	}
-	if said, err := m.run("deploy", secondVersion); err != nil || m.runs() != secondVersion || m.config("topic_max_depth") != "64" || m.starts() != 1 || !m.serves() {
+	if said, err := m.run("deploy", secondVersion); err != nil || m.runs() != secondVersion ||
+		m.config("topic_max_depth") != "64" || m.starts() != 1 || !m.serves() {
 		t.Errorf("after the deployment it has %s, and started %d times: %v\n%s", m.runs(), m.starts(), err, said)
 	}
 	if said, err := m.run("deploy", secondVersion); err != nil || m.starts() != 1 {
@@ -71,7 +72,8 @@ func TestADeploymentTakesWhatChangedInTheVaultToVerneMQ(t *testing.T) {
 	if got := m.config("vmq_diversity.postgres.user"); got != role {
 		t.Errorf("the role is %s, want %s", got, role)
 	}
-	if asked := read(t, m.path("psql")); !strings.Contains(asked, "BROKER_PASSWORD=changed12\n") || !strings.Contains(asked, "BROKER_ROLE="+role+"\n") || !strings.Contains(asked, "PGPASSWORD="+vmAdminPassword+"\n") ||
+	if asked := read(t, m.path("psql")); !strings.Contains(asked, "BROKER_PASSWORD=changed12\n") ||
+		!strings.Contains(asked, "BROKER_ROLE="+role+"\n") || !strings.Contains(asked, "PGPASSWORD="+vmAdminPassword+"\n") ||
 		!strings.Contains(asked, "PGSSLMODE=verify-full\n") || !strings.Contains(asked, "PGHOST=database.example\n") {
 		t.Errorf("the database was asked with\n%s", asked)
 	}
@@ -82,7 +84,8 @@ func TestADeploymentOfAVersionThatTheVaultDoesNotNameIsRefused(t *testing.T) {
 	s := newVMSite(t, 1)
 	m := s.settled(1)[0]
 	said, err := m.run("deploy", secondVersion)
-	if err == nil || !strings.Contains(said, secondVersion+" is to be deployed") || m.runs() != firstVersion || m.starts() != 0 {
+	if err == nil || !strings.Contains(said, secondVersion+" is to be deployed") || m.runs() != firstVersion ||
+		m.starts() != 0 {
 		t.Errorf("%s: %v\n%s", m.runs(), err, said)
 	}
 }
@@ -95,7 +98,8 @@ func TestFilesOfVerneMQThatCouldNotAllBeFetchedAreNotUsed(t *testing.T) {
 	for _, name := range []string{"admin.sh", "node.sh", "vernemq.service"} {
 		text := s.files[name]
 		s.cloud.remove(secondVersion, name)
-		if said, err := m.run("deploy", secondVersion); err == nil || m.runs() != firstVersion || has(m.state(secondVersion)) {
+		if said, err := m.run("deploy", secondVersion); err == nil || m.runs() != firstVersion ||
+			has(m.state(secondVersion)) {
 			t.Errorf("without %s: %v\n%s", name, err, said)
 		}
 		s.cloud.put(secondVersion, name, text)
@@ -111,7 +115,8 @@ func TestADeploymentWaitsUntilTheOthersHaveLeftVerneMQsCluster(t *testing.T) {
 	all := s.settled(2)
 	s.want(s.addresses[0])
 	all[0].more = []string{"LIMIT=1"}
-	if said, err := all[0].run("deploy", firstVersion, s.addresses[0]); err == nil || !strings.Contains(said, "others have not left") {
+	if said, err := all[0].run("deploy", firstVersion, s.addresses[0]); err == nil ||
+		!strings.Contains(said, "others have not left") {
 		t.Errorf("the other one is there: %v\n%s", err, said)
 	}
 	if said, err := all[0].run("deploy", firstVersion, s.addresses[0], s.addresses[1]); err != nil {
@@ -156,7 +161,8 @@ func TestAnotherBuildOfVerneMQIsStarted(t *testing.T) {
 	other := strings.Repeat("c0ffee", 7)[:40]
 	s.publish(secondVersion, s.changed("vernemq.env", variable(s.files["vernemq.env"], "COMMIT"), other))
 	s.cloud.put("vernemq-shared", s.buildName(), buildOf(t, "another"))
-	if said, err := m.run("deploy", secondVersion); err != nil || m.starts() != 1 || read(t, m.path("opt/vernemq/bin/vernemq")) != "another" {
+	if said, err := m.run("deploy", secondVersion); err != nil || m.starts() != 1 ||
+		read(t, m.path("opt/vernemq/bin/vernemq")) != "another" {
 		t.Errorf("%d starts: %v\n%s", m.starts(), err, said)
 	}
 }
@@ -177,7 +183,9 @@ func TestAnotherScriptThatChecksUsersRestartsVerneMQ(t *testing.T) {
 
 func TestVerneMQStartsAfterAReboot(t *testing.T) {
 	for name, trouble := range map[string]func(part string, r *http.Request) int{
-		"though the vault refuses":               func(part string, _ *http.Request) int { return map[string]int{vault: http.StatusForbidden}[part] },
+		"though the vault refuses": func(part string, _ *http.Request) int {
+			return map[string]int{vault: http.StatusForbidden}[part]
+		},
 		"though nothing of Azure can be reached": func(string, *http.Request) int { return unreachable },
 	} {
 		t.Run(name, func(t *testing.T) {

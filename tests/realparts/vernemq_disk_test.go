@@ -38,7 +38,8 @@ func TestADataDiskOfVerneMQThatHoldsSomethingElseIsLeftAlone(t *testing.T) {
 	}
 	partition := "\x80\x00\x02\x00\x83\x00\x00\x00\x00\x08\x00\x00\x00\x04\x00\x00" // Linux, from sector 2048 on
 	for what, device := range map[string][]byte{
-		"another filesystem":              disk(0, "XFSB\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x02\x00"+strings.Repeat("\x00", 84)+"\xb4\xa5"),
+		"another filesystem": disk(0,
+			"XFSB\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x02\x00"+strings.Repeat("\x00", 84)+"\xb4\xa5"),
 		"swap":                            disk(4096-10, "SWAPSPACE2"),
 		"a partition table":               disk(446, partition+strings.Repeat("\x00", 48)+"\x55\xaa"),
 		"an encrypted volume":             disk(0, "LUKS\xba\xbe\x00\x02"),
@@ -71,7 +72,8 @@ func TestADataDiskOfVerneMQThatComesLateIsFoundByALaterTick(t *testing.T) {
 		t.Errorf("%v\n%s", err, said)
 	}
 	// NVMe disks have names of another form.
-	s.must(os.MkdirAll(m.path("dev/disk/azure/data/by-lun"), 0o755), os.Symlink(m.disk.device, m.path("dev/disk/azure/data/by-lun/0")))
+	s.must(os.MkdirAll(m.path("dev/disk/azure/data/by-lun"), 0o755),
+		os.Symlink(m.disk.device, m.path("dev/disk/azure/data/by-lun/0")))
 	m.boots()
 }
 
@@ -116,12 +118,14 @@ func TestACertificateThatVerneMQCouldNotShowLeavesTheOldOneInPlace(t *testing.T)
 	renewed := newCertificate(t, time.Now().Add(time.Hour)).pem
 	_, keyless, _ := strings.Cut(renewed, "-----END PRIVATE KEY-----\n")
 	other := leaf(chain(t, 1, elliptical))
-	for what, bad := range map[string]string{"expired": newCertificate(t, time.Now().Add(-time.Hour)).pem, "without a key": keyless, "no certificate": "bm90aGluZw==",
+	for what, bad := range map[string]string{"expired": newCertificate(t, time.Now().Add(-time.Hour)).pem,
+		"without a key": keyless, "no certificate": "bm90aGluZw==",
 		"for another name": keyPEM(t, other.key) + certificatesPEM(other)} {
 		s.cloud.setSecret("certificate", bad)
 		m.age("certificate-checked", 2*time.Hour)
 		m.mustTick()
-		if strings.TrimSpace(read(t, m.path("etc/vernemq/tls.pem"))) != strings.TrimSpace(s.certificate.pem) || !m.shows(s.certificate.pem) || m.starts() != 0 {
+		if strings.TrimSpace(read(t, m.path("etc/vernemq/tls.pem"))) != strings.TrimSpace(s.certificate.pem) ||
+			!m.shows(s.certificate.pem) || m.starts() != 0 {
 			t.Errorf("%s: it is used", what)
 		}
 	}
@@ -173,7 +177,8 @@ func TestVerneMQAsksClientsForACertificateWhenItIsToldWhose(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	for _, kind := range []string{"ssl", "wss"} {
-		if m.config("listener."+kind+".require_certificate") != "on" || m.config("listener."+kind+".cafile") != m.path("etc/vernemq/ca.pem") {
+		if m.config("listener."+kind+".require_certificate") != "on" ||
+			m.config("listener."+kind+".cafile") != m.path("etc/vernemq/ca.pem") {
 			t.Errorf("%s asks for none", kind)
 		}
 	}

@@ -32,7 +32,8 @@ const fakeProgram = `fake() {
 	eval "$answer"
 }`
 
-// fakeFunctions is an environment in which bash has the fakes as functions: to start programs takes most of the time of these tests.
+// fakeFunctions is an environment in which bash has the fakes as functions: to start programs takes most of the time of
+// these tests.
 func fakeFunctions() []string {
 	all := []string{"BASH_FUNC_fake%%=" + strings.TrimPrefix(fakeProgram, "fake"), "BASH_FUNC_python3%%=" + askPython}
 	for _, name := range fakePrograms {

@@ -77,13 +77,15 @@ func (i *vmImage) copyTo(m *machine) {
 	for _, path := range slices.Sorted(maps.Keys(i.files)) {
 		file, to := i.files[path], filepath.Join(m.root, path)
 		switch {
-		case strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/etc/amora-sync/") || strings.HasPrefix(path, vmData+"/"):
+		case strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/") ||
+			strings.HasPrefix(path, "/etc/amora-sync/") || strings.HasPrefix(path, vmData+"/"):
 		case file.mode.IsDir():
 			m.site.must(os.MkdirAll(to, 0o700), os.Chmod(to, file.mode.Perm()))
 		case file.link != "":
 			m.site.must(os.Symlink(file.link, to))
 		default:
-			m.site.must(os.WriteFile(to, []byte(strings.NewReplacer(i.address, m.address, i.root, m.root).Replace(file.content)), file.mode.Perm()))
+			m.site.must(os.WriteFile(to,
+				[]byte(strings.NewReplacer(i.address, m.address, i.root, m.root).Replace(file.content)), file.mode.Perm()))
 		}
 	}
 	m.site.must(os.WriteFile(m.state("settings"), []byte(m.site.settings.Text()+"\n"), 0o600))
@@ -95,7 +97,8 @@ func (i *vmImage) copyTo(m *machine) {
 	}
 }
 
-// installed makes a machine that has all but what is on the data disk, which is blank. In its first tick it looks for its place in the cluster.
+// installed makes a machine that has all but what is on the data disk, which is blank. In its first tick it looks for
+// its place in the cluster.
 func (s *vmSite) installed(i int) *machine {
 	s.Helper()
 	m := s.newMachine(i)

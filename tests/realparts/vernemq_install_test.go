@@ -32,7 +32,8 @@ func TestTheFirstNodeBuildsVerneMQForAll(t *testing.T) {
 	s := newVMSite(t, 2)
 	s.cloud.remove("vernemq-shared", s.buildName())
 	first, second := s.stale(0), s.stale(1)
-	if said, err := second.run("tick"); err == nil || !strings.Contains(said, s.addresses[0]+" makes it") || second.installedFrom() != "" || len(second.calls("git", "")) > 0 {
+	if said, err := second.run("tick"); err == nil || !strings.Contains(said, s.addresses[0]+" makes it") ||
+		second.installedFrom() != "" || len(second.calls("git", "")) > 0 {
 		t.Errorf("the second node does not wait: %v\n%s", err, said)
 	}
 	first.boots()
@@ -40,7 +41,9 @@ func TestTheFirstNodeBuildsVerneMQForAll(t *testing.T) {
 	if first.installedFrom() != first.address || built == "" || !first.hasPackage("erlang-dev") {
 		t.Errorf("it runs what %q built", first.installedFrom())
 	}
-	if clone := first.calls("git", "clone"); len(clone) != 1 || !strings.Contains(clone[0], "--branch "+variable(s.files["vernemq.env"], "VERSION")+" https://github.com/vernemq/vernemq.git") {
+	if clone := first.calls("git", "clone"); len(clone) != 1 ||
+		!strings.Contains(clone[0],
+			"--branch "+variable(s.files["vernemq.env"], "VERSION")+" https://github.com/vernemq/vernemq.git") {
 		t.Errorf("the source comes by %q", clone)
 	}
 	second.boots(first)
@@ -81,7 +84,8 @@ func TestAllNodesRunTheVerneMQThatWasUploadedFirst(t *testing.T) {
 		return 0
 	})
 	m.boots()
-	if now, _ := s.cloud.blob("vernemq-shared", name); now != other || m.installedFrom() != "another" || len(m.calls("make", "")) != 1 {
+	if now, _ := s.cloud.blob("vernemq-shared", name); now != other || m.installedFrom() != "another" ||
+		len(m.calls("make", "")) != 1 {
 		t.Errorf("it runs what %q built", m.installedFrom())
 	}
 }
@@ -93,7 +97,8 @@ func TestASourceOfVerneMQWithAnotherCommitIsNotBuilt(t *testing.T) {
 	s.tagged = strings.Repeat("0", 40)
 	m := s.stale(0)
 	said, err := m.run("tick")
-	if err == nil || !strings.Contains(said, "any more") || len(m.calls("make", "")) > 0 || s.cloud.count("PUT") > 0 || m.lives() {
+	if err == nil || !strings.Contains(said, "any more") || len(m.calls("make", "")) > 0 || s.cloud.count("PUT") > 0 ||
+		m.lives() {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
@@ -114,22 +119,26 @@ func TestVerneMQsVendorsPackageIsInstalledWithTheRightSumOnly(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
 	const content = "the vendor's package"
-	packages := &assets.VerneMQPackage{URL: s.cloud.URL + "/vernemq.deb", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content)))}
+	packages := &assets.VerneMQPackage{URL: s.cloud.URL + "/vernemq.deb",
+		SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content)))}
 	s.publish(firstVersion, vmFiles(t, assets.VerneMQ{Package: packages}))
 	s.cloud.offers("vernemq.deb", "the vendor's package, changed")
 	m := s.newMachine(0)
-	if said, err := m.run("tick"); err == nil || !strings.Contains(said, "did NOT match") || len(m.calls("apt-get", "vernemq.deb")) > 0 || m.lives() {
+	if said, err := m.run("tick"); err == nil || !strings.Contains(said, "did NOT match") ||
+		len(m.calls("apt-get", "vernemq.deb")) > 0 || m.lives() {
 		t.Errorf("%v\n%s", err, said)
 	}
 	s.cloud.offers("vernemq.deb", content)
 	m.boots()
 	calls := m.calls("apt-get", "vernemq.deb")
 	// dpkg asks what to do with a configuration that was written over.
-	if len(calls) != 1 || !strings.Contains(calls[0], "--force-confold") || m.starts() != 1 || m.config("accept_eula") != "yes" {
+	if len(calls) != 1 || !strings.Contains(calls[0], "--force-confold") || m.starts() != 1 ||
+		m.config("accept_eula") != "yes" {
 		t.Errorf("%d starts, installed by %q", m.starts(), calls)
 	}
 	m.mustTick()
-	if m.starts() != 1 || len(m.calls("apt-get", "vernemq.deb")) != 1 || len(m.calls("git", "")) > 0 || has(m.path("opt/vernemq")) {
+	if m.starts() != 1 || len(m.calls("apt-get", "vernemq.deb")) != 1 || len(m.calls("git", "")) > 0 ||
+		has(m.path("opt/vernemq")) {
 		t.Error("it is installed again")
 	}
 }

@@ -33,7 +33,8 @@ func (m *machine) hasLeft() {
 	handedOver := false
 	m.site.cluster.with(m, func(n *vmqNode) { handedOver = n.handedOver })
 	if m.lives() || !handedOver || len(m.onDisk()) > 0 {
-		m.site.Errorf("%s runs (%v), has handed over (%v), and has on its disk %v", m.address, m.lives(), handedOver, m.onDisk())
+		m.site.Errorf("%s runs (%v), has handed over (%v), and has on its disk %v", m.address, m.lives(), handedOver,
+			m.onDisk())
 	}
 }
 
@@ -134,7 +135,8 @@ func TestAVerneMQNodeMayTakeLongerToLeaveThanAnyCommandWaits(t *testing.T) {
 	s.together(all[0])
 }
 
-// leaving is a site of two nodes, of which the second is no longer wanted and has begun to leave, which takes longer than a tick.
+// leaving is a site of two nodes, of which the second is no longer wanted and has begun to leave, which takes longer
+// than a tick.
 func leaving(t *testing.T) (*vmSite, []*machine) {
 	t.Helper()
 	s := newVMSite(t, 2)

@@ -21,7 +21,8 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// vmSite is what the machines of one test share: Azure, the fakes of the programs that they run, and how their VerneMQ nodes see each other.
+// vmSite is what the machines of one test share: Azure, the fakes of the programs that they run, and how their VerneMQ
+// nodes see each other.
 type vmSite struct {
 	*testing.T
 	cloud       *vmCloud
@@ -117,7 +118,8 @@ func newVMSite(t *testing.T, size int) *vmSite {
 	s.settings = assets.VerneMQSettings{
 		Shared:       s.cloud.URL + "/storage/vernemq-shared",
 		DatabaseHost: "database.example", DatabaseName: "mqtt", DatabaseAdmin: "mqttadmin",
-		AdminPasswordURL: s.cloud.secretURL("database-admin"), BrokerPasswordURL: s.cloud.secretURL("database-broker"), CertificateURL: s.cloud.secretURL("certificate"), Hosts: []string{"localhost"},
+		AdminPasswordURL: s.cloud.secretURL("database-admin"), BrokerPasswordURL: s.cloud.secretURL("database-broker"),
+		CertificateURL: s.cloud.secretURL("certificate"), Hosts: []string{"localhost"},
 		Cookie: vmCookie, Members: slices.Clone(s.addresses),
 	}
 	s.secrets = []string{vmCookie, vmAdminPassword, vmBrokerPassword}
@@ -193,7 +195,8 @@ func (s *vmSite) replace(address string, disk *vmDisk) *machine {
 		site: s, address: address, root: s.TempDir(), bin: s.TempDir(), disk: disk,
 		users: map[string]bool{}, packages: map[string]bool{}, groups: map[string]string{},
 	}
-	for _, folder := range []string{"etc/systemd/system", "etc/amora-sync", "opt", "dev/disk/azure/scsi1", "proc/sys/kernel/random", "usr/local/sbin", "var/lib"} {
+	for _, folder := range []string{"etc/systemd/system", "etc/amora-sync", "opt", "dev/disk/azure/scsi1",
+		"proc/sys/kernel/random", "usr/local/sbin", "var/lib"} {
 		s.must(os.MkdirAll(filepath.Join(m.root, folder), 0o755))
 	}
 	m.install(assets.VerneMQMachine{SettingsURL: s.cloud.secretURL("settings"), ClientID: clientID, Address: address})
@@ -269,7 +272,8 @@ func (m *machine) reboot() {
 // environment is the machine's.
 func (m *machine) environment() []string {
 	return slices.Concat(fakeFunctions(), []string{
-		"PATH=" + m.bin + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH"), "HOME=" + m.root, "LC_ALL=C", "TMPDIR=" + m.root,
+		"PATH=" + m.bin + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH"), "HOME=" + m.root, "LC_ALL=C",
+		"TMPDIR=" + m.root,
 		"ROOT=" + m.root, "STATE=" + m.state(""), "NODE_ENV=" + m.path("etc/amora-sync/node.env"),
 		"METADATA=" + m.site.cloud.URL, "VMQ_ADMIN=vmq-admin",
 		"FAKES=" + m.site.fakes, "PYTHON=" + m.site.python, "MACHINE=" + m.address,
@@ -304,7 +308,8 @@ func (m *machine) mustTick() {
 
 // serves says whether clients and the load balancer find the node.
 func (m *machine) serves() bool {
-	return accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQPort)) && accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQWebSocketPort)) &&
+	return accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQPort)) &&
+		accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQWebSocketPort)) &&
 		accepts(fmt.Sprintf("%s:%d", m.address, assets.VerneMQHealthPort))
 }
 

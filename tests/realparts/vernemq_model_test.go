@@ -18,9 +18,9 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// vmqCluster models the VerneMQ nodes of one test, as far as their membership goes: a set into which each node puts itself under a new
-// mark, from which others take it, and which nodes that list each other put together. What it says was read in the source of 2.1.2.
-// Its time passes while a script sleeps, which then takes none.
+// vmqCluster models the VerneMQ nodes of one test, as far as their membership goes: a set into which each node puts
+// itself under a new mark, from which others take it, and which nodes that list each other put together. What it says
+// was read in the source of 2.1.2. Its time passes while a script sleeps, which then takes none.
 type vmqCluster struct {
 	*testing.T
 	mu    sync.Mutex
@@ -175,7 +175,8 @@ func (v vmqView) forgets(address string) {
 
 // reaches says whether two nodes run and are connected.
 func (n *vmqNode) reaches(other *vmqNode) bool {
-	return n != nil && other != nil && n.active == "active" && other.active == "active" && (n == other || !n.unreachable && !other.unreachable && n.cookie == other.cookie)
+	return n != nil && other != nil && n.active == "active" && other.active == "active" &&
+		(n == other || !n.unreachable && !other.unreachable && n.cookie == other.cookie)
 }
 
 func (c *vmqCluster) gossip() {
@@ -236,7 +237,8 @@ func (c *vmqCluster) start(n *vmqNode) {
 	}
 	// Its own copy, with the rights that the unit leaves to it.
 	generated := m.data("generated.configs")
-	m.site.must(os.MkdirAll(generated, 0o755), os.Chmod(generated, 0o755), os.WriteFile(filepath.Join(generated, "vm.args"), []byte(config["distributed_cookie"]), 0o644))
+	m.site.must(os.MkdirAll(generated, 0o755), os.Chmod(generated, 0o755),
+		os.WriteFile(filepath.Join(generated, "vm.args"), []byte(config["distributed_cookie"]), 0o644))
 	n.active, n.booting = "active", 1
 	n.starts++
 	n.tls, n.cookie = "", config["distributed_cookie"]
@@ -286,13 +288,15 @@ func (c *vmqCluster) checkStart(n *vmqNode, config map[string]string) {
 	// VerneMQ runs as a user of its own.
 	for _, name := range []string{"", "vernemq.conf", "auth.lua", "tls.pem"} {
 		path := m.path(filepath.Join("etc/vernemq", name))
-		if info, err := os.Stat(path); err != nil || users[path] != "vernemq" || info.Mode()&0o040 == 0 || info.Mode()&0o007 != 0 {
+		if info, err := os.Stat(path); err != nil || users[path] != "vernemq" || info.Mode()&0o040 == 0 ||
+			info.Mode()&0o007 != 0 {
 			c.fault("%s: %s is not for VerneMQ alone: %v", n.address, path, err)
 		}
 	}
 }
 
-// listen opens what the configuration says. Several nodes share this machine's loopback address, where a real node would listen alone.
+// listen opens what the configuration says. Several nodes share this machine's loopback address, where a real node
+// would listen alone.
 func (c *vmqCluster) listen(n *vmqNode, config map[string]string) {
 	for _, kind := range []string{"ssl", "wss", "http"} {
 		address := config["listener."+kind+".default"]

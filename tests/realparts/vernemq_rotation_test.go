@@ -10,7 +10,8 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// rotates puts another cookie, or another password of the brokers, into the vault, with a version of the files that says so.
+// rotates puts another cookie, or another password of the brokers, into the vault, with a version of the files that
+// says so.
 func (s *vmSite) rotates(cookie, password string) {
 	s.Helper()
 	s.secrets = append(s.secrets, cookie, password)
@@ -49,7 +50,8 @@ func TestNodesOfVerneMQTakeAnotherCookieInTurnAndNobodyIsForgottenMeanwhile(t *t
 		if i == 0 {
 			deployed = append(deployed, s.addresses...)
 		}
-		if said, err := m.run(deployed...); err != nil || m.starts() != 1 || m.config("distributed_cookie") != s.settings.Cookie {
+		if said, err := m.run(deployed...); err != nil || m.starts() != 1 ||
+			m.config("distributed_cookie") != s.settings.Cookie {
 			t.Fatalf("%s: %d starts, %v\n%s", m.address, m.starts(), err, said)
 		}
 		for _, other := range all {
@@ -77,7 +79,8 @@ func TestAVerneMQNodeThatRebootsBetweenTwoDeploymentsKeepsItsCookieAndItsPasswor
 		m.mustTick()
 		if m.config("distributed_cookie") != vmCookie || m.config("vmq_diversity.postgres.password") != vmBrokerPassword ||
 			m.config("vmq_diversity.postgres.user") != assets.BrokerRole("mqtt_broker", vmBrokerPassword) {
-			t.Errorf("%s has one half of the old and one of the new: it logs in as %s", m.address, m.config("vmq_diversity.postgres.user"))
+			t.Errorf("%s has one half of the old and one of the new: it logs in as %s", m.address,
+				m.config("vmq_diversity.postgres.user"))
 		}
 	}
 	s.together(all...)

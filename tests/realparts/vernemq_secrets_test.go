@@ -20,21 +20,26 @@ func TestUsersAndRulesChangeOnAVerneMQMachineOrItSaysWhyNot(t *testing.T) {
 	s.want(s.addresses...)
 	m := s.installed(0)
 	s.must(os.Remove(m.state("schema")), os.Remove(filepath.Join(m.bin, "psql")))
-	m.more = []string{"LC_ALL=C.UTF-8", "BASH_FUNC_psql%%=() { command psql \"$@\"; }", "PGSSLMODE=disable", "PGPORT=" + d.environment()[1][len("PGPORT="):]}
+	m.more = []string{"LC_ALL=C.UTF-8", "BASH_FUNC_psql%%=() { command psql \"$@\"; }", "PGSSLMODE=disable",
+		"PGPORT=" + d.environment()[1][len("PGPORT="):]}
 	database := m.more
 	m.boots()
 	admin := func(environment ...string) (string, error) {
 		m.more = append(database, environment...)
 		return m.run("admin")
 	}
-	if said, err := admin("OPERATION=add", "MQTT_USERNAME="+hostileName, "MQTT_PASSWORD_HASH="+hash(t, "secret12")); err != nil || !strings.Contains(said, "add "+hostileName+" done") {
+	if said, err := admin("OPERATION=add", "MQTT_USERNAME="+hostileName,
+		"MQTT_PASSWORD_HASH="+hash(t, "secret12")); err != nil || !strings.Contains(said, "add "+hostileName+" done") {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	if said, err := admin("OPERATION=allow", "MQTT_USERNAME="+hostileName, "MQTT_TOPIC="+hostileTopic, "MQTT_ACTION=all"); err != nil {
+	if said, err := admin("OPERATION=allow", "MQTT_USERNAME="+hostileName, "MQTT_TOPIC="+hostileTopic,
+		"MQTT_ACTION=all"); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	var users int
-	if err := d.connect(t, brokerRole, brokerPassword).QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user WHERE username = $1", hostileName).Scan(&users); err != nil || users != 1 {
+	if err := d.connect(t, brokerRole, brokerPassword).
+		QueryRow(t.Context(), "SELECT count(*) FROM mqtt_user WHERE username = $1", hostileName).
+		Scan(&users); err != nil || users != 1 {
 		t.Errorf("%d users: %v", users, err)
 	}
 	for why, environment := range map[string][]string{
@@ -58,7 +63,8 @@ func TestAnOperationOnUsersDoesNotWaitForVerneMQ(t *testing.T) {
 	if err != nil || !strings.Contains(said, "remove x done") {
 		t.Errorf("%v\n%s", err, said)
 	}
-	if asked := read(t, m.path("psql")); !strings.Contains(asked, "PGPASSWORD="+vmAdminPassword+"\n") || !strings.Contains(asked, "PGUSER=mqttadmin\n") || !strings.Contains(asked, "mqtt_remove_user") {
+	if asked := read(t, m.path("psql")); !strings.Contains(asked, "PGPASSWORD="+vmAdminPassword+"\n") ||
+		!strings.Contains(asked, "PGUSER=mqttadmin\n") || !strings.Contains(asked, "mqtt_remove_user") {
 		t.Errorf("the database was asked with\n%s", asked)
 	}
 }
@@ -74,7 +80,8 @@ func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 	record := m.path("arguments")
 	for _, name := range recordedPrograms {
 		real, err := exec.LookPath(name)
-		s.must(err, os.WriteFile(filepath.Join(m.bin, name), []byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+real+" \"$@\"\n"), 0o755))
+		s.must(err, os.WriteFile(filepath.Join(m.bin, name),
+			[]byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+real+" \"$@\"\n"), 0o755))
 	}
 	recorded := "BASH_FUNC_python3%%=() { command python3 \"$@\"; }"
 	m.more = []string{recorded}

@@ -26,12 +26,14 @@ const vernemqQuery = `SELECT publish_acl::TEXT, subscribe_acl::TEXT, client_id
 // vernemqRules are the patterns that VerneMQ keeps for a client while it is connected.
 type vernemqRules struct{ publish, subscribe []string }
 
-// askVerneMQ gives back what a client may do, or pgx.ErrNoRows for one that may not connect. A nil is what a client did not send.
+// askVerneMQ gives back what a client may do, or pgx.ErrNoRows for one that may not connect. A nil is what a client did
+// not send.
 func askVerneMQ(t *testing.T, broker *pgx.Conn, username, password any) (vernemqRules, error) {
 	t.Helper()
 	var publish, subscribe *string
 	var clientID string
-	if err := broker.QueryRow(t.Context(), vernemqQuery, "", "client-1", username, password).Scan(&publish, &subscribe, &clientID); err != nil {
+	if err := broker.QueryRow(t.Context(), vernemqQuery, "", "client-1", username, password).
+		Scan(&publish, &subscribe, &clientID); err != nil {
 		return vernemqRules{}, err
 	}
 	if clientID != "*" {
@@ -69,7 +71,8 @@ func mustAskVerneMQ(t *testing.T, broker *pgx.Conn, username string) vernemqRule
 	return rules
 }
 
-// covers says whether a pattern lets a client use a topic or a filter: vmq_diversity_cache:subst and vmq_topic:match of VerneMQ 2.1.2.
+// covers says whether a pattern lets a client use a topic or a filter: vmq_diversity_cache:subst and vmq_topic:match of
+// VerneMQ 2.1.2.
 func covers(pattern, username, clientID, topic string) bool {
 	levels, place := strings.Split(topic, "/"), map[string]string{"%u": username, "%c": clientID, "%m": ""}
 	for i, level := range strings.Split(pattern, "/") {
@@ -98,7 +101,9 @@ func logins(t *testing.T, broker *pgx.Conn) map[string]func(username, password s
 		"HiveMQ": func(username, password string) bool {
 			var hash, salt string
 			var iterations int
-			err := broker.QueryRow(t.Context(), "SELECT password, password_iterations, password_salt FROM users WHERE username = $1", username).Scan(&hash, &iterations, &salt)
+			err := broker.QueryRow(t.Context(),
+				"SELECT password, password_iterations, password_salt FROM users WHERE username = $1",
+				username).Scan(&hash, &iterations, &salt)
 			return err == nil && fits(t, password, salt, iterations, hash)
 		},
 		"VerneMQ": func(username, password string) bool {
@@ -122,10 +127,12 @@ func TestAUserOfOneBrokerLogsInToTheOthersWithTheRightPasswordOnly(t *testing.T)
 				name := fmt.Sprintf("%s %d %v", maker, i, pbkdf2 != "")
 				second[name] = pbkdf2
 				if maker == "Go" {
-					if said, err := d.admin(t, "add", name, "MQTT_PASSWORD_HASH="+hash(t, password), "MQTT_PASSWORD_PBKDF2="+pbkdf2); err != nil {
+					if said, err := d.admin(t, "add", name, "MQTT_PASSWORD_HASH="+hash(t, password),
+						"MQTT_PASSWORD_PBKDF2="+pbkdf2); err != nil {
 						t.Fatalf("%s: %v\n%s", name, err, said)
 					}
-				} else if _, err := owner.Exec(t.Context(), "SELECT mqtt_put_user($1, crypt($2, gen_salt('bf')), $3)", name, password, pbkdf2); err != nil {
+				} else if _, err := owner.Exec(t.Context(), "SELECT mqtt_put_user($1, crypt($2, gen_salt('bf')), $3)",
+					name, password, pbkdf2); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
 			}
@@ -150,14 +157,17 @@ func TestVerneMQLetsNobodyInWhoIsUnknownOrSendsNoPassword(t *testing.T) {
 	t.Parallel()
 	broker := populated(t).connect(t, brokerRole, brokerPassword)
 	for _, c := range [][2]any{
-		{"nobody", "secret12"}, {"", "secret12"}, {nil, "secret12"}, {"Sensor", "secret12"}, {"sensor ", "secret12"}, {"%", "secret12"}, {"*", "secret12"},
-		{"sensor", "secret13"}, {"sensor", ""}, {"sensor", nil}, {nil, nil}, {"sensor", "' OR '1'='1"}, {"' OR '1'='1", "secret12"},
+		{"nobody", "secret12"}, {"", "secret12"}, {nil, "secret12"}, {"Sensor", "secret12"}, {"sensor ", "secret12"},
+		{"%", "secret12"}, {"*", "secret12"},
+		{"sensor", "secret13"}, {"sensor", ""}, {"sensor", nil}, {nil, nil}, {"sensor", "' OR '1'='1"},
+		{"' OR '1'='1", "secret12"},
 	} {
 		if rules, err := askVerneMQ(t, broker, c[0], c[1]); !errors.Is(err, pgx.ErrNoRows) {
 			t.Errorf("%v with %v may %v, %v", c[0], c[1], rules, err)
 		}
 	}
-	if err := broker.QueryRow(t.Context(), vernemqQuery, "other", "client-1", "sensor", "secret12").Scan(nil, nil, nil); !errors.Is(err, pgx.ErrNoRows) {
+	if err := broker.QueryRow(t.Context(), vernemqQuery, "other", "client-1", "sensor", "secret12").
+		Scan(nil, nil, nil); !errors.Is(err, pgx.ErrNoRows) {
 		t.Errorf("at another mountpoint: %v", err)
 	}
 }
@@ -170,12 +180,14 @@ func TestRulesReachVerneMQInItsOwnWords(t *testing.T) {
 			publish:   []string{"devices/sensor/%c/#", "alarms"},
 			subscribe: []string{"devices/sensor/%c/#", "$share/+/devices/sensor/%c/#", "commands", "$share/+/commands"},
 		},
-		hostileName: {publish: []string{hostileTopic + "<&>"}, subscribe: []string{hostileTopic + "<&>", "$share/+/" + hostileTopic + "<&>"}},
-		"idle":      {publish: []string{}, subscribe: []string{}},
-		"root":      {publish: []string{"#"}, subscribe: []string{"#", "$share/+/#"}},
-		"elder":     {publish: []string{}, subscribe: []string{}},
+		hostileName: {publish: []string{hostileTopic + "<&>"},
+			subscribe: []string{hostileTopic + "<&>", "$share/+/" + hostileTopic + "<&>"}},
+		"idle":  {publish: []string{}, subscribe: []string{}},
+		"root":  {publish: []string{"#"}, subscribe: []string{"#", "$share/+/#"}},
+		"elder": {publish: []string{}, subscribe: []string{}},
 	} {
-		if got := mustAskVerneMQ(t, broker, name); !slices.Equal(got.publish, want.publish) || !slices.Equal(got.subscribe, want.subscribe) {
+		if got := mustAskVerneMQ(t, broker, name); !slices.Equal(got.publish, want.publish) ||
+			!slices.Equal(got.subscribe, want.subscribe) {
 			t.Errorf("%s may %q, want %q", name, got, want)
 		}
 	}
@@ -234,7 +246,8 @@ func TestUsernameAndClientIDArePutInAndWhatVerneMQCanNotSayAllowsNothing(t *test
 		{"${username}", "a/${username}", "a/${username}"},
 		{`\1&`, "a/${username}", `a/\1&`},
 	} {
-		got, want := withRules(t, owner, broker, c.username, c.topic), vernemqRules{publish: []string{}, subscribe: []string{}}
+		got, want := withRules(t, owner, broker, c.username, c.topic),
+			vernemqRules{publish: []string{}, subscribe: []string{}}
 		if c.want != "" {
 			want = vernemqRules{publish: []string{c.want}, subscribe: []string{c.want, "$share/+/" + c.want}}
 		}
@@ -277,7 +290,9 @@ func TestNoRuleLetsAClientReadAnotherTopicByWayOfASharedSubscription(t *testing.
 		{"$share", "a/${username}/#", "c", "a/$share/#", true},
 	} {
 		rules := withRules(t, owner, broker, c.username, c.rule)
-		got := slices.ContainsFunc(rules.subscribe, func(pattern string) bool { return covers(pattern, c.username, c.clientID, c.filter) })
+		got := slices.ContainsFunc(rules.subscribe, func(pattern string) bool {
+			return covers(pattern, c.username, c.clientID, c.filter)
+		})
 		if got != c.want {
 			t.Errorf("with %s, the client %s may subscribe to %s: %v, by %q", c.rule, c.clientID, c.filter, got, rules.subscribe)
 		}
@@ -297,7 +312,8 @@ func TestRulesKeepTheirOrderInVerneMQ(t *testing.T) {
 		topics, subscribe = append(topics, topic), append(subscribe, topic, "$share/+/"+topic)
 	}
 	// What is allowed once more stays where it was.
-	if got := withRules(t, owner, broker, "sensor", append(topics, topics[0])...); !slices.Equal(got.publish, topics) || !slices.Equal(got.subscribe, subscribe) {
+	if got := withRules(t, owner, broker, "sensor", append(topics, topics[0])...); !slices.Equal(got.publish, topics) ||
+		!slices.Equal(got.subscribe, subscribe) {
 		t.Errorf("the order became %q", got)
 	}
 }
@@ -307,7 +323,8 @@ func TestTheBrokersRoleNeedsNothingForVerneMQButTheViewAndOneFunctionOfPgcrypto(
 	d := populated(t)
 	owner := d.connect(t, "mqttadmin", adminPassword)
 	for _, narrower := range []string{
-		"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC", "REVOKE SELECT ON mqtt_user, mqtt_acl FROM mqtt_broker",
+		"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC",
+		"REVOKE SELECT ON mqtt_user, mqtt_acl FROM mqtt_broker",
 		"GRANT EXECUTE ON FUNCTION crypt(text, text), vernemq_pattern(text, text) TO mqtt_broker",
 	} {
 		if _, err := owner.Exec(t.Context(), narrower); err != nil {
@@ -340,7 +357,8 @@ func TestUsersOfTheFirstSchemaReachVerneMQAndStayWhenTheSchemaAppliesAgain(t *te
 	t.Parallel()
 	d := newDatabase(t)
 	create, rules, _ := strings.Cut(firstSchema, "INSERT INTO mqtt_acl")
-	for _, step := range []string{create, "SELECT mqtt_put_user('old', '" + hash(t, "secret12") + "')", "INSERT INTO mqtt_acl" + rules} {
+	for _, step := range []string{create, "SELECT mqtt_put_user('old', '" + hash(t, "secret12") + "')",
+		"INSERT INTO mqtt_acl" + rules} {
 		if _, err := d.connect(t, "mqttadmin", adminPassword).PgConn().Exec(t.Context(), step).ReadAll(); err != nil {
 			t.Fatalf("%s: %v", step, err)
 		}
@@ -406,8 +424,10 @@ func TestALoginToVerneMQFindsItsUserByIndexAndTakesOneBcrypt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, fill := range []string{
-		"INSERT INTO mqtt_user (username, password_hash) SELECT 'device-' || n, '" + string(hashed) + "' FROM generate_series(1, 5000) AS n",
-		"INSERT INTO mqtt_acl (username, topic, action) SELECT username, topic, 'all' FROM mqtt_user, (VALUES ('devices/${username}/#'), ('commands')) AS rules (topic)",
+		"INSERT INTO mqtt_user (username, password_hash) SELECT 'device-' || n, '" + string(hashed) +
+			"' FROM generate_series(1, 5000) AS n",
+		"INSERT INTO mqtt_acl (username, topic, action) SELECT username, topic, 'all' FROM mqtt_user, (VALUES " +
+			"('devices/${username}/#'), ('commands')) AS rules (topic)",
 		"ANALYZE mqtt_user, mqtt_acl",
 	} {
 		if _, err := owner.Exec(t.Context(), fill); err != nil {
@@ -422,7 +442,9 @@ func TestALoginToVerneMQFindsItsUserByIndexAndTakesOneBcrypt(t *testing.T) {
 			t.Fatal(err)
 		}
 		for password, found := range map[string]string{"secret12": "actual rows=1", "secret13": "Rows Removed by Filter: 1"} {
-			rows, err := broker.Query(t.Context(), "EXPLAIN (ANALYZE, TIMING OFF) EXECUTE login ('', 'client-1', 'device-2500', '"+password+"')", pgx.QueryExecModeSimpleProtocol)
+			rows, err := broker.Query(t.Context(),
+				"EXPLAIN (ANALYZE, TIMING OFF) EXECUTE login ('', 'client-1', 'device-2500', '"+password+"')",
+				pgx.QueryExecModeSimpleProtocol)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -431,7 +453,8 @@ func TestALoginToVerneMQFindsItsUserByIndexAndTakesOneBcrypt(t *testing.T) {
 				t.Fatal(err)
 			}
 			plan := strings.Join(list, "\n")
-			if strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "Index Scan using mqtt_user_username_key on mqtt_user") || !strings.Contains(plan, found) {
+			if strings.Contains(plan, "Seq Scan") ||
+				!strings.Contains(plan, "Index Scan using mqtt_user_username_key on mqtt_user") || !strings.Contains(plan, found) {
 				t.Errorf("%s, %s:\n%s", mode, password, plan)
 			}
 		}

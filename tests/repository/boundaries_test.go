@@ -55,9 +55,11 @@ func importsBelow(t *testing.T, folder string) map[string][]string {
 
 func TestTheProgramImportsOnlyTheStandardLibraryPulumiAndItself(t *testing.T) {
 	allowed := []string{
-		"github.com/pulumi/pulumi/sdk/v3/", "github.com/pulumi/pulumi-azure-native-sdk/", "github.com/pulumi/pulumi-random/sdk/v4/", module + "/",
+		"github.com/pulumi/pulumi/sdk/v3/", "github.com/pulumi/pulumi-azure-native-sdk/",
+		"github.com/pulumi/pulumi-random/sdk/v4/", module + "/",
 	}
-	for _, folder := range []string{"main.go", "stacks", "components", "internal/azurenative", "internal/recovery", "internal/sizing", "internal/costs"} {
+	for _, folder := range []string{"main.go", "stacks", "components", "internal/azurenative", "internal/recovery",
+		"internal/sizing", "internal/costs"} {
 		for file, names := range importsBelow(t, folder) {
 			for _, name := range names {
 				ok := !strings.Contains(strings.Split(name, "/")[0], ".") // the standard library
@@ -111,8 +113,8 @@ var whole = map[string]string{
 	"github.com/pulumi/pulumi-azure-native-sdk/storage/v2": "a Blob is azure-native's own, and so in no API version",
 }
 
-// A module's package with all its types takes longer to compile than one of a single API version, and its version is the
-// SDK's choice.
+// A module's package with all its types takes longer to compile than one of a single API version, and its version is
+// the SDK's choice.
 func TestThePackagesOfTheAzureSDKAreOfOneAPIVersion(t *testing.T) {
 	ofOneVersion := regexp.MustCompile(`^github\.com/pulumi/pulumi-azure-native-sdk/[a-z]+/v2/v\d{8}(preview)?$`)
 	unused := maps.Clone(whole)

@@ -1,6 +1,6 @@
-// Package repository holds tests of the repository as a whole: what its packages import, what its modules need, its pages
-// with their links and commands, and what is generated. Most need the whole program, which takes long to link: in one package
-// that is done once.
+// Package repository holds tests of the repository as a whole: what its packages import, what its modules need, its
+// pages with their links and commands, and what is generated. Most need the whole program, which takes long to link: in
+// one package that is done once.
 package repository
 
 import (
@@ -211,7 +211,8 @@ func helpOf(name, program string, args []string) (string, error) {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	// Of a command that does not exist, cobra gives the help of the one above it.
-	if group := regexp.MustCompile(`(?m)^ +` + name + ` (.*)\[command\]`).FindStringSubmatch(string(out)); group != nil && len(strings.Fields(group[1])) < len(path) {
+	if group := regexp.MustCompile(`(?m)^ +` + name + ` (.*)\[command\]`).
+		FindStringSubmatch(string(out)); group != nil && len(strings.Fields(group[1])) < len(path) {
 		return "", fmt.Errorf("%s %sknows none of %q", name, group[1], path)
 	}
 	helps[key] = string(out)

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// command is one command of a page, without what is around it: a pipe's other commands, a comment, the assignment of its output.
+// command is one command of a page, without what is around it: a pipe's other commands, a comment, the assignment of
+// its output.
 type command struct {
 	text   string
 	file   string // from the repository's root
@@ -31,10 +32,11 @@ func documented(t *testing.T) []command {
 }
 
 var (
-	fenceRule  = regexp.MustCompile("^\\s*```\\s*(\\w*)")
-	codeRule   = regexp.MustCompile("^(?:    |\t)")
-	inlineRule = regexp.MustCompile("`(?:(?:make|pulumi|az|amora|\\.rehearsal/bin/amora)\\s[^`]*|make)`") // a name alone: make
-	dataRule   = regexp.MustCompile(`^(?:[\w:.-]+:(?: |\n|$)|[{\[])`)                                     // YAML and JSON
+	fenceRule = regexp.MustCompile("^\\s*```\\s*(\\w*)")
+	codeRule  = regexp.MustCompile("^(?:    |\t)")
+	// a name alone: make
+	inlineRule = regexp.MustCompile("`(?:(?:make|pulumi|az|amora|\\.rehearsal/bin/amora)\\s[^`]*|make)`")
+	dataRule   = regexp.MustCompile(`^(?:[\w:.-]+:(?: |\n|$)|[{\[])`) // YAML and JSON
 	shellNames = []string{"", "sh", "bash", "shell", "console"}
 )
 

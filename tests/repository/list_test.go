@@ -1,7 +1,7 @@
 package repository
 
-// How a command of the pages is held to be true. Whatever the kind, flags of amora, targets of make, keys of the config, and outputs of a stack
-// must exist.
+// How a command of the pages is held to be true. Whatever the kind, flags of amora, targets of make, keys of the
+// config, and outputs of a stack must exist.
 const (
 	runs    = "run here"         // with the substitutes below; it must end with 0
 	tested  = "tested elsewhere" // by says by which test

@@ -14,17 +14,21 @@ import (
 
 // differing are the modules that are needed in more than one version, and why.
 var differing = map[string]string{
-	"k8s.io/api":          "Flux's types in tests/manifests want 0.36, the collector's Prometheus receiver in tests/collector 0.35",
+	"k8s.io/api": "Flux's types in tests/manifests want 0.36, the collector's Prometheus receiver in " +
+		"tests/collector 0.35",
 	"k8s.io/apimachinery": "as k8s.io/api",
-	"go.yaml.in/yaml/v4":  "actionlint does not compile with the release candidate that the collector and the Pulumi CLI want",
+	"go.yaml.in/yaml/v4": "actionlint does not compile with the release candidate that the collector and the Pulumi " +
+		"CLI want",
 }
 
-// Of one version, a module is downloaded and compiled once for all modules of the repository, and their tests are of what the program has.
+// Of one version, a module is downloaded and compiled once for all modules of the repository, and their tests are of
+// what the program has.
 func TestTheModulesOfTheRepositoryNeedOneVersionOfEachModule(t *testing.T) {
 	versions := map[string]map[string][]string{} // by module, the go.mod files by version
 	files := 0
 	err := fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && path != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
+		if err == nil && entry.IsDir() && path != "." &&
+			(strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
 			return fs.SkipDir
 		}
 		if err != nil || entry.Name() != "go.mod" {

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// splitter takes a shell script apart into simple commands, those in $(…) too. It knows what the pages use of the shell: quotes, pipes, lists,
-// comments, here-documents, and lines that go on. Three spaces end a command as a comment does: what follows says what the command is for.
+// splitter takes a shell script apart into simple commands, those in $(…) too. It knows what the pages use of the
+// shell: quotes, pipes, lists, comments, here-documents, and lines that go on. Three spaces end a command as a comment
+// does: what follows says what the command is for.
 type splitter struct {
 	script string
 	at     int
@@ -75,7 +76,8 @@ func (s *splitter) list(closing byte) {
 	end()
 }
 
-// piece copies a quoted text, a substitution, a choice of a synopsis or one byte. A substitution becomes one word, and its commands are found.
+// piece copies a quoted text, a substitution, a choice of a synopsis or one byte. A substitution becomes one word, and
+// its commands are found.
 func (s *splitter) piece(text *strings.Builder) {
 	rest := s.script[s.at:]
 	switch whole := quoteRule.FindString(rest) + synopsisRule.FindString(rest); {
@@ -184,7 +186,8 @@ func TestAScriptIsTakenApartIntoItsCommands(t *testing.T) {
 		got = append(got, c.text)
 	}
 	want := []string{
-		"two x", `one "$(…)"`, "three", `four --path 'x; y' "five | six"`, "seven <<EOF", "eight 2>&1", "ten {up|down} --stack NAME [--set K=V]…",
+		"two x", `one "$(…)"`, "three", `four --path 'x; y' "five | six"`, "seven <<EOF", "eight 2>&1",
+		"ten {up|down} --stack NAME [--set K=V]…",
 		"for x in y", "do", "eleven \"a\n  b\"", "done",
 	}
 	if !slices.Equal(got, want) {

@@ -1,5 +1,5 @@
-// Package sequences puts the program through random sequences of edits, faults, re-runs and drift, and asks after each what may never be lost.
-// It is a module of its own, so that its libraries stay out of the program's.
+// Package sequences puts the program through random sequences of edits, faults, re-runs and drift, and asks after each
+// what may never be lost. It is a module of its own, so that its libraries stay out of the program's.
 package sequences
 
 import (
@@ -41,7 +41,8 @@ type step struct {
 }
 
 // do runs a verb on a world, and gives back the state after it. The state that comes in is left as it is.
-func do(verb engine.Verb, world *standin.World, before engine.State, values map[string]string, faults standin.Faults) (engine.State, run) {
+func do(verb engine.Verb, world *standin.World, before engine.State, values map[string]string,
+	faults standin.Faults) (engine.State, run) {
 	server, err := standin.Serve(world, faults)
 	if err != nil {
 		return before, run{err: err}

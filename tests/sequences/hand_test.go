@@ -39,7 +39,8 @@ func plant(world *standin.World, token string, inputs map[string]any) (id string
 		return "", err
 	}
 	err = byHand(world, func(azure pulumirpc.ResourceProviderClient) error {
-		made, err := azure.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urnByHand(token), Type: token, Name: "by-hand", Properties: properties})
+		made, err := azure.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urnByHand(token), Type: token,
+			Name: "by-hand", Properties: properties})
 		id = made.GetId()
 		return err
 	})
@@ -66,8 +67,10 @@ func plantData(world *standin.World) (ids []string, err error) {
 		token  string
 		inputs map[string]any
 	}{
-		{"azure-native:dbforpostgresql/v20240801:Database", map[string]any{"serverName": name("Server"), "databaseName": "planted"}},
-		{"azure-native:keyvault:Secret", map[string]any{"vaultName": name("Vault"), "secretName": "planted", "properties": map[string]any{"value": "v"}}},
+		{"azure-native:dbforpostgresql/v20240801:Database",
+			map[string]any{"serverName": name("Server"), "databaseName": "planted"}},
+		{"azure-native:keyvault:Secret", map[string]any{"vaultName": name("Vault"), "secretName": "planted",
+			"properties": map[string]any{"value": "v"}}},
 		{"azure-native:network:RecordSet", map[string]any{
 			"zoneName": name("Zone"), "recordType": "TXT", "relativeRecordSetName": "planted", "ttl": 60,
 			"txtRecords": []any{map[string]any{"value": []any{"planted"}}},

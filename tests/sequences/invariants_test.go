@@ -15,9 +15,11 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
-// stateful are the resources that hold what no run can give back, by their logical names. With a second region there is another of most of them.
+// stateful are the resources that hold what no run can give back, by their logical names. With a second region there is
+// another of most of them.
 var stateful = []string{
-	"base-group", "base-suffix", "network-vnet", "network-database", "database-server", "database-database", "vault-vault", "zone-zone", workspaceName,
+	"base-group", "base-suffix", "network-vnet", "network-database", "database-server", "database-database",
+	"vault-vault", "zone-zone", workspaceName,
 }
 
 const (
@@ -36,14 +38,16 @@ type births map[string]birth
 func birthsOf(known engine.State) births {
 	all := births{}
 	for _, r := range known.Resources {
-		if name := r.URN.Name(); r.Custom && !r.Delete && r.Created != nil && slices.Contains(stateful, strings.TrimPrefix(name, secondary)) {
+		if name := r.URN.Name(); r.Custom && !r.Delete && r.Created != nil &&
+			slices.Contains(stateful, strings.TrimPrefix(name, secondary)) {
 			all[name] = birth{strings.ToLower(string(r.ID)), *r.Created}
 		}
 	}
 	return all
 }
 
-// safe holds after every step, whether or not it succeeded: nothing stateful was replaced or deleted, and what people put into it is there.
+// safe holds after every step, whether or not it succeeded: nothing stateful was replaced or deleted, and what people
+// put into it is there.
 func (m *machine) safe(t rapid.TB) {
 	now, there := birthsOf(m.known), worldOf(m.world)
 	for name, was := range m.born {
@@ -65,7 +69,8 @@ func (m *machine) safe(t rapid.TB) {
 	}
 }
 
-// mayGo says whether something stateful is of a part that the config switches off, or switched off before it switched it on again.
+// mayGo says whether something stateful is of a part that the config switches off, or switched off before it switched
+// it on again.
 func (m *machine) mayGo(name string) bool {
 	off := func(key string, value any) bool {
 		return m.wanted[key] == value || m.deployed[key] == value || m.off[key]
@@ -74,7 +79,8 @@ func (m *machine) mayGo(name string) bool {
 		strings.HasPrefix(name, secondary) && off("availability.secondaryLocation", "")
 }
 
-// converged holds after a run that succeeded: the state is what Azure holds, nothing is pending, and both are what the config asks for.
+// converged holds after a run that succeeded: the state is what Azure holds, nothing is pending, and both are what the
+// config asks for.
 func (m *machine) converged(t rapid.TB) {
 	if pending := m.known.PendingOperations; len(pending) > 0 {
 		t.Fatalf("operations are pending: %v", pending)
@@ -116,7 +122,8 @@ func (m *machine) sameAsAzure(t rapid.TB) {
 		t.Fatalf("the state knows %v, and Azure does not", missing)
 	}
 	for id := range there {
-		if !known[id] && !strings.Contains(id, "/secrets/") && !slices.ContainsFunc(m.planted, func(p string) bool { return strings.EqualFold(p, id) }) {
+		if !known[id] && !strings.Contains(id, "/secrets/") &&
+			!slices.ContainsFunc(m.planted, func(p string) bool { return strings.EqualFold(p, id) }) {
 			t.Fatalf("Azure has %s, and the state does not know it", id)
 		}
 	}
@@ -131,9 +138,11 @@ func (m *machine) outputsMatch(t rapid.TB) {
 	domain := m.wanted["domain"].(string)
 	have := outputsOf(m.known)
 	for name, want := range map[string]any{
-		"broker": m.wanted["broker"], "domain": domain, "nodeCount": m.wanted["capacity.minNodes"], "resourceGroupName": "amora-dev",
-		"mqttEndpoint": "mqtts://" + domain + ":8883", "websocketEndpoint": "wss://ws." + domain + "/mqtt",
-		"vaultName": lastSegment(m.born["vault-vault"].id), "databaseHost": lastSegment(m.born["database-server"].id) + ".postgres.database.azure.com",
+		"broker": m.wanted["broker"], "domain": domain, "nodeCount": m.wanted["capacity.minNodes"],
+		"resourceGroupName": "amora-dev",
+		"mqttEndpoint":      "mqtts://" + domain + ":8883", "websocketEndpoint": "wss://ws." + domain + "/mqtt",
+		"vaultName": lastSegment(m.born["vault-vault"].id), "databaseHost": lastSegment(m.born["database-server"].id) +
+			".postgres.database.azure.com",
 	} {
 		if fmt.Sprint(have[name]) != fmt.Sprint(want) {
 			t.Fatalf("the output %s is %v, want %v", name, have[name], want)
@@ -155,14 +164,17 @@ func outputsOf(known engine.State) map[string]any {
 
 // knows says whether the state has a resource.
 func (m *machine) knows(id string) bool {
-	return slices.ContainsFunc(m.known.Resources, func(r apitype.ResourceV3) bool { return strings.EqualFold(string(r.ID), id) })
+	return slices.ContainsFunc(m.known.Resources, func(r apitype.ResourceV3) bool {
+		return strings.EqualFold(string(r.ID), id)
+	})
 }
 
 // azureMatches holds what was made against the config.
 func (m *machine) azureMatches(t rapid.TB) {
 	mode := map[bool]string{true: "ZoneRedundant", false: "Disabled"}[m.wanted["availability.databaseHA"].(bool)]
 	for path, want := range map[string]any{
-		"sku.name": m.wanted["database.sku"], "storage.storageSizeGB": m.wanted["database.storageGb"], "highAvailability.mode": mode,
+		"sku.name": m.wanted["database.sku"], "storage.storageSizeGB": m.wanted["database.storageGb"],
+		"highAvailability.mode": mode,
 	} {
 		if have := m.serverProperty(path); fmt.Sprint(have) != fmt.Sprint(want) {
 			t.Fatalf("the server's %s is %v, want %v", path, have, want)
@@ -187,7 +199,8 @@ func (m *machine) azureMatches(t rapid.TB) {
 		t.Fatalf("there are %d locks, and protect is %v", locks, m.wanted["protect"])
 	}
 	for kind, broker := range map[string]string{
-		"ManagedEnvironment": stacks.EMQXContainerApps, "ManagedCluster": stacks.HiveMQAKS, "VirtualMachine": stacks.VerneMQVMs,
+		"ManagedEnvironment": stacks.EMQXContainerApps, "ManagedCluster": stacks.HiveMQAKS,
+		"VirtualMachine": stacks.VerneMQVMs,
 	} {
 		if (count[kind] > 0) != (broker == m.wanted["broker"]) {
 			t.Fatalf("there are %d of %s, and the broker is %v", count[kind], kind, m.wanted["broker"])

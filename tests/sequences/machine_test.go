@@ -77,8 +77,8 @@ func (m *machine) up(t rapid.TB) {
 	m.settled = true
 }
 
-// shrinks says whether the config asks for a smaller disk than the server has, which Azure refuses, and which is only known there: it may have
-// grown the disk by itself.
+// shrinks says whether the config asks for a smaller disk than the server has, which Azure refuses, and which is only
+// known there: it may have grown the disk by itself.
 func (m *machine) shrinks() bool {
 	return m.wanted["database.storageGb"].(int) < int(m.serverProperty("storage.storageSizeGB").(float64))
 }
@@ -90,7 +90,8 @@ func (m *machine) Edit(t *rapid.T) {
 	}
 	edited := m.wanted.with(drawEdit(t, m.wanted))
 	if m.wanted["domain"] != m.deployed["domain"] && edited["domain"] != m.wanted["domain"] {
-		// Front Door's domain is named by its host, and the old one is deleted last: one that was left behind is in the way of another with its name.
+		// Front Door's domain is named by its host, and the old one is deleted last: one that was left behind is in the
+		// way of another with its name.
 		t.Skip("a change of the domain is finished before it is undone")
 	}
 	switch takesAway := m.takesAwayProtected(edited); {
@@ -103,15 +104,19 @@ func (m *machine) Edit(t *rapid.T) {
 	default:
 		m.wanted, m.settled = edited, false
 		m.off["monitoring.enabled"] = m.off["monitoring.enabled"] || edited["monitoring.enabled"] == false
-		m.off["availability.secondaryLocation"] = m.off["availability.secondaryLocation"] || edited["availability.secondaryLocation"] == ""
+		m.off["availability.secondaryLocation"] = m.off["availability.secondaryLocation"] ||
+			edited["availability.secondaryLocation"] == ""
 		m.happened["edits"]++
 	}
 }
 
-// takesAwayProtected says whether a config switches a part off of which something is protected. That takes an up without protect first.
+// takesAwayProtected says whether a config switches a part off of which something is protected. That takes an up
+// without protect first.
 func (m *machine) takesAwayProtected(edited settings) bool {
 	after := machine{wanted: edited, deployed: edited}
-	return slices.ContainsFunc(m.known.Resources, func(r apitype.ResourceV3) bool { return r.Protect && after.mayGo(r.URN.Name()) })
+	return slices.ContainsFunc(m.known.Resources, func(r apitype.ResourceV3) bool {
+		return r.Protect && after.mayGo(r.URN.Name())
+	})
 }
 
 // EditThatLoses asks for what only a replacement of something stateful could give.
@@ -129,8 +134,9 @@ func (m *machine) EditThatLoses(t *rapid.T) {
 	m.refuses(t, m.wanted.with(edit), "undo the edit") // most name allowReplace too
 }
 
-// refuses holds that a config is refused in preview, with which `pulumi up` begins, and leaves everything as it was. A run without a preview is
-// refused too; by then it may have changed what is not stateful, which the next run changes back.
+// refuses holds that a config is refused in preview, with which `pulumi up` begins, and leaves everything as it was. A
+// run without a preview is refused too; by then it may have changed what is not stateful, which the next run changes
+// back.
 func (m *machine) refuses(t rapid.TB, config settings, word string) {
 	kept, before := m.wanted, worldOf(m.world)
 	m.wanted = config
@@ -176,7 +182,8 @@ func (m *machine) drawFaults(t *rapid.T) standin.Faults {
 	return standin.Faults{Strike: struck, StrikeLate: rapid.Bool().Draw(t, "late")}
 }
 
-// names are the logical names of what the stack has, and so of what is changed or deleted; a strike at what is not touched does nothing.
+// names are the logical names of what the stack has, and so of what is changed or deleted; a strike at what is not
+// touched does nothing.
 func (m *machine) names() []string {
 	var names []string
 	for _, r := range m.known.Resources {
@@ -186,9 +193,12 @@ func (m *machine) names() []string {
 	return slices.Compact(names)
 }
 
-// ByHand changes or deletes a resource in the portal, and then refreshes. What is stateful is changed and not deleted: no program brings that back.
+// ByHand changes or deletes a resource in the portal, and then refreshes. What is stateful is changed and not deleted:
+// no program brings that back.
 func (m *machine) ByHand(t *rapid.T) {
-	ours := slices.DeleteFunc(slices.Clone(m.known.Resources), func(r apitype.ResourceV3) bool { return !isAzure(r) || r.Delete })
+	ours := slices.DeleteFunc(slices.Clone(m.known.Resources), func(r apitype.ResourceV3) bool {
+		return !isAzure(r) || r.Delete
+	})
 	names := map[string]apitype.ResourceV3{} // the same names in whatever order the engine made them
 	for _, r := range ours {
 		names[r.URN.Name()] = r
@@ -224,7 +234,8 @@ func (m *machine) ByHand(t *rapid.T) {
 	m.Refresh(t)
 }
 
-// keeps says whether a resource is stateful, has something in it that is, or is a secret, whose name stays taken when it is deleted.
+// keeps says whether a resource is stateful, has something in it that is, or is a secret, whose name stays taken when
+// it is deleted.
 func (m *machine) keeps(r standin.Resource) bool {
 	for _, was := range m.born {
 		if strings.HasPrefix(was.id+"/", strings.ToLower(r.ID)+"/") {

@@ -16,17 +16,19 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
-// sequencesEach is how many sequences begin with each of the six stacks below: 102 in all. Every night there are 504, by -rapid.checks=84.
+// sequencesEach is how many sequences begin with each of the six stacks below: 102 in all. Every night there are 504,
+// by -rapid.checks=84.
 const (
 	sequencesEach = 17
 	stepsOfOne    = 5 // on average
 
-	// seed begins the draws. It is the same each time, so that a test fails for what was changed; another one, by -rapid.seed, tries other sequences.
+	// seed begins the draws. It is the same each time, so that a test fails for what was changed; another one, by
+	// -rapid.seed, tries other sequences.
 	seed = 20261125
 )
 
-// Each stack has a test of its own, so that each can have a process of its own: see the Makefile. Monitoring doubles the time of a run. No two are
-// the same: they all draw the same numbers.
+// Each stack has a test of its own, so that each can have a process of its own: see the Makefile. Monitoring doubles
+// the time of a run. No two are the same: they all draw the same numbers.
 
 func TestNothingIsLostOfEMQX(t *testing.T) { nothingIsLost(t, begin(stacks.EMQXContainerApps, false)) }
 
@@ -52,7 +54,8 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	set := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
-	for name, value := range map[string]string{"rapid.checks": fmt.Sprint(sequencesEach), "rapid.steps": fmt.Sprint(stepsOfOne), "rapid.seed": fmt.Sprint(seed)} {
+	for name, value := range map[string]string{"rapid.checks": fmt.Sprint(sequencesEach),
+		"rapid.steps": fmt.Sprint(stepsOfOne), "rapid.seed": fmt.Sprint(seed)} {
 		if !set[name] {
 			if err := flag.Set(name, value); err != nil {
 				panic(err)
@@ -72,20 +75,24 @@ func nothingIsLost(t *testing.T, config settings) {
 		sequence++
 		m := start.copied()
 		t.Repeat(map[string]func(*rapid.T){
-			"": func(t *rapid.T) { m.safe(t) }, "up": m.Up, "up with fault": m.UpWithFault, "by hand": m.ByHand, "refresh": m.Refresh,
-			"edit": m.Edit, "edit more": m.Edit, "edit yet more": m.Edit, "edit that loses": m.EditThatLoses, // most of them are edits
+			"": func(t *rapid.T) { m.safe(t) }, "up": m.Up, "up with fault": m.UpWithFault, "by hand": m.ByHand,
+			"refresh": m.Refresh,
+			// most of them are edits
+			"edit": m.Edit, "edit more": m.Edit, "edit yet more": m.Edit, "edit that loses": m.EditThatLoses,
 		})
 		m.end(t)
 	})
 	t.Logf("%d sequences: %v", sequence, start.happened)
-	for _, what := range []string{"edits", "edits that were refused", "changes by hand", "runs that failed", "runs that changed something"} {
+	for _, what := range []string{"edits", "edits that were refused", "changes by hand", "runs that failed",
+		"runs that changed something"} {
 		if start.happened[what] == 0 {
 			t.Errorf("there were no %s", what)
 		}
 	}
 }
 
-// start is a stack that is up, to be copied: a sequence that began with nothing would spend most of its time on what all have in common.
+// start is a stack that is up, to be copied: a sequence that began with nothing would spend most of its time on what
+// all have in common.
 type start struct {
 	machine
 }

@@ -15,7 +15,8 @@ import (
 
 var brokers = []string{stacks.EMQXContainerApps, stacks.HiveMQAKS, stacks.VerneMQVMs}
 
-// chains is how many deployments of one edit share its interruptions: each resource that the edit touches fails in one of them.
+// chains is how many deployments of one edit share its interruptions: each resource that the edit touches fails in one
+// of them.
 const chains = 8
 
 // changesOf are the edits of a stack that touch the most: to another broker, and to a second region.
@@ -29,8 +30,8 @@ func changesOf(broker string) map[string]settings {
 	return all
 }
 
-// TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot fails the call for every resource that an edit creates, changes or deletes: once it does
-// nothing, and once it does its work and the answer is lost.
+// TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot fails the call for every resource that an edit creates,
+// changes or deletes: once it does nothing, and once it does its work and the answer is lost.
 func TestAnEditThatIsInterruptedAtAnyCallEndsAsOneThatIsNot(t *testing.T) {
 	for _, from := range brokers {
 		t.Run(from, func(t *testing.T) {
@@ -84,7 +85,8 @@ func TestAnEditThatIsTakenBackHalfwayEndsWhereItBegan(t *testing.T) {
 	}
 }
 
-// change deploys an edit, as often as it takes until every strike came and a run succeeded, and gives back what the last run touched.
+// change deploys an edit, as often as it takes until every strike came and a run succeeded, and gives back what the
+// last run touched.
 func (m *machine) change(t *testing.T, edit settings, faults standin.Faults) []string {
 	m.wanted = m.wanted.with(edit)
 	for len(faults.Strike) > 0 {
@@ -105,7 +107,8 @@ func (m *machine) change(t *testing.T, edit settings, faults standin.Faults) []s
 	}
 	azure := map[string]bool{}
 	for _, step := range result.steps {
-		kept := step.op == "delete" && azurenative.Kind(step.token) == "keyvault:Secret" // by retainOnDelete, and so without a call
+		// by retainOnDelete, and so without a call
+		kept := step.op == "delete" && azurenative.Kind(step.token) == "keyvault:Secret"
 		if strings.HasPrefix(step.token, "azure-native:") && !kept {
 			azure[step.name] = true
 		}
@@ -113,7 +116,8 @@ func (m *machine) change(t *testing.T, edit settings, faults standin.Faults) []s
 	return slices.Sorted(maps.Keys(azure))
 }
 
-// holds counts what there is of each kind. The secrets of brokers that went stay in their vault, and there are more after each attempt.
+// holds counts what there is of each kind. The secrets of brokers that went stay in their vault, and there are more
+// after each attempt.
 func (m *machine) holds() map[string]int {
 	count := map[string]int{}
 	for _, r := range m.world.Resources() {

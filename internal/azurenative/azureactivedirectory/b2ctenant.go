@@ -1,6 +1,6 @@
-// Package azureactivedirectory wraps the part of azure-native's azureactivedirectory module that the program uses, in the shape of
-// the generated SDK, because that module is published in no version that goes with the others. Replacing the import path is all it
-// takes to leave it.
+// Package azureactivedirectory wraps the part of azure-native's azureactivedirectory module that the program uses, in
+// the shape of the generated SDK, because that module is published in no version that goes with the others. Replacing
+// the import path is all it takes to leave it.
 //
 // Default API version: 2021-04-01.
 package azureactivedirectory
@@ -14,8 +14,8 @@ import (
 
 const pluginVersion = "2.92.3"
 
-// B2CTenant is an Azure AD B2C tenant, linked to the subscription that pays for it. A subscription whose owner had no such tenant
-// before 2025-05-01 can't create one.
+// B2CTenant is an Azure AD B2C tenant, linked to the subscription that pays for it. A subscription whose owner had no
+// such tenant before 2025-05-01 can't create one.
 type B2CTenant struct {
 	pulumi.CustomResourceState
 
@@ -49,8 +49,8 @@ type b2cTenantArgs struct {
 	Tags              map[string]string `pulumi:"tags"`
 }
 
-// B2CTenantArgs is what a B2CTenant is made of. Location is where its data lives, and no Azure region: United States, Europe,
-// Asia Pacific or Australia. ResourceName is the initial domain, such as contoso.onmicrosoft.com.
+// B2CTenantArgs is what a B2CTenant is made of. Location is where its data lives, and no Azure region: United States,
+// Europe, Asia Pacific or Australia. ResourceName is the initial domain, such as contoso.onmicrosoft.com.
 type B2CTenantArgs struct {
 	CountryCode       pulumi.StringPtrInput
 	DisplayName       pulumi.StringPtrInput
@@ -65,13 +65,15 @@ type B2CTenantArgs struct {
 func (B2CTenantArgs) ElementType() reflect.Type { return reflect.TypeOf((*b2cTenantArgs)(nil)).Elem() }
 
 // NewB2CTenant registers an Azure AD B2C tenant.
-func NewB2CTenant(ctx *pulumi.Context, name string, args *B2CTenantArgs, opts ...pulumi.ResourceOption) (*B2CTenant, error) {
+func NewB2CTenant(ctx *pulumi.Context, name string, args *B2CTenantArgs, opts ...pulumi.ResourceOption) (*B2CTenant,
+	error) {
 	if args == nil || args.ResourceGroupName == nil {
 		return nil, errors.New("invalid value for required argument 'ResourceGroupName'")
 	}
 	var resource B2CTenant
 	opts = append([]pulumi.ResourceOption{pulumi.Version(pluginVersion)}, opts...)
-	if err := ctx.RegisterResource("azure-native:azureactivedirectory:B2CTenant", name, args, &resource, opts...); err != nil {
+	if err := ctx.RegisterResource("azure-native:azureactivedirectory:B2CTenant", name, args, &resource,
+		opts...); err != nil {
 		return nil, err
 	}
 	return &resource, nil

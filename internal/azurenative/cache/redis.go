@@ -1,5 +1,6 @@
 // Package cache wraps the part of azure-native's cache module that the program uses, in the shape of the generated SDK,
-// because that module is published in no version that goes with the others. Replacing the import path is all it takes to leave it.
+// because that module is published in no version that goes with the others. Replacing the import path is all it takes
+// to leave it.
 //
 // Default API version: 2023-04-01.
 package cache
@@ -14,7 +15,8 @@ import (
 
 const pluginVersion = "2.92.3"
 
-// Redis is an Azure Cache for Redis (Basic, Standard or Premium). A tenant that had none before 2026-04-01 can't create one.
+// Redis is an Azure Cache for Redis (Basic, Standard or Premium). A tenant that had none before 2026-04-01 can't create
+// one.
 type Redis struct {
 	pulumi.CustomResourceState
 
@@ -117,12 +119,15 @@ func (o ListRedisKeysResultOutput) PrimaryKey() pulumi.StringOutput {
 }
 
 // ListRedisKeysOutput reads the access keys of a cache.
-func ListRedisKeysOutput(ctx *pulumi.Context, args ListRedisKeysOutputArgs, opts ...pulumi.InvokeOption) ListRedisKeysResultOutput {
+func ListRedisKeysOutput(ctx *pulumi.Context, args ListRedisKeysOutputArgs,
+	opts ...pulumi.InvokeOption) ListRedisKeysResultOutput {
 	opts = append([]pulumi.InvokeOption{pulumi.Version(pluginVersion)}, opts...)
-	return pulumi.ToOutputWithContext(context.Background(), args).ApplyT(func(v interface{}) (ListRedisKeysResultOutput, error) {
-		options := pulumi.InvokeOutputOptions{InvokeOptions: opts}
-		return ctx.InvokeOutput("azure-native:cache:listRedisKeys", v.(ListRedisKeysArgs), ListRedisKeysResultOutput{}, options).(ListRedisKeysResultOutput), nil
-	}).(ListRedisKeysResultOutput)
+	return pulumi.ToOutputWithContext(context.Background(), args).
+		ApplyT(func(v interface{}) (ListRedisKeysResultOutput, error) {
+			options := pulumi.InvokeOutputOptions{InvokeOptions: opts}
+			return ctx.InvokeOutput("azure-native:cache:listRedisKeys", v.(ListRedisKeysArgs), ListRedisKeysResultOutput{},
+				options).(ListRedisKeysResultOutput), nil
+		}).(ListRedisKeysResultOutput)
 }
 
 func init() {

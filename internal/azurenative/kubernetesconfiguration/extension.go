@@ -1,6 +1,6 @@
-// Package kubernetesconfiguration wraps the part of azure-native's kubernetesconfiguration module that the program uses, in the shape
-// of the generated SDK, because that module is published in no version that goes with the others. Replacing the import path is all it
-// takes to leave it.
+// Package kubernetesconfiguration wraps the part of azure-native's kubernetesconfiguration module that the program
+// uses, in the shape of the generated SDK, because that module is published in no version that goes with the others.
+// Replacing the import path is all it takes to leave it.
 //
 // Default API version: 2023-05-01.
 package kubernetesconfiguration
@@ -14,8 +14,8 @@ import (
 
 const pluginVersion = "2.92.3"
 
-// Extension is a cluster extension, such as Flux. It is a resource inside the cluster's: ClusterRp is Microsoft.ContainerService and
-// ClusterResourceName is managedClusters for AKS.
+// Extension is a cluster extension, such as Flux. It is a resource inside the cluster's: ClusterRp is
+// Microsoft.ContainerService and ClusterResourceName is managedClusters for AKS.
 type Extension struct {
 	pulumi.CustomResourceState
 
@@ -80,16 +80,19 @@ type ExtensionArgs struct {
 func (ExtensionArgs) ElementType() reflect.Type { return reflect.TypeOf((*extensionArgs)(nil)).Elem() }
 
 // NewExtension registers a cluster extension.
-func NewExtension(ctx *pulumi.Context, name string, args *ExtensionArgs, opts ...pulumi.ResourceOption) (*Extension, error) {
+func NewExtension(ctx *pulumi.Context, name string, args *ExtensionArgs, opts ...pulumi.ResourceOption) (*Extension,
+	error) {
 	if args == nil {
 		return nil, errors.New("missing one or more required arguments")
 	}
-	if err := clusterGiven(args.ClusterName, args.ClusterResourceName, args.ClusterRp, args.ResourceGroupName); err != nil {
+	if err := clusterGiven(args.ClusterName, args.ClusterResourceName, args.ClusterRp,
+		args.ResourceGroupName); err != nil {
 		return nil, err
 	}
 	var resource Extension
 	opts = append([]pulumi.ResourceOption{pulumi.Version(pluginVersion)}, opts...)
-	if err := ctx.RegisterResource("azure-native:kubernetesconfiguration:Extension", name, args, &resource, opts...); err != nil {
+	if err := ctx.RegisterResource("azure-native:kubernetesconfiguration:Extension", name, args, &resource,
+		opts...); err != nil {
 		return nil, err
 	}
 	return &resource, nil

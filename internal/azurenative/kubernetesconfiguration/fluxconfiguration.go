@@ -143,16 +143,19 @@ func (FluxConfigurationArgs) ElementType() reflect.Type {
 }
 
 // NewFluxConfiguration registers a Flux configuration.
-func NewFluxConfiguration(ctx *pulumi.Context, name string, args *FluxConfigurationArgs, opts ...pulumi.ResourceOption) (*FluxConfiguration, error) {
+func NewFluxConfiguration(ctx *pulumi.Context, name string, args *FluxConfigurationArgs,
+	opts ...pulumi.ResourceOption) (*FluxConfiguration, error) {
 	if args == nil {
 		return nil, errors.New("missing one or more required arguments")
 	}
-	if err := clusterGiven(args.ClusterName, args.ClusterResourceName, args.ClusterRp, args.ResourceGroupName); err != nil {
+	if err := clusterGiven(args.ClusterName, args.ClusterResourceName, args.ClusterRp,
+		args.ResourceGroupName); err != nil {
 		return nil, err
 	}
 	var resource FluxConfiguration
 	opts = append([]pulumi.ResourceOption{pulumi.Version(pluginVersion)}, opts...)
-	if err := ctx.RegisterResource("azure-native:kubernetesconfiguration:FluxConfiguration", name, args, &resource, opts...); err != nil {
+	if err := ctx.RegisterResource("azure-native:kubernetesconfiguration:FluxConfiguration", name, args, &resource,
+		opts...); err != nil {
 		return nil, err
 	}
 	return &resource, nil

@@ -1,5 +1,5 @@
-// Package reference makes docs/config.md, the reference of the stack config, and the schema in Pulumi.yaml, from the config's Go types, their
-// comments and their defaults.
+// Package reference makes docs/config.md, the reference of the stack config, and the schema in Pulumi.yaml, from the
+// config's Go types, their comments and their defaults.
 package reference
 
 import (

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// projectWith is Pulumi.yaml with the schema of the config's top-level keys, which Pulumi checks and shows before the program runs. The schema is
-// the last thing in the file.
+// projectWith is Pulumi.yaml with the schema of the config's top-level keys, which Pulumi checks and shows before the
+// program runs. The schema is the last thing in the file.
 func projectWith(project string, keys []Key) (string, error) {
 	const start = "\nconfig:\n"
 	above, _, found := strings.Cut(project, start)
@@ -25,7 +25,8 @@ func projectWith(project string, keys []Key) (string, error) {
 	return out.String(), nil
 }
 
-// entry is one key of the schema. Pulumi wants a default for each key that need not be set, and sets that; the program fills what is empty.
+// entry is one key of the schema. Pulumi wants a default for each key that need not be set, and sets that; the program
+// fills what is empty.
 func entry(k Key) string {
 	words, kind, empty := k.words, k.kind, `""`
 	switch {

@@ -183,12 +183,15 @@ path{fill:none;stroke:#666;stroke-width:1.3}`
 
 func (d drawing) svg(title string) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\">\n<style>%s</style>\n",
+	fmt.Fprintf(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "+
+		"height=\"%.0f\">\n<style>%s</style>\n",
 		width, d.height, width, d.height, style)
-	out.WriteString("<marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8\"/></marker>\n")
+	out.WriteString("<marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" " +
+		"markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8\"/></marker>\n")
 	fmt.Fprintf(&out, "<rect width=\"%d\" height=\"%.0f\" style=\"fill:#fff;stroke:none\"/>\n", width, d.height)
 	fmt.Fprintf(&out, "<text x=\"%d\" y=\"30\" class=\"h1\">%s</text>\n", margin, html.EscapeString(title))
-	fmt.Fprintf(&out, "<text x=\"%d\" y=\"48\" class=\"small\">An arrow leads from a component to one that needs it; what is needed through another one has no arrow.</text>\n", margin)
+	fmt.Fprintf(&out, "<text x=\"%d\" y=\"48\" class=\"small\">An arrow leads from a component to one that needs it; "+
+		"what is needed through another one has no arrow.</text>\n", margin)
 	for _, row := range d.rows {
 		for _, s := range row {
 			s.arrows(&out)
@@ -212,7 +215,8 @@ func (s *slot) arrows(out *strings.Builder) {
 			tip = " marker-end=\"url(#tip)\""
 		}
 		x0, y0 := from.x+from.w/2, from.y+from.h
-		fmt.Fprintf(out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"%s/>\n", x0, y0, x0, (y0+s.y)/2, x, (y0+s.y)/2, x, s.y, tip)
+		fmt.Fprintf(out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"%s/>\n", x0, y0, x0, (y0+s.y)/2, x,
+			(y0+s.y)/2, x, s.y, tip)
 		if s.part == nil {
 			fmt.Fprintf(out, "<path d=\"M%.1f %.1fV%.1f\"/>\n", x, s.y, s.y+s.h)
 		}
@@ -224,8 +228,10 @@ func (s *slot) box(out *strings.Builder) {
 		return
 	}
 	family := strings.Split(s.token, ":")[1]
-	fmt.Fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"4\" class=\"%s\"/>\n", s.x, s.y, s.w, s.h, family)
-	fmt.Fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"token\">%s</text>\n", s.x+padding, s.y+padding+11, html.EscapeString(s.token))
+	fmt.Fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"4\" class=\"%s\"/>\n", s.x, s.y,
+		s.w, s.h, family)
+	fmt.Fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"token\">%s</text>\n", s.x+padding, s.y+padding+11,
+		html.EscapeString(s.token))
 	for i, line := range s.lines {
 		y := s.y + padding + 11 + float64((i+1)*lineHeight)
 		fmt.Fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"small\">%s</text>\n", s.x+padding, y, html.EscapeString(line))

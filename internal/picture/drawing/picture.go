@@ -17,10 +17,12 @@ type Picture struct {
 // Pictures are those of docs/architecture.md.
 var Pictures = []Picture{
 	{"emqx", "EMQX on Container Apps", "dev", nil},
-	{"hivemq", "HiveMQ on AKS, with backups of its disks", "dev", []string{"broker=hivemq-aks", "availability.diskBackup=true"}},
+	{"hivemq", "HiveMQ on AKS, with backups of its disks", "dev",
+		[]string{"broker=hivemq-aks", "availability.diskBackup=true"}},
 	{"vernemq", "VerneMQ on VMs, with Bastion and backups of its disks", "dev",
 		[]string{"broker=vernemq-vms", "vernemq.bastion=true", "availability.diskBackup=true"}},
-	{"two-regions", "EMQX on Container Apps in two regions", "prod", []string{"availability.secondaryLocation=northeurope"}},
+	{"two-regions", "EMQX on Container Apps in two regions", "prod",
+		[]string{"availability.secondaryLocation=northeurope"}},
 }
 
 // File is where the picture is kept, in the repository in a folder.

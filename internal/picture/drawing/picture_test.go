@@ -90,7 +90,8 @@ func TestNoTwoBoxesOverlapAndEachTextIsInsideOfOne(t *testing.T) {
 			texts++
 			inside := false
 			for _, b := range boxes {
-				inside = inside || x >= b.x && x+float64(charWidth*utf8.RuneCountInString(match[3])) <= b.x+b.w && y > b.y && y < b.y+b.h
+				inside = inside || x >= b.x && x+float64(charWidth*utf8.RuneCountInString(match[3])) <= b.x+b.w &&
+					y > b.y && y < b.y+b.h
 			}
 			if !inside {
 				t.Errorf("%s: %q does not fit into its box", p.Name, match[3])

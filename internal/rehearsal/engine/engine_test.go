@@ -31,7 +31,8 @@ func groups(count int, location string) pulumi.RunFunc {
 		for i := range count {
 			var group thing
 			inputs := pulumi.Map{"resourceGroupName": pulumi.Sprintf("group-%d", i), "location": pulumi.String(location)}
-			err := ctx.RegisterResource("azure-native:resources:ResourceGroup", fmt.Sprint("group-", i), inputs, &group, pulumi.DependsOn(last))
+			err := ctx.RegisterResource("azure-native:resources:ResourceGroup", fmt.Sprint("group-", i), inputs, &group,
+				pulumi.DependsOn(last))
 			if err != nil {
 				return err
 			}
@@ -60,7 +61,8 @@ func (p *place) run(ctx context.Context, verb Verb, program pulumi.RunFunc, o Op
 	if err != nil {
 		p.Fatal(err)
 	}
-	stack := Stack{Project: "test", Name: "dev", Program: program, Config: map[string]string{"test:key": "value"}, Plugins: server.Plugins()}
+	stack := Stack{Project: "test", Name: "dev", Program: program, Config: map[string]string{"test:key": "value"},
+		Plugins: server.Plugins()}
 	outcome, failure := Run(ctx, verb, stack, p.state, o)
 	if err := server.Close(); err != nil {
 		p.Fatal(err)
@@ -81,7 +83,8 @@ func (p *place) must(verb Verb, program pulumi.RunFunc) Outcome {
 
 func TestAStackIsPreviewedMadeKeptAndDestroyed(t *testing.T) {
 	p := newPlace(t)
-	if previewed := p.must(Preview, groups(3, "westeurope")); previewed.Changes["create"] != 4 || len(p.world.Resources()) > 0 || len(p.state.Resources) > 0 {
+	if previewed := p.must(Preview, groups(3, "westeurope")); previewed.Changes["create"] != 4 ||
+		len(p.world.Resources()) > 0 || len(p.state.Resources) > 0 {
 		t.Errorf("a preview of nothing: %v, and there are %v", previewed.Changes, p.world.Resources())
 	}
 	if made := p.must(Up, groups(3, "westeurope")); made.Changes["create"] != 4 || len(p.world.Resources()) != 3 {
@@ -103,7 +106,8 @@ func TestAStackIsPreviewedMadeKeptAndDestroyed(t *testing.T) {
 	if moved := p.must(Up, groups(2, "northeurope")); moved.Changes["replace"] != 2 || len(p.world.Resources()) != 2 {
 		t.Errorf("elsewhere: %v", moved.Changes)
 	}
-	if err := p.world.Edit(p.world.Resources()[0].ID, func(in map[string]any) { in["tags"] = map[string]any{"by": "hand"} }); err != nil {
+	if err := p.world.Edit(p.world.Resources()[0].ID,
+		func(in map[string]any) { in["tags"] = map[string]any{"by": "hand"} }); err != nil {
 		t.Fatal(err)
 	}
 	if drift := p.must(PreviewRefresh, nil); drift.Changes["update"] != 1 || drift.Changes["same"] == 0 {
@@ -121,10 +125,12 @@ func TestAStackIsPreviewedMadeKeptAndDestroyed(t *testing.T) {
 
 func TestWhatAProgramWarnsOfIsShown(t *testing.T) {
 	var shown strings.Builder
-	if _, err := newPlace(t).run(t.Context(), Preview, groups(1, "westeurope"), Options{Show: &Show{Out: &shown, Err: &shown}}); err != nil {
+	if _, err := newPlace(t).run(t.Context(), Preview, groups(1, "westeurope"),
+		Options{Show: &Show{Out: &shown, Err: &shown}}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(shown.String(), "Previewing update (dev):\n") || !strings.Contains(shown.String(), "warning: this is said") {
+	if !strings.HasPrefix(shown.String(), "Previewing update (dev):\n") ||
+		!strings.Contains(shown.String(), "warning: this is said") {
 		t.Errorf("it shows\n%s", &shown)
 	}
 }
@@ -165,7 +171,8 @@ func TestAJournalThatIsCutOffAnywhereIsAState(t *testing.T) {
 		verb    Verb
 		program pulumi.RunFunc
 	}{
-		{"made", Up, groups(5, "westeurope")}, {"replaced, and one less", Up, groups(4, "northeurope")}, {"refreshed", Refresh, nil}, {"gone", Destroy, nil},
+		{"made", Up, groups(5, "westeurope")}, {"replaced, and one less", Up, groups(4, "northeurope")},
+		{"refreshed", Refresh, nil}, {"gone", Destroy, nil},
 	} {
 		before := p.state
 		var mu sync.Mutex
@@ -188,7 +195,8 @@ func TestAJournalThatIsCutOffAnywhereIsAState(t *testing.T) {
 			pending += len(cut.PendingOperations)
 		}
 		whole, err := Replay(before, journal)
-		if got, want := names(whole), names(outcome.State); err != nil || !reflect.DeepEqual(got, want) || len(whole.PendingOperations) > 0 {
+		if got, want := names(whole), names(outcome.State); err != nil || !reflect.DeepEqual(got, want) ||
+			len(whole.PendingOperations) > 0 {
 			t.Errorf("%s: the whole journal comes to\n%v, %v\nwant\n%v", step.what, got, err, want)
 		}
 		if pending == 0 && step.verb != Refresh {
@@ -209,7 +217,8 @@ func TestWhenTheContextEndsWhatIsUnderWayIsFinishedAndTheNextRunGoesOn(t *testin
 	p := newPlace(t)
 	ctx, stop := context.WithCancel(t.Context())
 	_, err := p.run(ctx, Up, groups(40, "westeurope"), Options{Listen: func(event pulumiengine.Event) {
-		if done, is := event.Payload().(pulumiengine.ResourceOutputsEventPayload); is && done.Metadata.URN.Name() == "group-3" {
+		if done, is := event.Payload().(pulumiengine.ResourceOutputsEventPayload); is &&
+			done.Metadata.URN.Name() == "group-3" {
 			stop()
 		}
 	}})
@@ -306,7 +315,8 @@ func TestAStateFileIsOneProcesssAndIsReadAfterACutInTheMiddleOfALine(t *testing.
 	}
 	var exported apitype.UntypedDeployment
 	data, err := os.ReadFile(export)
-	if err := errors.Join(err, json.Unmarshal(data, &exported)); err != nil || exported.Version != 3 || !strings.Contains(string(exported.Deployment), `"passphrase"`) {
+	if err := errors.Join(err, json.Unmarshal(data, &exported)); err != nil || exported.Version != 3 ||
+		!strings.Contains(string(exported.Deployment), `"passphrase"`) {
 		t.Errorf("the export is %.200s, %v", data, err)
 	}
 }

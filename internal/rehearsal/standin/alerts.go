@@ -15,7 +15,8 @@ var alertKinds = []*kind{
 		enums: map[string][]string{
 			"evaluationFrequency": {"PT1M", "PT5M", "PT15M", "PT30M", "PT1H"},
 			"windowSize":          {"PT1M", "PT5M", "PT15M", "PT30M", "PT1H", "PT6H", "PT12H", "P1D"},
-			"criteria.odataType":  {singleResource, multipleResource, "Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria"},
+			"criteria.odataType": {singleResource, multipleResource,
+				"Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria"},
 		},
 		check: func(in props) []fault { return append(global(in), checkAlert(in)...) },
 		admit: admitMetricAlert,
@@ -25,9 +26,11 @@ var alertKinds = []*kind{
 		path: []string{"ruleName"}, located: true, naming: insightsNaming, latency: 15 * time.Second, observes: true,
 		required: []string{"criteria", "enabled", "scopes"},
 		enums: map[string][]string{
-			"kind":                {"LogAlert", "LogToMetric"},
-			"evaluationFrequency": {"PT1M", "PT5M", "PT10M", "PT15M", "PT30M", "PT45M", "PT1H", "PT2H", "PT3H", "PT4H", "PT5H", "PT6H", "P1D"},
-			"windowSize":          {"PT1M", "PT5M", "PT10M", "PT15M", "PT30M", "PT45M", "PT1H", "PT2H", "PT3H", "PT4H", "PT5H", "PT6H", "P1D", "P2D"},
+			"kind": {"LogAlert", "LogToMetric"},
+			"evaluationFrequency": {"PT1M", "PT5M", "PT10M", "PT15M", "PT30M", "PT45M", "PT1H", "PT2H", "PT3H", "PT4H",
+				"PT5H", "PT6H", "P1D"},
+			"windowSize": {"PT1M", "PT5M", "PT10M", "PT15M", "PT30M", "PT45M", "PT1H", "PT2H", "PT3H", "PT4H",
+				"PT5H", "PT6H", "P1D", "P2D"},
 		},
 		check: checkAlert, admit: admitQueryRule,
 	},
@@ -40,8 +43,10 @@ const (
 
 // durations gives the length of each ISO 8601 duration that alerts are told in.
 var durations = map[string]time.Duration{
-	"PT1M": time.Minute, "PT5M": 5 * time.Minute, "PT10M": 10 * time.Minute, "PT15M": 15 * time.Minute, "PT30M": 30 * time.Minute, "PT45M": 45 * time.Minute,
-	"PT1H": time.Hour, "PT2H": 2 * time.Hour, "PT3H": 3 * time.Hour, "PT4H": 4 * time.Hour, "PT5H": 5 * time.Hour, "PT6H": 6 * time.Hour, "PT12H": 12 * time.Hour,
+	"PT1M": time.Minute, "PT5M": 5 * time.Minute, "PT10M": 10 * time.Minute, "PT15M": 15 * time.Minute,
+	"PT30M": 30 * time.Minute, "PT45M": 45 * time.Minute,
+	"PT1H": time.Hour, "PT2H": 2 * time.Hour, "PT3H": 3 * time.Hour, "PT4H": 4 * time.Hour, "PT5H": 5 * time.Hour,
+	"PT6H": 6 * time.Hour, "PT12H": 12 * time.Hour,
 	"P1D": 24 * time.Hour, "P2D": 48 * time.Hour,
 }
 
@@ -85,7 +90,8 @@ func admitMetricAlert(_ *World, r, _ *Resource) error {
 	taken := map[string]bool{}
 	for _, c := range criteria {
 		if name := c.str("name"); name == "" || taken[name] {
-			return invalidAlert("The criterion name '%s' of the alert rule '%s' is missing or used more than once.", name, r.name())
+			return invalidAlert("The criterion name '%s' of the alert rule '%s' is missing or used more than once.",
+				name, r.name())
 		}
 		taken[c.str("name")] = true
 		if err := admitCriterion(c, target); err != nil {
@@ -104,18 +110,22 @@ func alertTarget(r *Resource) (string, error) {
 	target := strings.ToLower(typeOf(scopes[0]))
 	for _, scope := range scopes {
 		if !isOfType(scope, target) {
-			return "", invalidAlert("The scopes of the alert rule '%s' must all be of the same resource type: '%s' is not of the type '%s'.",
+			return "", invalidAlert(
+				"The scopes of the alert rule '%s' must all be of the same resource type: '%s' is not of the type '%s'.",
 				r.name(), scope, target)
 		}
 	}
 	stated := r.in().str("targetResourceType")
 	switch {
 	case len(scopes) > 1 && !several:
-		return "", invalidAlert("The alert rule '%s' has more than one scope, which the criteria %s do not allow.", r.name(), singleResource)
+		return "", invalidAlert("The alert rule '%s' has more than one scope, which the criteria %s do not allow.",
+			r.name(), singleResource)
 	case several && (stated == "" || r.in().str("targetResourceRegion") == ""):
-		return "", invalidAlert("The alert rule '%s' on multiple resources needs targetResourceType and targetResourceRegion.", r.name())
+		return "", invalidAlert(
+			"The alert rule '%s' on multiple resources needs targetResourceType and targetResourceRegion.", r.name())
 	case stated != "" && !strings.Contains(target, "microsoft.resources/") && !strings.EqualFold(stated, target):
-		return "", invalidAlert("The targetResourceType '%s' of the alert rule '%s' is not the type of its scopes, '%s'.", stated, r.name(), target)
+		return "", invalidAlert(
+			"The targetResourceType '%s' of the alert rule '%s' is not the type of its scopes, '%s'.", stated, r.name(), target)
 	case strings.Contains(target, "microsoft.resources/"):
 		target = strings.ToLower(stated)
 	}
@@ -148,8 +158,8 @@ func admitCriterion(c props, target string) error {
 	return admitMetric(c, target)
 }
 
-// admitMetric holds that the metric and its dimensions are the type's. Namespaces of other names hold what a program sends itself, and
-// types that the table lacks are taken on trust.
+// admitMetric holds that the metric and its dimensions are the type's. Namespaces of other names hold what a program
+// sends itself, and types that the table lacks are taken on trust.
 func admitMetric(c props, target string) error {
 	metrics, known := metricsOf[target]
 	space := strings.ToLower(c.str("metricNamespace"))
@@ -157,7 +167,9 @@ func admitMetric(c props, target string) error {
 	case c.flag("skipMetricValidation"):
 		return nil
 	case space != "" && !strings.HasPrefix(space, target):
-		return invalidAlert("Couldn't find a metric named %s. Nothing was sent to the namespace %s so far; a rule on what is to come needs skipMetricValidation.",
+		return invalidAlert(
+			"Couldn't find a metric named %s. Nothing was sent to the namespace %s so far; a rule on what is to come "+
+				"needs skipMetricValidation.",
 			c.str("metricName"), c.str("metricNamespace"))
 	case !known || space != "" && space != target:
 		return nil
@@ -190,7 +202,9 @@ func admitQueryRule(w *World, r, _ *Resource) error {
 		return invalidAlert("The log alert rule '%s' needs an evaluationFrequency, a windowSize and a severity.", r.name())
 	}
 	if in.flag("autoMitigate") && in.str("muteActionsDuration") != "" {
-		return invalidAlert("The alert rule '%s' can't have both autoMitigate and muteActionsDuration: an alert that resolves itself mutes no actions.", r.name())
+		return invalidAlert(
+			"The alert rule '%s' can't have both autoMitigate and muteActionsDuration: an alert that resolves itself "+
+				"mutes no actions.", r.name())
 	}
 	if metric {
 		return nil
@@ -208,12 +222,15 @@ func admitCondition(r *Resource, c props) error {
 	if strings.TrimSpace(c.str("query")) == "" {
 		return invalidAlert("The query of the alert rule '%s' can't be empty.", r.name())
 	}
-	if !slices.Contains(comparisons, c.str("operator")) || !slices.Contains(aggregations, c.str("timeAggregation")) || !c.has("threshold") {
-		return invalidAlert("The condition of the alert rule '%s' needs an operator (%s), a time aggregation (%s) and a threshold.",
+	if !slices.Contains(comparisons, c.str("operator")) || !slices.Contains(aggregations, c.str("timeAggregation")) ||
+		!c.has("threshold") {
+		return invalidAlert(
+			"The condition of the alert rule '%s' needs an operator (%s), a time aggregation (%s) and a threshold.",
 			r.name(), strings.Join(comparisons, ", "), strings.Join(aggregations, ", "))
 	}
 	if c.str("timeAggregation") != "Count" && c.str("metricMeasureColumn") == "" {
-		return invalidAlert("The condition of the alert rule '%s' has the time aggregation %s and needs a metricMeasureColumn.",
+		return invalidAlert(
+			"The condition of the alert rule '%s' has the time aggregation %s and needs a metricMeasureColumn.",
 			r.name(), c.str("timeAggregation"))
 	}
 	if !c.has("failingPeriods") {
@@ -221,24 +238,27 @@ func admitCondition(r *Resource, c props) error {
 	}
 	least, of := c.num("failingPeriods.minFailingPeriodsToAlert"), c.num("failingPeriods.numberOfEvaluationPeriods")
 	if of < 1 || of > 6 || least < 1 || least > of {
-		return invalidAlert("The failing periods of the alert rule '%s' are invalid: numberOfEvaluationPeriods must be 1 to 6 and "+
-			"minFailingPeriodsToAlert 1 to that, not %v and %v.", r.name(), of, least)
+		return invalidAlert(
+			"The failing periods of the alert rule '%s' are invalid: numberOfEvaluationPeriods must be 1 to 6 and "+
+				"minFailingPeriodsToAlert 1 to that, not %v and %v.", r.name(), of, least)
 	}
 	if time.Duration(of)*durations[r.in().str("windowSize")] > longestLookback {
-		return invalidAlert("The alert rule '%s' looks back over more than 48 hours: %v periods of %s.", r.name(), of, r.in().str("windowSize"))
+		return invalidAlert("The alert rule '%s' looks back over more than 48 hours: %v periods of %s.", r.name(), of,
+			r.in().str("windowSize"))
 	}
 	return nil
 }
 
 var customTable = regexp.MustCompile(`\b[A-Za-z]\w*_CL\b`)
 
-// queryResolves refuses a query over a custom table, which the workspace has once something was written to it and not before. Azure's
-// own tables are in every workspace.
+// queryResolves refuses a query over a custom table, which the workspace has once something was written to it and not
+// before. Azure's own tables are in every workspace.
 func (w *World) queryResolves(r *Resource, query string) error {
 	table := customTable.FindString(query)
 	if table == "" || r.in().flag("skipQueryValidation") || w.find(r.in().texts("scopes")[0]) == nil {
 		return nil
 	}
-	return invalidAlert("Failed to resolve table or column expression named '%s'. If issue persists, please open a support ticket. "+
-		"A rule over a table that is to come needs skipQueryValidation.", table)
+	return invalidAlert(
+		"Failed to resolve table or column expression named '%s'. If issue persists, please open a support ticket. "+
+			"A rule over a table that is to come needs skipQueryValidation.", table)
 }

@@ -2,8 +2,8 @@ package standin
 
 import "strings"
 
-// metricsOf are the metrics of the types that alerts are on, in lower case, each with its dimensions, as Microsoft's reference "Supported metrics
-// with Azure Monitor" names them.
+// metricsOf are the metrics of the types that alerts are on, in lower case, each with its dimensions, as Microsoft's
+// reference "Supported metrics with Azure Monitor" names them.
 var metricsOf = map[string]map[string][]string{
 	"microsoft.dbforpostgresql/flexibleservers": plus(measured(`active_connections backup_storage_used connections_failed connections_succeeded cpu_credits_consumed cpu_credits_remaining
 		cpu_percent disk_bandwidth_consumed_percentage disk_iops_consumed_percentage disk_queue_depth iops is_db_alive longest_query_time_sec longest_transaction_time_sec
@@ -22,22 +22,37 @@ var metricsOf = map[string]map[string][]string{
 	"microsoft.cache/redisenterprise": plus(measured(`cachehits evictedkeys expiredkeys geoReplicationHealthy getcommands operationsPerSecond serverLoad setcommands
 		totalcommandsprocessed totalkeys usedmemory`), measured("cacheLatency cachemisses cacheRead cacheWrite connectedclients percentProcessorTime usedmemorypercentage", "InstanceId"),
 		measured("errors", "InstanceId", "ErrorType")),
-	"microsoft.cdn/profiles": plus(measured("ByteHitRatio", "Endpoint"), measured("OriginHealthPercentage", "Origin", "OriginGroup"), measured("OriginLatency", "Origin", "Endpoint"),
-		measured("OriginRequestCount", "HttpStatus", "HttpStatusGroup", "Origin", "Endpoint"), measured("Percentage4XX Percentage5XX", "Endpoint", "ClientRegion", "ClientCountry"),
-		measured("RequestCount RequestSize ResponseSize TotalLatency", "HttpStatus", "HttpStatusGroup", "ClientRegion", "ClientCountry", "Endpoint"),
+	"microsoft.cdn/profiles": plus(measured("ByteHitRatio", "Endpoint"),
+		measured("OriginHealthPercentage", "Origin", "OriginGroup"), measured("OriginLatency", "Origin", "Endpoint"),
+		measured("OriginRequestCount", "HttpStatus", "HttpStatusGroup", "Origin", "Endpoint"),
+		measured("Percentage4XX Percentage5XX", "Endpoint", "ClientRegion", "ClientCountry"),
+		measured("RequestCount RequestSize ResponseSize TotalLatency", "HttpStatus", "HttpStatusGroup", "ClientRegion",
+			"ClientCountry", "Endpoint"),
 		measured("WebApplicationFirewallRequestCount", "PolicyName", "RuleName", "Action")),
-	"microsoft.network/applicationgateways": plus(measured("CapacityUnits ComputeUnits CpuUtilization CurrentConnections EstimatedBilledCapacityUnits FixedBillableCapacityUnits NewConnectionsPerSecond Throughput"),
-		measured("ApplicationGatewayTotalTime BytesReceived BytesSent ClientRtt", "Listener"), measured("TlsProtocol", "Listener", "TlsProtocol"), measured("ResponseStatus", "HttpStatusGroup"),
-		measured("AvgRequestCountPerHealthyHost FailedRequests HealthyHostCount TotalRequests UnhealthyHostCount", "BackendSettingsPool"),
-		measured("BackendConnectTime BackendFirstByteResponseTime BackendLastByteResponseTime", "Listener", "BackendServer", "BackendPool", "BackendHttpSetting"),
+	"microsoft.network/applicationgateways": plus(
+		measured("CapacityUnits ComputeUnits CpuUtilization CurrentConnections EstimatedBilledCapacityUnits "+
+			"FixedBillableCapacityUnits NewConnectionsPerSecond Throughput"),
+		measured("ApplicationGatewayTotalTime BytesReceived BytesSent ClientRtt", "Listener"),
+		measured("TlsProtocol", "Listener", "TlsProtocol"), measured("ResponseStatus", "HttpStatusGroup"),
+		measured("AvgRequestCountPerHealthyHost FailedRequests HealthyHostCount TotalRequests UnhealthyHostCount",
+			"BackendSettingsPool"),
+		measured("BackendConnectTime BackendFirstByteResponseTime BackendLastByteResponseTime", "Listener",
+			"BackendServer", "BackendPool", "BackendHttpSetting"),
 		measured("BackendResponseStatus", "BackendServer", "BackendPool", "BackendHttpSetting", "HttpStatusGroup")),
-	"microsoft.network/loadbalancers": plus(measured("AllocatedSnatPorts UsedSnatPorts", "FrontendIPAddress", "BackendIPAddress", "ProtocolType", "IsAwaitingRemoval"),
-		measured("ByteCount PacketCount SYNCount", "FrontendIPAddress", "FrontendPort", "Direction"), measured("SnatConnectionCount", "FrontendIPAddress", "BackendIPAddress", "ConnectionState"),
-		measured("DipAvailability", "ProtocolType", "BackendPort", "FrontendIPAddress", "FrontendPort", "BackendIPAddress"), measured("VipAvailability", "FrontendIPAddress", "FrontendPort"),
-		measured("GlobalBackendAvailability", "FrontendIPAddress", "FrontendPort", "BackendIPAddress", "ProtocolType", "FrontendRegion", "BackendRegion")),
-	"microsoft.network/trafficmanagerprofiles": measured("ProbeAgentCurrentEndpointStateByProfileResourceId QpsByEndpoint", "EndpointName"),
-	"microsoft.keyvault/vaults": plus(measured("Availability SaturationShoebox", "ActivityType", "ActivityName", "StatusCode", "StatusCodeClass", "TransactionType"),
-		measured("ServiceApiHit", "ActivityType", "ActivityName"), measured("ServiceApiLatency ServiceApiResult", "ActivityType", "ActivityName", "StatusCode", "StatusCodeClass")),
+	"microsoft.network/loadbalancers": plus(measured("AllocatedSnatPorts UsedSnatPorts", "FrontendIPAddress",
+		"BackendIPAddress", "ProtocolType", "IsAwaitingRemoval"),
+		measured("ByteCount PacketCount SYNCount", "FrontendIPAddress", "FrontendPort", "Direction"),
+		measured("SnatConnectionCount", "FrontendIPAddress", "BackendIPAddress", "ConnectionState"),
+		measured("DipAvailability", "ProtocolType", "BackendPort", "FrontendIPAddress", "FrontendPort",
+			"BackendIPAddress"), measured("VipAvailability", "FrontendIPAddress", "FrontendPort"),
+		measured("GlobalBackendAvailability", "FrontendIPAddress", "FrontendPort", "BackendIPAddress", "ProtocolType",
+			"FrontendRegion", "BackendRegion")),
+	"microsoft.network/trafficmanagerprofiles": measured(
+		"ProbeAgentCurrentEndpointStateByProfileResourceId QpsByEndpoint", "EndpointName"),
+	"microsoft.keyvault/vaults": plus(measured("Availability SaturationShoebox", "ActivityType", "ActivityName",
+		"StatusCode", "StatusCodeClass", "TransactionType"),
+		measured("ServiceApiHit", "ActivityType", "ActivityName"),
+		measured("ServiceApiLatency ServiceApiResult", "ActivityType", "ActivityName", "StatusCode", "StatusCodeClass")),
 }
 
 // measured are metrics, by their names, that have the same dimensions.

@@ -30,7 +30,8 @@ func groupID(group string) string { return subscriptionScope + "/resourceGroups/
 
 func lastSegment(id string) string { return id[strings.LastIndex(id, "/")+1:] }
 
-// parentID is the id of the resource that a child resource is in, and "" for one that is directly in a group or at a scope.
+// parentID is the id of the resource that a child resource is in, and "" for one that is directly in a group or at a
+// scope.
 func parentID(id string) string {
 	at := strings.LastIndex(fold(id), "/providers/")
 	if at < 0 || strings.Count(id[at:], "/") < 6 {
@@ -83,7 +84,8 @@ func guid(parts ...string) string {
 	return d[:8] + "-" + d[8:12] + "-4" + d[13:16] + "-8" + d[17:20] + "-" + d[20:32]
 }
 
-// Identify gives the id that a resource of a Pulumi type has with these inputs, its ARM type, and the inputs that only make up the id.
+// Identify gives the id that a resource of a Pulumi type has with these inputs, its ARM type, and the inputs that only
+// make up the id.
 func Identify(token string, inputs map[string]any) (id, armType string, parts []string, err error) {
 	k, err := kindOf(token)
 	if err != nil {

@@ -138,11 +138,23 @@ func TestAListThatAzureEchoesIsADifferenceUnlessTheProgramLeavesItToAzure(t *tes
 			t.Errorf("%s of %s is a difference though the program leaves it to Azure", c.property, c.name)
 		}
 	}
-	// A list that the program never gave is none of its inputs.
+	// A list that the program never gave is none of its inputs, and what is in another network is none of this one's.
 	r := rehearse(t, Faults{})
 	id := r.upTo("")["network"].ID
+	r.mustCreate(planned(t, "network").with("virtualNetworkName", "elsewhere"))
+	r.mustCreate(planned(t, "apps").with("virtualNetworkName", "elsewhere").with("subnetName", "of-another"))
 	if inputs, changed := r.seen(planned(t, "network"), id); changed || inputs.has("subnets") {
 		t.Errorf("the network has the subnets %v", inputs["subnets"])
+	}
+	own := planned(t, "network").with("subnets", l{m{"name": "apps", "addressPrefix": "10.0.0.0/24"}})
+	if _, err := r.update(id, planned(t, "network"), own); err != nil {
+		t.Fatal(err)
+	}
+	inputs, _ := r.seen(own, id)
+	for _, subnet := range inputs.objects("subnets") {
+		if subnet.str("name") == "of-another" {
+			t.Error("the network has a subnet of another one")
+		}
 	}
 }
 

@@ -133,7 +133,8 @@ func (p *azureNative) Delete(_ context.Context, req plugin.DeleteRequest) (plugi
 	return plugin.DeleteResponse{Status: resource.StatusOK}, err
 }
 
-// Read gives back what the world holds, so that a refresh sees what was edited by hand; an empty answer for what is gone.
+// Read gives back what the world holds, so that a refresh sees what was edited by hand; an empty answer for what is
+// gone.
 func (p *azureNative) Read(_ context.Context, req plugin.ReadRequest) (plugin.ReadResponse, error) {
 	w := p.server.world
 	w.mu.Lock()
@@ -157,8 +158,8 @@ func (p *azureNative) Read(_ context.Context, req plugin.ReadRequest) (plugin.Re
 	}, nil
 }
 
-// preview gives the inputs back. What Azure computes is unknown for a resource that is not there, and stays as it is for one
-// that is, except for what an update changes.
+// preview gives the inputs back. What Azure computes is unknown for a resource that is not there, and stays as it is
+// for one that is, except for what an update changes.
 func (p *azureNative) preview(k *kind, inputs, old resource.PropertyMap) resource.PropertyMap {
 	w := p.server.world
 	w.mu.Lock()
@@ -189,10 +190,10 @@ func (k *kind) unknowns(path string, added, before map[string]any) map[string]an
 
 const connectionLost = "the connection to the provider was lost before its answer arrived (on purpose)"
 
-// lostAnswer is what the engine gets when the call did its work and its answer was lost. The azure-native provider does not create
-// over an existing resource ("cannot create already existing resource"), so an engine that knew nothing of this one could never
-// get past it. It gets a partial failure instead, as from the real provider when the wait for a started creation fails: the
-// resource is in its state by id, with an error, and the next run updates it.
+// lostAnswer is what the engine gets when the call did its work and its answer was lost. The azure-native provider does
+// not create over an existing resource ("cannot create already existing resource"), so an engine that knew nothing of
+// this one could never get past it. It gets a partial failure instead, as from the real provider when the wait for a
+// started creation fails: the resource is in its state by id, with an error, and the next run updates it.
 func lostAnswer(id string, inputs, outputs resource.PropertyMap) error {
 	detail := &pulumirpc.ErrorResourceInitFailed{Id: id, Reasons: []string{connectionLost}}
 	var err error

@@ -21,8 +21,10 @@ type firewall struct {
 var firewalls = map[string]firewall{
 	"microsoft.keyvault/vaults": {
 		rules: "properties.networkAcls", subnet: "id", group: "vault",
-		shut:   "Forbidden: Public network access is disabled and request is not from a trusted service nor via an approved private link. Inner error: ForbiddenByConnection",
-		denied: "Forbidden: Client address is not authorized and caller is not a trusted service. Inner error: ForbiddenByFirewall",
+		shut: "Forbidden: Public network access is disabled and request is not from a trusted service nor via an " +
+			"approved private link. Inner error: ForbiddenByConnection",
+		denied: "Forbidden: Client address is not authorized and caller is not a trusted service. Inner error: " +
+			"ForbiddenByFirewall",
 	},
 	"microsoft.storage/storageaccounts": {
 		rules: "networkRuleSet", subnet: "virtualNetworkResourceId", group: "blob",
@@ -34,11 +36,12 @@ var firewalls = map[string]firewall{
 // isShut tells whether nothing at all comes in from outside.
 func isShut(service *Resource) bool {
 	in := service.in()
-	return strings.EqualFold(in.str("publicNetworkAccess"), "Disabled") || strings.EqualFold(in.str("properties.publicNetworkAccess"), "disabled")
+	return strings.EqualFold(in.str("publicNetworkAccess"), "Disabled") ||
+		strings.EqualFold(in.str("properties.publicNetworkAccess"), "disabled")
 }
 
-// reach tells why what is in a subnet, or outside of every network for "", can't read a service, or nil. Services that were given are
-// taken on trust. That a vault trusts some of Azure's own services is not relied on.
+// reach tells why what is in a subnet, or outside of every network for "", can't read a service, or nil. Services that
+// were given are taken on trust. That a vault trusts some of Azure's own services is not relied on.
 func (w *World) reach(service *Resource, subnet string) error {
 	if service == nil {
 		return nil
@@ -55,16 +58,20 @@ func (w *World) reach(service *Resource, subnet string) error {
 	if isShut(service) {
 		return fmt.Errorf("%s (%s)", wall.shut, service.name())
 	}
-	if subnet != "" && slices.ContainsFunc(rules.objects("virtualNetworkRules"), func(rule props) bool { return fold(rule.str(wall.subnet)) == fold(subnet) }) {
+	if subnet != "" && slices.ContainsFunc(rules.objects("virtualNetworkRules"),
+		func(rule props) bool { return fold(rule.str(wall.subnet)) == fold(subnet) }) {
 		return nil
 	}
 	return fmt.Errorf("%s (%s)", wall.denied, service.name())
 }
 
-// reachFromHere is reach for what azure-native does itself past Azure Resource Manager, from where Pulumi runs. A rehearsal can't know where that is:
-// it may be at a public address that is let in or, where none is, in a network that reaches the service.
+// reachFromHere is reach for what azure-native does itself past Azure Resource Manager, from where Pulumi runs. A
+// rehearsal can't know where that is: it may be at a public address that is let in or, where none is, in a network that
+// reaches the service.
 func (w *World) reachFromHere(service *Resource) error {
-	if isShut(service) && slices.ContainsFunc(w.each("network:Subnet"), func(subnet *Resource) bool { return w.reach(service, subnet.ID) == nil }) {
+	if isShut(service) &&
+		slices.ContainsFunc(w.each("network:Subnet"),
+			func(subnet *Resource) bool { return w.reach(service, subnet.ID) == nil }) {
 		return nil
 	}
 	rules := service.in().object(firewalls[strings.ToLower(typeOf(service.ID))].rules)
@@ -111,7 +118,8 @@ func (w *World) reachedBy(service, reader *Resource) error {
 }
 
 // named are the hosts of vaults and storage accounts in a text, and what the CSI driver of a cluster is told to read.
-var named = regexp.MustCompile(`https://([a-z0-9-]+)\.(vault\.azure\.net|blob\.core\.windows\.net)|keyvaultName: ["']?([A-Za-z0-9-]+)`)
+var named = regexp.MustCompile(
+	`https://([a-z0-9-]+)\.(vault\.azure\.net|blob\.core\.windows\.net)|keyvaultName: ["']?([A-Za-z0-9-]+)`)
 
 // servicesIn lists the vaults and storage accounts that texts name.
 func (w *World) servicesIn(texts ...string) []*Resource {
@@ -146,7 +154,8 @@ func machineReads(w *World, r *Resource) error {
 	}
 	for _, service := range w.servicesIn(texts...) {
 		if err := w.reachedBy(service, r); err != nil {
-			return refusal("OSProvisioningTimedOut", "OS Provisioning for VM '%s' did not finish in the allotted time. The machine can't read what it starts with: %v",
+			return refusal("OSProvisioningTimedOut",
+				"OS Provisioning for VM '%s' did not finish in the allotted time. The machine can't read what it starts with: %v",
 				r.name(), err)
 		}
 	}
@@ -168,7 +177,8 @@ func clusterReads(w *World, cluster *Resource, manifests []*Resource) error {
 	return nil
 }
 
-// smallestRange is the longest prefix that the firewall of a storage account takes: a smaller range is given as addresses.
+// smallestRange is the longest prefix that the firewall of a storage account takes: a smaller range is given as
+// addresses.
 const smallestRange = 30
 
 // admitAddresses holds that a storage account lets in public IPv4 addresses and ranges only.
@@ -180,8 +190,9 @@ func admitAddresses(r *Resource) error {
 			address, err = p.Addr(), nil
 		}
 		if err != nil || !address.Is4() || address.IsPrivate() || !address.IsGlobalUnicast() {
-			return refusal("InvalidValuesForRequestParameters", "Values for request parameters are invalid: networkAcls.ipRule[*].value. '%s' is no public "+
-				"IPv4 address or range of at most /%d.", text, smallestRange)
+			return refusal("InvalidValuesForRequestParameters",
+				"Values for request parameters are invalid: networkAcls.ipRule[*].value. '%s' is no public "+
+					"IPv4 address or range of at most /%d.", text, smallestRange)
 		}
 	}
 	return nil

@@ -18,7 +18,8 @@ var collectionKinds = []*kind{
 		},
 		release: func(w *World, r *Resource) error {
 			if user := w.userOf(r.ID, "insights:DataCollectionRuleAssociation", ""); user != nil {
-				return refusal("BadRequest", "Data collection rule '%s' can't be deleted, since it has associations: %s. Delete the associations first.",
+				return refusal("BadRequest",
+					"Data collection rule '%s' can't be deleted, since it has associations: %s. Delete the associations first.",
 					r.name(), user.ID)
 			}
 			return nil
@@ -26,7 +27,8 @@ var collectionKinds = []*kind{
 	},
 	{
 		token: "insights:DataCollectionRuleAssociation", arm: "Microsoft.Insights/dataCollectionRuleAssociations",
-		path: []string{"resourceUri", "associationName"}, scope: "resourceUri", naming: insightsNaming.copied(), latency: 10 * time.Second,
+		path: []string{"resourceUri", "associationName"}, scope: "resourceUri", naming: insightsNaming.copied(),
+		latency:  10 * time.Second,
 		identify: atScope("Microsoft.Insights/dataCollectionRuleAssociations", "resourceUri", "associationName"),
 		admit:    admitAssociation, compute: provisioned,
 	},
@@ -73,7 +75,8 @@ func destinationsOf(w *World, r *Resource) ([]string, error) {
 	for _, d := range r.in().objects("destinations.logAnalytics") {
 		id := d.str("workspaceResourceId")
 		if !isWorkspace(id) {
-			return nil, invalidCollection(r, "'workspaceResourceId' of the destination '%s' is no workspace: '%s'", d.str("name"), id)
+			return nil, invalidCollection(r, "'workspaceResourceId' of the destination '%s' is no workspace: '%s'",
+				d.str("name"), id)
 		}
 		if workspace := w.find(id); workspace != nil && locationOf(w, workspace) != locationOf(w, r) {
 			return nil, invalidCollection(r, "the workspace of the destination '%s' is in another region than the rule: %s",
@@ -84,7 +87,8 @@ func destinationsOf(w *World, r *Resource) ([]string, error) {
 	return names, nil
 }
 
-// streamsOf lists the streams of a rule's data sources. Those of Azure's own are called Microsoft-…, others are declared as Custom-….
+// streamsOf lists the streams of a rule's data sources. Those of Azure's own are called Microsoft-…, others are
+// declared as Custom-….
 func streamsOf(r *Resource) ([]string, error) {
 	var streams []string
 	taken, sources := map[string]bool{}, r.in().object("dataSources")
@@ -111,8 +115,9 @@ func streamsOf(r *Resource) ([]string, error) {
 }
 
 var (
-	facilities = strings.Fields("* alert audit auth authpriv clock cron daemon ftp kern local0 local1 local2 local3 local4 local5 local6 local7 " +
-		"lpr mail mark news nopri ntp syslog user uucp")
+	facilities = strings.Fields(
+		"* alert audit auth authpriv clock cron daemon ftp kern local0 local1 local2 local3 local4 local5 local6 local7 " +
+			"lpr mail mark news nopri ntp syslog user uucp")
 	logLevels = []string{"*", "Debug", "Info", "Notice", "Warning", "Error", "Critical", "Alert", "Emergency"}
 )
 
@@ -120,7 +125,8 @@ func syslogUnknown(source props) []string {
 	known := func(list []string) func(string) bool {
 		return func(e string) bool { return slices.Contains(list, e) }
 	}
-	return slices.Concat(slices.DeleteFunc(source.texts("facilityNames"), known(facilities)), slices.DeleteFunc(source.texts("logLevels"), known(logLevels)))
+	return slices.Concat(slices.DeleteFunc(source.texts("facilityNames"), known(facilities)),
+		slices.DeleteFunc(source.texts("logLevels"), known(logLevels)))
 }
 
 func invalidCollection(r *Resource, reason string, args ...any) error {
@@ -130,10 +136,12 @@ func invalidCollection(r *Resource, reason string, args ...any) error {
 func admitAssociation(w *World, r, _ *Resource) error {
 	rule := r.in().str("dataCollectionRuleId")
 	if rule == "" && !r.in().has("dataCollectionEndpointId") {
-		return refusal("InvalidPayload", "The association '%s' has neither a dataCollectionRuleId nor a dataCollectionEndpointId.", r.name())
+		return refusal("InvalidPayload",
+			"The association '%s' has neither a dataCollectionRuleId nor a dataCollectionEndpointId.", r.name())
 	}
 	if rule != "" && !isOfType(rule, "Microsoft.Insights/dataCollectionRules") {
-		return refusal("InvalidPayload", "The dataCollectionRuleId '%s' of the association '%s' is no data collection rule.", rule, r.name())
+		return refusal("InvalidPayload",
+			"The dataCollectionRuleId '%s' of the association '%s' is no data collection rule.", rule, r.name())
 	}
 	return nil
 }
@@ -151,7 +159,9 @@ func agentHasIdentity(machine, r *Resource) error {
 	if chosen.str("identifier-name") == "mi_res_id" && attachedTo(machine, chosen.str("identifier-value")) {
 		return nil
 	}
-	return refusal("VMExtensionProvisioningError", "VM has reported a failure when processing extension '%s' (publisher 'Microsoft.Azure.Monitor' and "+
-		"type 'AzureMonitorLinuxAgent'). Error message: the agent finds no managed identity of the machine %s: give it one in settings.authentication.managedIdentity.",
+	return refusal("VMExtensionProvisioningError",
+		"VM has reported a failure when processing extension '%s' (publisher 'Microsoft.Azure.Monitor' and "+
+			"type 'AzureMonitorLinuxAgent'). Error message: the agent finds no managed identity of the machine %s: give "+
+			"it one in settings.authentication.managedIdentity.",
 		r.name(), machine.name())
 }

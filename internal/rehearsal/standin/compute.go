@@ -17,10 +17,12 @@ var computeKinds = []*kind{
 	{
 		token: "compute:Disk", arm: "Microsoft.Compute/disks",
 		path: []string{"diskName"}, located: true, required: []string{"creationData"}, latency: 10 * time.Second,
-		naming:  naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`), rule: "1 to 80 letters, digits, underscores, hyphens and periods"},
+		naming: naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`),
+			rule: "1 to 80 letters, digits, underscores, hyphens and periods"},
 		refused: []string{"zones", "creationData", "osType"},
 		enums: map[string][]string{
-			"sku.name":                  {"Premium_LRS", "PremiumV2_LRS", "StandardSSD_LRS", "Standard_LRS", "UltraSSD_LRS", "Premium_ZRS", "StandardSSD_ZRS"},
+			"sku.name": {"Premium_LRS", "PremiumV2_LRS", "StandardSSD_LRS", "Standard_LRS",
+				"UltraSSD_LRS", "Premium_ZRS", "StandardSSD_ZRS"},
 			"creationData.createOption": {"Empty", "Attach", "FromImage", "Import", "Copy", "Restore", "Upload"},
 			"networkAccessPolicy":       {"AllowAll", "AllowPrivate", "DenyAll"}, "publicNetworkAccess": {"Enabled", "Disabled"},
 		},
@@ -40,13 +42,17 @@ var computeKinds = []*kind{
 		path: []string{"vmName"}, located: true, naming: machineNaming, latency: 90 * time.Second,
 		refused: []string{
 			"zones", "plan", "priority", "networkProfile", "securityProfile.securityType",
-			"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData", "osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
-			"storageProfile.imageReference", "storageProfile.osDisk.name", "storageProfile.osDisk.createOption", "storageProfile.osDisk.osType", "storageProfile.osDisk.managedDisk",
+			"osProfile.computerName", "osProfile.adminUsername", "osProfile.customData",
+			"osProfile.linuxConfiguration.ssh", "osProfile.linuxConfiguration.disablePasswordAuthentication",
+			"storageProfile.imageReference", "storageProfile.osDisk.name", "storageProfile.osDisk.createOption",
+			"storageProfile.osDisk.osType", "storageProfile.osDisk.managedDisk",
 		},
 		enums: map[string][]string{
-			"identity.type": identityTypes, "priority": {"Regular", "Low", "Spot"}, "securityProfile.securityType": {"Standard", "TrustedLaunch", "ConfidentialVM"},
-			"storageProfile.osDisk.createOption": {"FromImage", "Attach", "Empty", "Copy", "Restore"}, "storageProfile.osDisk.osType": {"Linux", "Windows"},
-			"storageProfile.osDisk.caching": {"None", "ReadOnly", "ReadWrite"},
+			"identity.type": identityTypes, "priority": {"Regular", "Low", "Spot"},
+			"securityProfile.securityType":       {"Standard", "TrustedLaunch", "ConfidentialVM"},
+			"storageProfile.osDisk.createOption": {"FromImage", "Attach", "Empty", "Copy", "Restore"},
+			"storageProfile.osDisk.osType":       {"Linux", "Windows"},
+			"storageProfile.osDisk.caching":      {"None", "ReadOnly", "ReadWrite"},
 		},
 		writeOnly: []string{"osProfile.customData", "osProfile.adminPassword", "userData"},
 		check:     checkDeleteOptions,
@@ -59,15 +65,18 @@ var computeKinds = []*kind{
 	},
 	{
 		token: "compute:VirtualMachineExtension", arm: "Microsoft.Compute/virtualMachines/extensions",
-		path: []string{"vmName", "vmExtensionName"}, located: true, required: []string{"publisher", "type", "typeHandlerVersion"}, latency: 4 * time.Minute,
-		naming: naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`), rule: "1 to 80 letters, digits, underscores, hyphens and periods", auto: autoCopy},
-		fixed:  []string{"publisher", "type"}, writeOnly: []string{"protectedSettings"},
+		path: []string{"vmName", "vmExtensionName"}, located: true,
+		required: []string{"publisher", "type", "typeHandlerVersion"}, latency: 4 * time.Minute,
+		naming: naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`),
+			rule: "1 to 80 letters, digits, underscores, hyphens and periods", auto: autoCopy},
+		fixed: []string{"publisher", "type"}, writeOnly: []string{"protectedSettings"},
 		admit: admitMachineExtension, compute: provisioned,
 	},
 	{
 		token: "compute:VirtualMachineRunCommandByVirtualMachine", arm: "Microsoft.Compute/virtualMachines/runCommands",
 		path: []string{"vmName", "runCommandName"}, located: true, latency: 4 * time.Minute,
-		naming:    naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`), rule: "1 to 80 letters, digits, underscores, hyphens and periods", auto: autoCopy},
+		naming: naming{pattern: regexp.MustCompile(`^[\w.-]{1,80}$`),
+			rule: "1 to 80 letters, digits, underscores, hyphens and periods", auto: autoCopy},
 		writeOnly: []string{"protectedParameters", "runAsPassword"},
 		admit: func(_ *World, r, _ *Resource) error {
 			sources := 0
@@ -77,7 +86,8 @@ var computeKinds = []*kind{
 				}
 			}
 			if sources != 1 {
-				return refusal("InvalidParameter", "One of source.script, source.scriptUri and source.commandId must be given, and only one.")
+				return refusal("InvalidParameter",
+					"One of source.script, source.scriptUri and source.commandId must be given, and only one.")
 			}
 			return nil
 		},
@@ -104,20 +114,26 @@ func admitDisk(w *World, r, old *Resource) error {
 	}
 	before, after := old.in().num("diskSizeGB"), r.in().num("diskSizeGB")
 	if r.in().has("diskSizeGB") && after < before {
-		return refusal("OperationNotAllowed", "The disk/snapshot resource with id %s cannot be resized down. Reducing disk/snapshot size is not supported in Azure to prevent data loss. "+
-			"If you do need to reduce the size of the disk, please create new snapshot/disks with the appropriate size. More information is available at https://aka.ms/AzureDisksFAQ", r.ID)
+		return refusal("OperationNotAllowed",
+			"The disk/snapshot resource with id %s cannot be resized down. Reducing disk/snapshot size is not "+
+				"supported in Azure to prevent data loss. "+
+				"If you do need to reduce the size of the disk, please create new snapshot/disks with the appropriate "+
+				"size. More information is available at https://aka.ms/AzureDisksFAQ", r.ID)
 	}
 	machine := w.userOf(r.ID, "compute:VirtualMachine", "")
 	if machine != nil && before <= resizedWhileInUse && after > resizedWhileInUse {
-		return refusal("OperationNotAllowed", "Cannot resize disk %s while it is attached to running VM %s. Resizing a disk of an Azure Virtual Machine requires the virtual machine to be deallocated. "+
-			"Please stop your VM and retry the operation.", r.name(), machine.ID)
+		return refusal("OperationNotAllowed",
+			"Cannot resize disk %s while it is attached to running VM %s. Resizing a disk of an Azure Virtual "+
+				"Machine requires the virtual machine to be deallocated. "+
+				"Please stop your VM and retry the operation.", r.name(), machine.ID)
 	}
 	return nil
 }
 
 func admitMachine(w *World, r, old *Resource) error {
 	for _, rule := range []func(*World, *Resource) error{
-		machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks, systemDiskIsNew, machineReads,
+		machineImage, machineProfile, machineLogin, machineInterfaces, machineDisks, machinePremiumDisks,
+		systemDiskIsNew, machineReads,
 	} {
 		if err := rule(w, r); err != nil {
 			return err
@@ -135,7 +151,8 @@ func missingParameter(name string) error {
 	return refusal("InvalidParameter", "Required parameter '%s' is missing (null).", name)
 }
 
-// fromImage tells whether a machine starts with a system of its own. One that starts with a disk has users and a name already.
+// fromImage tells whether a machine starts with a system of its own. One that starts with a disk has users and a name
+// already.
 func fromImage(r *Resource) bool {
 	return r.in().str("storageProfile.osDisk.createOption") == "FromImage"
 }
@@ -160,8 +177,10 @@ func machineImage(_ *World, r *Resource) error {
 }
 
 // adminNames are no names for an administrator.
-var adminNames = strings.Fields("administrator admin user user1 test user2 test1 user3 admin1 1 123 a actuser adm admin2 aspnet backup console david guest john owner root server sql " +
-	"support support_388945a0 sys test2 test3 user4 user5")
+var adminNames = strings.Fields(
+	"administrator admin user user1 test user2 test1 user3 admin1 1 123 a actuser adm admin2 aspnet backup console " +
+		"david guest john owner root server sql " +
+		"support support_388945a0 sys test2 test3 user4 user5")
 
 // mostCustomData is 65,535 bytes in Base64.
 const mostCustomData = 87380
@@ -177,14 +196,17 @@ func machineProfile(_ *World, r *Resource) error {
 		}
 	}
 	if !machineNaming.pattern.MatchString(profile.str("computerName")) {
-		return refusal("InvalidParameter", "Linux host name cannot exceed 64 characters in length or contain the following characters: ` ~ ! @ # $ %% ^ & * ( ) = + _ [ ] { } \\ | ; : ' \" , < > / ?.")
+		return refusal("InvalidParameter",
+			"Linux host name cannot exceed 64 characters in length or contain the following characters: ` ~ ! @ # $ "+
+				"%% ^ & * ( ) = + _ [ ] { } \\ | ; : ' \" , < > / ?.")
 	}
 	if slices.Contains(adminNames, strings.ToLower(profile.str("adminUsername"))) {
 		return refusal("InvalidParameter", "The Admin Username specified is not allowed.")
 	}
 	data := profile.str("customData")
 	if _, err := base64.StdEncoding.DecodeString(data); err != nil || len(data) > mostCustomData {
-		return refusal("InvalidParameter", "Custom data in OSProfile must be in Base64 encoding and with a maximum length of %d characters.", mostCustomData)
+		return refusal("InvalidParameter",
+			"Custom data in OSProfile must be in Base64 encoding and with a maximum length of %d characters.", mostCustomData)
 	}
 	return nil
 }
@@ -195,12 +217,15 @@ func machineLogin(_ *World, r *Resource) error {
 	keys := profile.objects("linuxConfiguration.ssh.publicKeys")
 	password := profile.has("adminPassword") && !profile.flag("linuxConfiguration.disablePasswordAuthentication")
 	if fromImage(r) && len(keys) == 0 && !password {
-		return refusal("InvalidParameter", "Authentication using either SSH or by user name and password must be enabled in Linux profile.")
+		return refusal("InvalidParameter",
+			"Authentication using either SSH or by user name and password must be enabled in Linux profile.")
 	}
 	place := "/home/" + profile.str("adminUsername") + "/.ssh/authorized_keys"
 	for _, key := range keys {
 		if key.str("path") != place {
-			return refusal("InvalidParameter", "Destination path for SSH public keys is currently limited to its default value %s  due to a known issue in Linux provisioning agent.", place)
+			return refusal("InvalidParameter",
+				"Destination path for SSH public keys is currently limited to its default value %s  due to a known "+
+					"issue in Linux provisioning agent.", place)
 		}
 		if kind, _, _ := strings.Cut(key.str("keyData"), " "); kind != "ssh-rsa" && kind != "ssh-ed25519" {
 			return refusal("InvalidParameter", "The value of parameter linuxConfiguration.ssh.publicKeys.keyData is invalid.")
@@ -247,7 +272,8 @@ func machineDisks(w *World, r *Resource) error {
 			return missingParameter("dataDisk.managedDisk.id")
 		}
 		if owner := w.userOf(id, "compute:VirtualMachine", r.ID); owner != nil {
-			return refusal("ConflictingUserInput", "Disk '%s' cannot be attached as the disk is already owned by VM '%s'.", id, owner.ID)
+			return refusal("ConflictingUserInput",
+				"Disk '%s' cannot be attached as the disk is already owned by VM '%s'.", id, owner.ID)
 		}
 		if err := sameZone(w.find(id), r); err != nil {
 			return err
@@ -258,7 +284,8 @@ func machineDisks(w *World, r *Resource) error {
 
 func skuOf(r *Resource) string { return r.in().str("sku.name") }
 
-// sameZone refuses a disk of another zone. Copies of a zone-redundant one are in each, and a disk that was given is taken on trust.
+// sameZone refuses a disk of another zone. Copies of a zone-redundant one are in each, and a disk that was given is
+// taken on trust.
 func sameZone(disk, machine *Resource) error {
 	if disk == nil || strings.HasSuffix(skuOf(disk), "_ZRS") {
 		return nil
@@ -270,13 +297,16 @@ func sameZone(disk, machine *Resource) error {
 	case from == "":
 		return refusal("BadRequest", "Disk %s cannot be attached to the VM because it is not in zone '%s'.", disk.ID, to)
 	}
-	return refusal("BadRequest", "Disk %s cannot be attached to the VM because it is not in the same zone as the VM. VM zone: '%s'. Disk zone: '%s'.", disk.ID, to, from)
+	return refusal("BadRequest",
+		"Disk %s cannot be attached to the VM because it is not in the same zone as the VM. VM zone: '%s'. Disk "+
+			"zone: '%s'.", disk.ID, to, from)
 }
 
 // sizePattern takes the letters of a size apart: Standard_D4ds_v5 is D and ds.
 var sizePattern = regexp.MustCompile(`^Standard_([A-Z]+)\d+(?:-\d+)?([a-z]*)`)
 
-// takesPremium tells whether machines of a size can have Premium SSDs: it has an s, as in D4s_v3, or had one before versions, as DS2_v2.
+// takesPremium tells whether machines of a size can have Premium SSDs: it has an s, as in D4s_v3, or had one before
+// versions, as DS2_v2.
 func takesPremium(size string) bool {
 	letters := sizePattern.FindStringSubmatch(size)
 	return letters != nil && (strings.HasSuffix(letters[1], "S") || strings.Contains(letters[2], "s"))
@@ -290,8 +320,10 @@ func machinePremiumDisks(w *World, r *Resource) error {
 			name, storage = disk.name(), skuOf(disk)
 		}
 		if size := r.in().str("hardwareProfile.vmSize"); strings.HasPrefix(storage, "Premium") && !takesPremium(size) {
-			return refusal("InvalidParameter", "Requested operation cannot be performed because the VM size %s does not support the storage account type %s of disk '%s'. "+
-				"Consider updating the VM to a size that supports Premium storage.", size, storage, name)
+			return refusal("InvalidParameter",
+				"Requested operation cannot be performed because the VM size %s does not support the storage account "+
+					"type %s of disk '%s'. "+
+					"Consider updating the VM to a size that supports Premium storage.", size, storage, name)
 		}
 	}
 	return nil
@@ -306,8 +338,10 @@ func admitMachineExtension(w *World, r, _ *Resource) error {
 	profile := w.find(parentID(r.ID)).in().object("osProfile")
 	for _, property := range []string{"allowExtensionOperations", "linuxConfiguration.provisionVMAgent"} {
 		if profile.has(property) && !profile.flag(property) {
-			return refusal("OperationNotAllowed", "This operation cannot be performed when extension operations are disallowed. "+
-				"To allow, please ensure VM Agent is installed on the VM and the osProfile.allowExtensionOperations property is true.")
+			return refusal("OperationNotAllowed",
+				"This operation cannot be performed when extension operations are disallowed. "+
+					"To allow, please ensure VM Agent is installed on the VM and the osProfile.allowExtensionOperations "+
+					"property is true.")
 		}
 	}
 	if err := agentHasIdentity(w.find(parentID(r.ID)), r); err != nil {
@@ -316,7 +350,9 @@ func admitMachineExtension(w *World, r, _ *Resource) error {
 	for _, other := range w.each("compute:VirtualMachineExtension") {
 		beside := fold(parentID(other.ID)) == fold(parentID(r.ID)) && fold(other.ID) != fold(r.ID)
 		if beside && strings.EqualFold(handlerOf(other), handlerOf(r)) {
-			return refusal("BadRequest", "Multiple VMExtensions per handler not supported for OS type 'Linux'. VMExtension '%s' with handler '%s' already added or specified in input.", other.name(), handlerOf(other))
+			return refusal("BadRequest",
+				"Multiple VMExtensions per handler not supported for OS type 'Linux'. VMExtension '%s' with handler "+
+					"'%s' already added or specified in input.", other.name(), handlerOf(other))
 		}
 	}
 	return nil

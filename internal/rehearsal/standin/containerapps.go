@@ -16,21 +16,25 @@ var appNaming = naming{
 		"and end with an alphanumeric character and cannot have '--'. The length must not be more than 32 characters.",
 }
 
-var identityTypes = []string{"None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "SystemAssigned, UserAssigned"}
+var identityTypes = []string{"None", "SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned",
+	"SystemAssigned, UserAssigned"}
 
 var appKinds = []*kind{
 	{
 		token: "app:ManagedEnvironment", arm: "Microsoft.App/managedEnvironments",
 		path: []string{"environmentName"}, located: true, latency: 4 * time.Minute,
-		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9-]{0,58}[A-Za-z0-9])?$`), rule: "1 to 60 letters, digits and hyphens, starting with a letter and ending with a letter or digit"},
-		fixed:  []string{"vnetConfiguration", "zoneRedundant", "infrastructureResourceGroup"},
-		enums:  map[string][]string{"appLogsConfiguration.destination": {"log-analytics", "azure-monitor", "none"}},
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9-]{0,58}[A-Za-z0-9])?$`),
+			rule: "1 to 60 letters, digits and hyphens, starting with a letter and ending with a letter or digit"},
+		fixed: []string{"vnetConfiguration", "zoneRedundant", "infrastructureResourceGroup"},
+		enums: map[string][]string{"appLogsConfiguration.destination": {"log-analytics", "azure-monitor", "none"}},
 		// A shared key of the log workspace.
-		writeOnly: []string{"appLogsConfiguration.logAnalyticsConfiguration.sharedKey", "daprAIInstrumentationKey", "daprAIConnectionString"},
-		admit:     admitEnvironment, compute: computeEnvironment,
+		writeOnly: []string{"appLogsConfiguration.logAnalyticsConfiguration.sharedKey", "daprAIInstrumentationKey",
+			"daprAIConnectionString"},
+		admit: admitEnvironment, compute: computeEnvironment,
 		release: func(w *World, r *Resource) error {
 			if users := w.referring(r.ID); len(users) > 0 {
-				return refusal("ManagedEnvironmentInUse", "The environment '%s' cannot be deleted because it contains %s.", r.name(), users[0].ID)
+				return refusal("ManagedEnvironmentInUse",
+					"The environment '%s' cannot be deleted because it contains %s.", r.name(), users[0].ID)
 			}
 			return nil
 		},
@@ -38,8 +42,9 @@ var appKinds = []*kind{
 	{
 		token: "app:ContainerApp", arm: "Microsoft.App/containerApps",
 		path: []string{"containerAppName"}, located: true, naming: appNaming, latency: time.Minute,
-		fixed:     []string{"environmentId", "managedEnvironmentId"},
-		enums:     map[string][]string{"configuration.activeRevisionsMode": {"Single", "Multiple"}, "configuration.ingress.transport": {"auto", "http", "http2", "tcp"}, "identity.type": identityTypes},
+		fixed: []string{"environmentId", "managedEnvironmentId"},
+		enums: map[string][]string{"configuration.activeRevisionsMode": {"Single", "Multiple"},
+			"configuration.ingress.transport": {"auto", "http", "http2", "tcp"}, "identity.type": identityTypes},
 		writeOnly: []string{"configuration.secrets[].value"},
 		volatile:  []string{"latestRevisionName", "latestReadyRevisionName", "latestRevisionFqdn"},
 		admit:     admitApp, compute: computeApp,
@@ -47,12 +52,14 @@ var appKinds = []*kind{
 	{
 		token: "app:Job", arm: "Microsoft.App/jobs",
 		path: []string{"jobName"}, located: true, naming: appNaming, latency: 30 * time.Second,
-		fixed:     []string{"environmentId"},
-		enums:     map[string][]string{"configuration.triggerType": {"Manual", "Schedule", "Event"}, "identity.type": identityTypes},
+		fixed: []string{"environmentId"},
+		enums: map[string][]string{"configuration.triggerType": {"Manual", "Schedule", "Event"},
+			"identity.type": identityTypes},
 		writeOnly: []string{"configuration.secrets[].value"},
 		admit:     admitJob,
 		compute: func(_ *World, r *Resource) map[string]any {
-			out := map[string]any{"provisioningState": "Succeeded", "eventStreamEndpoint": "https://eventstream.invalid/" + r.name()}
+			out := map[string]any{"provisioningState": "Succeeded",
+				"eventStreamEndpoint": "https://eventstream.invalid/" + r.name()}
 			merge(out, systemIdentity(r))
 			return out
 		},
@@ -67,14 +74,16 @@ func consumptionOnly(environment *Resource) bool {
 func admitEnvironment(w *World, r, _ *Resource) error {
 	subnet := r.in().str("vnetConfiguration.infrastructureSubnetId")
 	if r.in().flag("zoneRedundant") && subnet == "" {
-		return refusal("ManagedEnvironmentInvalidNetworkConfiguration", "The environment network configuration is invalid: zone redundancy needs an infrastructure subnet.")
+		return refusal("ManagedEnvironmentInvalidNetworkConfiguration",
+			"The environment network configuration is invalid: zone redundancy needs an infrastructure subnet.")
 	}
 	if subnet == "" {
 		return nil
 	}
 	for _, user := range w.referring(subnet) {
 		if fold(user.ID) != fold(r.ID) {
-			return refusal("ManagedEnvironmentSubnetInUse", "The environment network configuration is invalid: subnet %s is in use by %s.", subnet, user.ID)
+			return refusal("ManagedEnvironmentSubnetInUse",
+				"The environment network configuration is invalid: subnet %s is in use by %s.", subnet, user.ID)
 		}
 	}
 	if !consumptionOnly(r) {
@@ -82,7 +91,8 @@ func admitEnvironment(w *World, r, _ *Resource) error {
 	}
 	if s := w.find(subnet); s != nil {
 		if delegation(s) != "" {
-			return refusal("ManagedEnvironmentSubnetIsDelegated", "The subnet of the environment must not be delegated to any service, it is delegated to '%s'.", delegation(s))
+			return refusal("ManagedEnvironmentSubnetIsDelegated",
+				"The subnet of the environment must not be delegated to any service, it is delegated to '%s'.", delegation(s))
 		}
 		return largeEnough(s, 23)
 	}
@@ -96,10 +106,11 @@ func computeEnvironment(w *World, r *Resource) map[string]any {
 		address = "10.0.0." + digits2(d[4:6])
 	}
 	return map[string]any{
-		"provisioningState":         "Succeeded",
-		"staticIp":                  address,
-		"defaultDomain":             "rehearsal-" + d[:8] + "." + locationOf(w, r) + ".azurecontainerapps.io",
-		"customDomainConfiguration": map[string]any{"customDomainVerificationId": strings.ToUpper(digest(r.ID, "verification"))},
+		"provisioningState": "Succeeded",
+		"staticIp":          address,
+		"defaultDomain":     "rehearsal-" + d[:8] + "." + locationOf(w, r) + ".azurecontainerapps.io",
+		"customDomainConfiguration": map[string]any{
+			"customDomainVerificationId": strings.ToUpper(digest(r.ID, "verification"))},
 	}
 }
 
@@ -126,8 +137,10 @@ func computeApp(w *World, r *Resource) map[string]any {
 	revision := r.name() + "--" + digest(r.ID, fingerprint(r.in()["template"]))[:7]
 	out := map[string]any{
 		"provisioningState": "Succeeded", "latestRevisionName": revision, "latestReadyRevisionName": revision,
-		"latestRevisionFqdn": "", "customDomainVerificationId": environment.out().str("customDomainConfiguration.customDomainVerificationId"),
-		"outboundIpAddresses": []any{environment.out().str("staticIp")}, "eventStreamEndpoint": "https://eventstream.invalid/" + r.name(),
+		"latestRevisionFqdn": "", "customDomainVerificationId": environment.out().
+					str("customDomainConfiguration.customDomainVerificationId"),
+		"outboundIpAddresses": []any{environment.out().str("staticIp")},
+		"eventStreamEndpoint": "https://eventstream.invalid/" + r.name(),
 	}
 	if ingress := r.in().object("configuration.ingress"); ingress != nil {
 		if !ingress.flag("external") {
@@ -156,7 +169,8 @@ func admitApp(w *World, r, _ *Resource) error {
 	}
 	scale := r.in().object("template.scale")
 	if scale.has("maxReplicas") && scale.num("minReplicas") > scale.num("maxReplicas") || scale.num("maxReplicas") > 1000 {
-		return refusal("ContainerAppInvalidScale", "The scale of '%s' is invalid: minReplicas must not be above maxReplicas, nor that above 1000.", r.name())
+		return refusal("ContainerAppInvalidScale",
+			"The scale of '%s' is invalid: minReplicas must not be above maxReplicas, nor that above 1000.", r.name())
 	}
 	return admitWorkload(w, r)
 }
@@ -177,7 +191,8 @@ func admitJob(w *World, r, _ *Resource) error {
 
 // admitWorkload holds what is the same for apps and jobs: sizes, references, secrets, images.
 func admitWorkload(w *World, r *Resource) error {
-	for _, rule := range []func(*World, *Resource) error{admitSize, admitReferences, admitSecrets, admitReads, admitImages} {
+	for _, rule := range []func(*World, *Resource) error{admitSize, admitReferences, admitSecrets, admitReads,
+		admitImages} {
 		if err := rule(w, r); err != nil {
 			return err
 		}
@@ -203,17 +218,23 @@ func admitSize(w *World, r *Resource) error {
 		return nil // Azure takes 0.5 and 1Gi
 	}
 	if quarters := cpu * 4; cpu < 0.25 || cpu > 4 || quarters != float64(int(quarters)) || memory != 2*cpu {
-		return refusal("ContainerAppInvalidResourceTotal", "The total requested CPU and memory resources for this application (CPU: %v, memory: %v) is invalid. "+
-			"Total CPU and memory for all containers defined in a Container App must add up to one of the following CPU - Memory combinations: "+
-			"[cpu: 0.25, memory: 0.5Gi]; [cpu: 0.5, memory: 1.0Gi]; [cpu: 0.75, memory: 1.5Gi]; … [cpu: 4.0, memory: 8.0Gi]", cpu, memory)
+		return refusal("ContainerAppInvalidResourceTotal",
+			"The total requested CPU and memory resources for this application (CPU: %v, memory: %v) is invalid. "+
+				"Total CPU and memory for all containers defined in a Container App must add up to one of the following "+
+				"CPU - Memory combinations: "+
+				"[cpu: 0.25, memory: 0.5Gi]; [cpu: 0.5, memory: 1.0Gi]; [cpu: 0.75, memory: 1.5Gi]; … [cpu: 4.0, "+
+				"memory: 8.0Gi]", cpu, memory)
 	}
 	return nil
 }
 
 func admitProfile(environment *Resource, profile string) error {
-	has := slices.ContainsFunc(environment.in().objects("workloadProfiles"), func(p props) bool { return p.str("name") == profile })
+	has := slices.ContainsFunc(environment.in().objects("workloadProfiles"), func(p props) bool {
+		return p.str("name") == profile
+	})
 	if environment != nil && !has {
-		return refusal("WorkloadProfileNameNotFound", "Workload profile name '%s' is not found in the environment '%s'.", profile, environment.name())
+		return refusal("WorkloadProfileNameNotFound",
+			"Workload profile name '%s' is not found in the environment '%s'.", profile, environment.name())
 	}
 	return nil
 }
@@ -228,7 +249,8 @@ func admitReferences(_ *World, r *Resource) error {
 		}
 		for _, m := range c.objects("volumeMounts") {
 			if !slices.Contains(volumes, m.str("volumeName")) {
-				return invalidField("template.containers."+c.str("name")+".volumeMounts", m.str("volumeName"), "volume is not found in the template's volumes")
+				return invalidField("template.containers."+c.str("name")+".volumeMounts", m.str("volumeName"),
+					"volume is not found in the template's volumes")
 			}
 		}
 	}
@@ -257,7 +279,9 @@ func names(objects []props) []string {
 }
 
 func invalidField(field, value, reason string) error {
-	return refusal("InvalidParameterValueInContainerTemplate", "The following field(s) are either invalid or missing. Field '%s' is invalid with details: 'Invalid value: \"%s\": %s';.", field, value, reason)
+	return refusal("InvalidParameterValueInContainerTemplate",
+		"The following field(s) are either invalid or missing. Field '%s' is invalid with details: 'Invalid value: "+
+			"\"%s\": %s';.", field, value, reason)
 }
 
 // admitSecrets holds that a Key Vault reference works: the identity is the app's, may read, and finds the secret.
@@ -266,7 +290,8 @@ func admitSecrets(w *World, r *Resource) error {
 	for _, secret := range r.in().objects("configuration.secrets") {
 		name, url := secret.str("name"), secret.str("keyVaultUrl")
 		if !appSecretName.MatchString(name) || seen[name] {
-			return invalidField("configuration.secrets", name, "a secret's name is used once, and consists of lower case letters, digits, '-' and '.'")
+			return invalidField("configuration.secrets", name,
+				"a secret's name is used once, and consists of lower case letters, digits, '-' and '.'")
 		}
 		seen[name] = true
 		if url == "" {
@@ -276,14 +301,15 @@ func admitSecrets(w *World, r *Resource) error {
 			continue
 		}
 		if err := w.readable(r, url, secret.str("identity")); err != nil {
-			return invalidField("configuration.secrets", name, "Unable to get value using Managed identity "+secret.str("identity")+" for secret "+name+". Error: "+err.Error())
+			return invalidField("configuration.secrets", name,
+				"Unable to get value using Managed identity "+secret.str("identity")+" for secret "+name+". Error: "+err.Error())
 		}
 	}
 	return nil
 }
 
-// admitReads holds that a container reaches the secrets whose URLs it is told, as the identity whose CLIENT_ID it is told.
-// Azure takes such an app, waits for a replica that never gets ready, and says no more than that.
+// admitReads holds that a container reaches the secrets whose URLs it is told, as the identity whose CLIENT_ID it is
+// told. Azure takes such an app, waits for a replica that never gets ready, and says no more than that.
 func admitReads(w *World, r *Resource) error {
 	for _, c := range r.in().objects("template.containers") {
 		told := map[string]string{}
@@ -329,7 +355,8 @@ func (w *World) readable(app *Resource, url, identity string) error {
 		return err
 	}
 	if !allowed {
-		return fmt.Errorf("status Forbidden: the caller has none of the roles %s on %s", strings.Join(rolesToReadSecrets, ", "), vault)
+		return fmt.Errorf("status Forbidden: the caller has none of the roles %s on %s",
+			strings.Join(rolesToReadSecrets, ", "), vault)
 	}
 	if !found {
 		return fmt.Errorf("SecretNotFound: A secret with (name/id) %s was not found in this key vault", lastSegment(url))
@@ -346,7 +373,8 @@ func admitImages(w *World, r *Resource) error {
 	for _, registry := range r.in().objects("configuration.registries") {
 		identity := registry.str("identity")
 		if isARMID(identity) && !attachedTo(r, identity) {
-			return invalidField("configuration.registries", registry.str("server"), "the identity "+identity+" is not assigned to "+r.name())
+			return invalidField("configuration.registries", registry.str("server"),
+				"the identity "+identity+" is not assigned to "+r.name())
 		}
 		pulls[strings.ToLower(registry.str("server"))] = identity
 	}

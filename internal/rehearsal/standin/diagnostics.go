@@ -9,7 +9,8 @@ import (
 var diagnosticKinds = []*kind{
 	{
 		token: "insights:DiagnosticSetting", arm: "Microsoft.Insights/diagnosticSettings",
-		path: []string{"resourceUri", "name"}, naming: insightsNaming.copied(), scope: "resourceUri", latency: 10 * time.Second,
+		path: []string{"resourceUri", "name"}, naming: insightsNaming.copied(), scope: "resourceUri",
+		latency:  10 * time.Second,
 		identify: atScope("Microsoft.Insights/diagnosticSettings", "resourceUri", "name"),
 		enums:    map[string][]string{"logAnalyticsDestinationType": {"Dedicated", "AzureDiagnostics"}},
 		admit:    admitDiagnostics,
@@ -105,7 +106,8 @@ func besideOthers(w *World, r *Resource, all sources, kept []string) error {
 			continue
 		}
 		if count++; count > mostSettings {
-			return refusal("Conflict", "The limit of %d diagnostic settings was reached. To create a new diagnostic setting, delete an existing one.",
+			return refusal("Conflict",
+				"The limit of %d diagnostic settings was reached. To create a new diagnostic setting, delete an existing one.",
 				mostSettings)
 		}
 		theirs, _ := all.of(other.in())

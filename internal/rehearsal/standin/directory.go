@@ -8,10 +8,13 @@ import (
 var directoryKinds = []*kind{
 	{
 		token: "azureactivedirectory:B2CTenant", arm: "Microsoft.AzureActiveDirectory/b2cDirectories",
-		path: []string{"resourceName"}, located: true, global: true, required: []string{"location", "sku", "countryCode", "displayName"}, latency: 3 * time.Minute,
-		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9]{1,27}\.onmicrosoft\.com$`), rule: "up to 27 letters and digits, then .onmicrosoft.com"},
+		path: []string{"resourceName"}, located: true, global: true,
+		required: []string{"location", "sku", "countryCode", "displayName"}, latency: 3 * time.Minute,
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9]{1,27}\.onmicrosoft\.com$`),
+			rule: "up to 27 letters and digits, then .onmicrosoft.com"},
 		enums: map[string][]string{
-			"location": {"United States", "Europe", "Asia Pacific", "Australia", "Japan"}, "sku.name": {"Standard", "PremiumP1", "PremiumP2"}, "sku.tier": {"A0"},
+			"location": {"United States", "Europe", "Asia Pacific", "Australia", "Japan"},
+			"sku.name": {"Standard", "PremiumP1", "PremiumP2"}, "sku.tier": {"A0"},
 		},
 		check: checkDirectory,
 		taken: func(name string, _ bool) error {

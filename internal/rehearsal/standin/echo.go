@@ -52,9 +52,10 @@ func ignored(path string, ignore []string) bool {
 	})
 }
 
-// withoutIgnored takes out of a comparison what the program leaves to Azure, as the engine does by itself before an update. Whether the real provider
-// does so when a refresh looks for drift is a question for Azure: docs/live-probes.md. A value that is not known yet is no such change: with it the
-// engine asks whether the resource has to go before another one that is replaced.
+// withoutIgnored takes out of a comparison what the program leaves to Azure, as the engine does by itself before an
+// update. Whether the real provider does so when a refresh looks for drift is a question for Azure:
+// docs/live-probes.md. A value that is not known yet is no such change: with it the engine asks whether the resource
+// has to go before another one that is replaced.
 func withoutIgnored(changes map[string]plugin.DiffKind, news props, ignore []string) {
 	for path := range changes {
 		if _, notKnown := news.at(path).(unknown); !notKnown && ignored(path, ignore) {

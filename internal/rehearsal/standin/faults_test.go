@@ -100,7 +100,9 @@ func TestCallsInParallelAreCountedOnceEach(t *testing.T) {
 	for _, name := range names {
 		all.Go(func() {
 			p := identity("id-" + name)
-			if _, err := r.azure.Create(t.Context(), plugin.CreateRequest{Type: "azure-native:managedidentity:UserAssignedIdentity", Properties: resource.NewPropertyMapFromMap(p.inputs)}); err != nil {
+			if _, err := r.azure.Create(t.Context(),
+				plugin.CreateRequest{Type: "azure-native:managedidentity:UserAssignedIdentity",
+					Properties: resource.NewPropertyMapFromMap(p.inputs)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -132,7 +134,8 @@ func TestBothPluginsAreServedToSeveralEnginesAtOnce(t *testing.T) {
 }
 
 func attach(t *testing.T, port int) {
-	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port), grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
+	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", port),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
 	if err != nil {
 		t.Error(err)
 		return

@@ -36,9 +36,11 @@ var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-
 
 // The roles that allow something, by name.
 var (
-	rolesToPull             = []string{"AcrPull", "AcrPush", "Reader", "Contributor", "Owner", "Container Registry Data Importer and Data Reader"}
-	rolesToImport           = []string{"Contributor", "Owner", "Container Registry Data Importer and Data Reader"}
-	rolesToReadSecrets      = []string{"Key Vault Secrets User", "Key Vault Secrets Officer", "Key Vault Certificate User", "Key Vault Administrator"}
+	rolesToPull = []string{"AcrPull", "AcrPush", "Reader", "Contributor", "Owner",
+		"Container Registry Data Importer and Data Reader"}
+	rolesToImport      = []string{"Contributor", "Owner", "Container Registry Data Importer and Data Reader"}
+	rolesToReadSecrets = []string{"Key Vault Secrets User", "Key Vault Secrets Officer",
+		"Key Vault Certificate User", "Key Vault Administrator"}
 	rolesToDeleteSecrets    = []string{"Key Vault Secrets Officer", "Key Vault Administrator"}
 	rolesToMakeCertificates = []string{"Key Vault Certificates Officer", "Key Vault Administrator"}
 )
@@ -47,20 +49,25 @@ var identityKinds = []*kind{
 	{
 		token: "managedidentity:UserAssignedIdentity", arm: "Microsoft.ManagedIdentity/userAssignedIdentities",
 		path: []string{"resourceName"}, located: true, latency: 5 * time.Second,
-		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9][\w-]{2,127}$`), rule: "3 to 128 letters, digits, hyphens and underscores, starting with a letter or digit"},
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9][\w-]{2,127}$`),
+			rule: "3 to 128 letters, digits, hyphens and underscores, starting with a letter or digit"},
 		compute: func(_ *World, r *Resource) map[string]any {
 			return map[string]any{"principalId": guid(r.ID, "principal"), "clientId": guid(r.ID, "client"), "tenantId": tenantID}
 		},
 	},
 	{
-		token: "managedidentity:FederatedIdentityCredential", arm: "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
-		path: []string{"resourceName", "federatedIdentityCredentialResourceName"}, required: []string{"issuer", "subject", "audiences"}, latency: 5 * time.Second,
-		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9][\w-]{2,119}$`), rule: "3 to 120 letters, digits, hyphens and underscores, starting with a letter or digit", auto: autoCopy},
-		alone:  parentID, admit: admitFederation,
+		token:    "managedidentity:FederatedIdentityCredential",
+		arm:      "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+		path:     []string{"resourceName", "federatedIdentityCredentialResourceName"},
+		required: []string{"issuer", "subject", "audiences"}, latency: 5 * time.Second,
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9][\w-]{2,119}$`),
+			rule: "3 to 120 letters, digits, hyphens and underscores, starting with a letter or digit", auto: autoCopy},
+		alone: parentID, admit: admitFederation,
 	},
 	{
 		token: "authorization:RoleAssignment", arm: "Microsoft.Authorization/roleAssignments",
-		path: []string{"scope", "roleAssignmentName"}, required: []string{"principalId", "roleDefinitionId"}, fixed: []string{"*"}, latency: 10 * time.Second,
+		path: []string{"scope", "roleAssignmentName"}, required: []string{"principalId", "roleDefinitionId"},
+		fixed: []string{"*"}, latency: 10 * time.Second,
 		naming: naming{
 			pattern: guidPattern, rule: "a GUID", auto: autoGUID,
 		},
@@ -69,7 +76,8 @@ var identityKinds = []*kind{
 			if in.str("scope") == "" || in.str("roleAssignmentName") == "" {
 				return ""
 			}
-			return strings.TrimRight(in.str("scope"), "/") + "/providers/Microsoft.Authorization/roleAssignments/" + in.str("roleAssignmentName")
+			return strings.TrimRight(in.str("scope"), "/") + "/providers/Microsoft.Authorization/roleAssignments/" +
+				in.str("roleAssignmentName")
 		},
 		echoed: []string{"scope"}, admit: admitRole,
 	},
@@ -80,7 +88,8 @@ func admitFederation(w *World, r, _ *Resource) error {
 		return refusal("BadRequest", "The issuer '%s' is no https URL.", r.in().str("issuer"))
 	}
 	for _, other := range w.each("managedidentity:FederatedIdentityCredential") {
-		if parentID(other.ID) == parentID(r.ID) && fold(other.ID) != fold(r.ID) && other.in().str("issuer") == r.in().str("issuer") && other.in().str("subject") == r.in().str("subject") {
+		if parentID(other.ID) == parentID(r.ID) && fold(other.ID) != fold(r.ID) && other.in().str("issuer") == r.in().
+			str("issuer") && other.in().str("subject") == r.in().str("subject") {
 			return refusal("BadRequest", "Issuer and subject combination already exists for this Managed Identity.")
 		}
 	}
@@ -90,16 +99,21 @@ func admitFederation(w *World, r, _ *Resource) error {
 func admitRole(w *World, r, old *Resource) error {
 	principal := r.in().str("principalId")
 	if !strings.EqualFold(typeOf(r.in().str("roleDefinitionId")), "Microsoft.Authorization/roleDefinitions") {
-		return refusal("RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", r.in().str("roleDefinitionId"))
+		return refusal("RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.",
+			r.in().str("roleDefinitionId"))
 	}
 	if principal != objectID && r.in().str("principalType") == "ServicePrincipal" && !w.hasPrincipal(principal) {
-		return refusal("PrincipalNotFound", "Principal %s does not exist in the directory %s. Check that you have the correct principal ID.", principal, tenantID)
+		return refusal("PrincipalNotFound",
+			"Principal %s does not exist in the directory %s. Check that you have the correct principal ID.", principal,
+			tenantID)
 	}
 	for _, other := range w.each("authorization:RoleAssignment") {
-		same := fold(other.ID) != fold(r.ID) && fold(scopeOf(other)) == fold(scopeOf(r)) && other.in().str("principalId") == principal &&
+		same := fold(other.ID) != fold(r.ID) && fold(scopeOf(other)) == fold(scopeOf(r)) && other.in().
+			str("principalId") == principal &&
 			strings.EqualFold(lastSegment(other.in().str("roleDefinitionId")), lastSegment(r.in().str("roleDefinitionId")))
 		if same {
-			return refusal("RoleAssignmentExists", "The role assignment already exists. The ID of the existing role assignment is %s.", other.name())
+			return refusal("RoleAssignmentExists",
+				"The role assignment already exists. The ID of the existing role assignment is %s.", other.name())
 		}
 	}
 	if old == nil {
@@ -111,13 +125,14 @@ func admitRole(w *World, r, old *Resource) error {
 // hasPrincipal knows the identities in the world, assigned by the user or by the system.
 func (w *World) hasPrincipal(principal string) bool {
 	return slices.ContainsFunc(w.all(), func(r *Resource) bool {
-		return r.out().str("principalId") == principal && unversioned(r.Type) != "azure-native:authorization:RoleAssignment" ||
+		return r.out().str("principalId") == principal &&
+			unversioned(r.Type) != "azure-native:authorization:RoleAssignment" ||
 			r.out().str("identity.principalId") == principal
 	})
 }
 
-// may tells whether an identity has one of some roles at a resource or above it, and the resource's service knows that. An identity that was
-// given is taken on trust.
+// may tells whether an identity has one of some roles at a resource or above it, and the resource's service knows that.
+// An identity that was given is taken on trust.
 func (w *World) may(identity string, roles []string, resource string) bool {
 	if w.find(identity) == nil {
 		return w.given[fold(identity)]

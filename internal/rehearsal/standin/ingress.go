@@ -43,16 +43,21 @@ func admitIngress(w *World, r *Resource) error {
 	for i, p := range ports(r) {
 		switch {
 		case i > 5:
-			return refusal("ContainerAppTooManyAdditionalPorts", "The container app '%s' has more than 5 additional port mappings.", r.name())
+			return refusal("ContainerAppTooManyAdditionalPorts",
+				"The container app '%s' has more than 5 additional port mappings.", r.name())
 		case !p.tcp:
 			continue
 		case p.number == 80 || p.number == 443 || p.number < 1 || p.number > 65535:
-			return refusal("ContainerAppInvalidExposedPort", "The exposed port %d of '%s' is invalid: TCP ports are 1 to 65535, and not 80 or 443.", p.number, r.name())
+			return refusal("ContainerAppInvalidExposedPort",
+				"The exposed port %d of '%s' is invalid: TCP ports are 1 to 65535, and not 80 or 443.", p.number, r.name())
 		case taken[p.number]:
 			return refusal("ContainerAppInvalidExposedPort", "The container app '%s' exposes port %d twice.", r.name(), p.number)
 		case p.external && environment != nil && environment.in().str("vnetConfiguration.infrastructureSubnetId") == "":
-			return refusal("ContainerAppTcpRequiresVnet", "Applications with external TCP ingress can only be deployed to Container App Environments that have a custom VNET. "+
-				"Set ingress traffic to 'Limited to Container Apps Environment' to deploy to a Container App Environment without a custom VNET.")
+			return refusal("ContainerAppTcpRequiresVnet",
+				"Applications with external TCP ingress can only be deployed to Container App Environments that have "+
+					"a custom VNET. "+
+					"Set ingress traffic to 'Limited to Container Apps Environment' to deploy to a Container App "+
+					"Environment without a custom VNET.")
 		}
 		taken[p.number] = true
 		if err := portIsFree(w, r, p); err != nil {
@@ -71,7 +76,9 @@ func portIsFree(w *World, r *Resource, p port) error {
 		}
 		for _, taken := range ports(other) {
 			if taken.external && taken.tcp && taken.number == p.number {
-				return refusal("ContainerAppExposedPortInUse", "The exposed port %d of '%s' is in use by the container app '%s' in the same environment.", p.number, r.name(), other.name())
+				return refusal("ContainerAppExposedPortInUse",
+					"The exposed port %d of '%s' is in use by the container app '%s' in the same environment.",
+					p.number, r.name(), other.name())
 			}
 		}
 	}

@@ -23,9 +23,11 @@ type kind struct {
 	global  bool // the name is taken for all of Azure
 	located bool // has a location, by default the one of its group
 
-	required  []string            // besides path and resourceGroupName
-	fixed     []string            // what Azure can't change: an edit replaces the resource. path, resourceGroupName and location always are
-	refused   []string            // what Azure can't change either, but azure-native does not know: it tries, and Azure refuses
+	required []string // besides path and resourceGroupName
+	// what Azure can't change: an edit replaces the resource. path, resourceGroupName and location always are
+	fixed []string
+	// what Azure can't change either, but azure-native does not know: it tries, and Azure refuses
+	refused   []string
 	enums     map[string][]string // by path of the property
 	echoed    []string            // what of path Azure gives back
 	unechoed  []string            // inputs that Azure keeps and does not give back with the rest
@@ -68,14 +70,18 @@ const (
 // fault is what is wrong with one input property.
 type fault struct{ property, reason string }
 
-// kinds is every resource type, by token without API version; kindsByARM by ARM type in lower case. Neither is written to again.
+// kinds is every resource type, by token without API version; kindsByARM by ARM type in lower case. Neither is written
+// to again.
 var kinds, kindsByARM map[string]*kind
 
 // The rules of the kinds look other kinds up, which Go allows only once the tables are there.
 func init() {
-	kinds, kindsByARM = tables(groupKinds, lockKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds, registryKinds, identityKinds,
-		appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds, privateLinkKinds, computeKinds, loadBalancerKinds, bastionKinds,
-		monitorKinds, alertKinds, collectionKinds, diagnosticKinds, directoryKinds, backupKinds, trafficManagerKinds, peeringKinds, replicationKinds)
+	kinds, kindsByARM = tables(groupKinds, lockKinds, networkKinds, dnsKinds, postgresKinds, cacheKinds, vaultKinds,
+		registryKinds, identityKinds,
+		appKinds, edgeKinds, storageKinds, kubernetesKinds, gatewayKinds, privateLinkKinds, computeKinds,
+		loadBalancerKinds, bastionKinds,
+		monitorKinds, alertKinds, collectionKinds, diagnosticKinds, directoryKinds, backupKinds, trafficManagerKinds,
+		peeringKinds, replicationKinds)
 }
 
 func tables(areas ...[]*kind) (byToken, byARM map[string]*kind) {
@@ -93,7 +99,8 @@ func kindOf(token string) (*kind, error) {
 	if k := kinds[unversioned(token)]; k != nil {
 		return k, nil
 	}
-	return nil, fmt.Errorf("the rehearsal does not know the resource type %s: add it to a table of kinds in the package standin", token)
+	return nil, fmt.Errorf(
+		"the rehearsal does not know the resource type %s: add it to a table of kinds in the package standin", token)
 }
 
 // RefusedChanges are the inputs of a Pulumi type that Azure does not change, though azure-native would try: a program
@@ -105,7 +112,8 @@ func RefusedChanges(token string) []string {
 	return nil
 }
 
-// Latency is how long Azure typically takes to create a resource of a Pulumi type. It is zero for types that Azure has no part in.
+// Latency is how long Azure typically takes to create a resource of a Pulumi type. It is zero for types that Azure has
+// no part in.
 func Latency(token string) time.Duration {
 	if k := kinds[unversioned(token)]; k != nil {
 		return k.latency
@@ -203,14 +211,16 @@ func echoIdentities(w *World, out props) {
 	identity["userAssignedIdentities"] = byID
 }
 
-// isFixed tells whether a change at a path replaces the resource: the path, a part of it, or what it is a part of is create-only.
+// isFixed tells whether a change at a path replaces the resource: the path, a part of it, or what it is a part of is
+// create-only.
 func (k *kind) isFixed(path string) bool {
 	fixed := append(k.idProperties(), k.fixed...)
 	if k.located {
 		fixed = append(fixed, "location")
 	}
 	return slices.ContainsFunc(fixed, func(f string) bool {
-		return f == "*" || path == f || strings.HasPrefix(path, f+".") || strings.HasPrefix(path, f+"[") || strings.HasPrefix(f, path+".")
+		return f == "*" || path == f || strings.HasPrefix(path, f+".") || strings.HasPrefix(path, f+"[") ||
+			strings.HasPrefix(f, path+".")
 	})
 }
 
@@ -229,7 +239,8 @@ func (k *kind) faults(in props) []fault {
 	}
 	for _, path := range slices.Sorted(maps.Keys(k.enums)) {
 		value := in.str(path)
-		if value != "" && !slices.ContainsFunc(k.enums[path], func(allowed string) bool { return strings.EqualFold(allowed, value) }) {
+		if value != "" && !slices.ContainsFunc(k.enums[path],
+			func(allowed string) bool { return strings.EqualFold(allowed, value) }) {
 			faults = append(faults, fault{path, fmt.Sprintf("'%s' is not one of %s", value, strings.Join(k.enums[path], ", "))})
 		}
 	}

@@ -48,7 +48,8 @@ func TestWhatIsInUseIsNotDeleted(t *testing.T) {
 func TestALockedGroupIsNotDeletedAndAFreeOneTakesAllThatIsInIt(t *testing.T) {
 	r := rehearse(t, Faults{})
 	group := r.upTo("")["group"].ID
-	lock := r.mustCreate(part{"lock", "azure-native:authorization:ManagementLockAtResourceGroupLevel", at(m{"lockName": "keep", "level": "CanNotDelete"})})
+	lock := r.mustCreate(part{"lock", "azure-native:authorization:ManagementLockAtResourceGroupLevel",
+		at(m{"lockName": "keep", "level": "CanNotDelete"})})
 	if err := r.delete(group); err == nil || !strings.Contains(err.Error(), "ScopeLocked") {
 		t.Fatalf("got %v, want ScopeLocked", err)
 	}
@@ -85,7 +86,8 @@ func TestADeletedVaultSecretKeepsItsName(t *testing.T) {
 	if err := r.delete(secret); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.create(planned(t, "password")); err == nil || !strings.Contains(err.Error(), "deleted but recoverable") {
+	if _, err := r.create(planned(t, "password")); err == nil ||
+		!strings.Contains(err.Error(), "deleted but recoverable") {
 		t.Fatalf("got %v, want a refusal", err)
 	}
 }
@@ -96,7 +98,8 @@ func TestNamesThatAreGlobalAreTakenInEveryGroup(t *testing.T) {
 			t.Parallel()
 			r := rehearse(t, Faults{})
 			r.upTo("")
-			r.mustCreate(part{"other", "azure-native:resources:ResourceGroup", m{"resourceGroupName": "rg-other", "location": "northeurope"}})
+			r.mustCreate(part{"other", "azure-native:resources:ResourceGroup",
+				m{"resourceGroupName": "rg-other", "location": "northeurope"}})
 			if _, err := r.create(planned(t, name).with("resourceGroupName", "rg-other")); err == nil {
 				t.Fatal("created twice")
 			}
@@ -108,7 +111,8 @@ func TestNamesThatAreGlobalAreTakenInEveryGroup(t *testing.T) {
 func TestWhatExistsIsNotCreatedAgain(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("network")
-	if _, err := r.create(planned(t, "group")); err == nil || !strings.Contains(err.Error(), "cannot create already existing resource") {
+	if _, err := r.create(planned(t, "group")); err == nil ||
+		!strings.Contains(err.Error(), "cannot create already existing resource") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -124,16 +128,22 @@ func TestAnUpdateThatAzureRefusesIsRefused(t *testing.T) {
 		{"no purge protection any more", "vault", "properties.enablePurgeProtection", false, "irreversible"},
 		{"another range of a subnet in use", "apps", "addressPrefix", "10.0.8.0/24", "InUsePrefixCannotBeDeleted"},
 		{"no delegation of a subnet in use", "apps", "delegations", nil, "SubnetMissingRequiredDelegation"},
-		{"a network smaller than its subnets", "network", "addressSpace.addressPrefixes", l{"10.0.0.0/24"}, "NetcfgSubnetRangeOutsideVnet"},
+		{"a network smaller than its subnets", "network", "addressSpace.addressPrefixes", l{"10.0.0.0/24"},
+			"NetcfgSubnetRangeOutsideVnet"},
 		{"a lower tier of a cache", "classic", "sku.name", "Basic", "scaled down"},
 		{"a smaller disk", "disk", "diskSizeGB", 64, "cannot be resized down"},
 		{"a disk above 4 TiB while a machine runs with it", "disk", "diskSizeGB", 8192, "while it is attached to running VM"},
-		{"another size of the system's disk", "machine", "storageProfile.osDisk.diskSizeGB", 64, "Disk resizing is allowed only"},
-		{"a size of a machine that takes no Premium SSD", "machine", "hardwareProfile.vmSize", "Standard_D4_v3", "does not support the storage account type Premium_LRS of disk 'data'"},
-		{"another beginning of a machine", "machine", "osProfile.customData", "b3RoZXI=", "Changing property 'osProfile.customData' is not allowed"},
+		{"another size of the system's disk", "machine", "storageProfile.osDisk.diskSizeGB", 64,
+			"Disk resizing is allowed only"},
+		{"a size of a machine that takes no Premium SSD", "machine", "hardwareProfile.vmSize", "Standard_D4_v3",
+			"does not support the storage account type Premium_LRS of disk 'data'"},
+		{"another beginning of a machine", "machine", "osProfile.customData", "b3RoZXI=",
+			"Changing property 'osProfile.customData' is not allowed"},
 		{"a machine in another zone", "machine", "zones", l{"2"}, "Changing property 'zones' is not allowed"},
-		{"an interface with an address outside its subnet", "interface", "ipConfigurations", l{configuration("10.0.10.4")}, "PrivateIPAddressNotInSubnet"},
-		{"a security group that shuts Bastion's subnet", "bastion nsg", "securityRules", l{inbound(100, "Internet", "443")}, "NetworkSecurityGroupNotCompliantForAzureBastionSubnet"},
+		{"an interface with an address outside its subnet", "interface", "ipConfigurations",
+			l{configuration("10.0.10.4")}, "PrivateIPAddressNotInSubnet"},
+		{"a security group that shuts Bastion's subnet", "bastion nsg", "securityRules",
+			l{inbound(100, "Internet", "443")}, "NetworkSecurityGroupNotCompliantForAzureBastionSubnet"},
 	} {
 		t.Run(strings.ReplaceAll(c.sentence, " ", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +153,8 @@ func TestAnUpdateThatAzureRefusesIsRefused(t *testing.T) {
 			if _, err := r.update(id, before, before.with("tags", m{"team": "amora"})); err != nil {
 				t.Fatalf("a tag: %v", err)
 			}
-			if _, err := r.update(id, before, before.with(c.path, c.value)); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := r.update(id, before, before.with(c.path, c.value)); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want a refusal with %q", err, c.want)
 			}
 		})
@@ -277,7 +288,8 @@ func TestSecretsAreNeverWrittenToTheWorld(t *testing.T) {
 
 func (r *rehearsed) read(id resource.ID, p part, inputs resource.PropertyMap) plugin.ReadResponse {
 	r.t.Helper()
-	response, err := r.azure.Read(r.t.Context(), plugin.ReadRequest{ID: id, URN: urn(p.token, p.name), Type: tokens.Type(p.token), Inputs: inputs})
+	response, err := r.azure.Read(r.t.Context(),
+		plugin.ReadRequest{ID: id, URN: urn(p.token, p.name), Type: tokens.Type(p.token), Inputs: inputs})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -288,7 +300,8 @@ func TestReadShowsAHandMadeChangeInInputsAndOutputs(t *testing.T) {
 	r := rehearse(t, Faults{})
 	id := r.upTo("")["server"].ID
 	p := planned(t, "server")
-	inputs := resource.NewPropertyMapFromMap(p.with("administratorLoginPassword", resource.MakeSecret(resource.NewStringProperty("Passw0rdPassw0rd"))).inputs)
+	inputs := resource.NewPropertyMapFromMap(p.with("administratorLoginPassword",
+		resource.MakeSecret(resource.NewStringProperty("Passw0rdPassw0rd"))).inputs)
 	if err := r.world.Edit(string(id), func(in map[string]any) { in["tags"] = m{"by": "hand"} }); err != nil {
 		t.Fatal(err)
 	}

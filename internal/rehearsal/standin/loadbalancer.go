@@ -12,11 +12,13 @@ var loadBalancerKinds = []*kind{
 	{
 		token: "network:LoadBalancer", arm: "Microsoft.Network/loadBalancers",
 		path: []string{"loadBalancerName"}, naming: networkNaming, located: true, latency: 10 * time.Second,
-		fixed: []string{"sku"}, enums: map[string][]string{"sku.name": {"Basic", "Standard", "Gateway"}, "sku.tier": {"Regional", "Global"}},
+		fixed: []string{"sku"}, enums: map[string][]string{"sku.name": {"Basic", "Standard", "Gateway"},
+			"sku.tier": {"Regional", "Global"}},
 		admit: admitBalancer, compute: provisioned,
 		release: func(w *World, r *Resource) error {
 			if user := w.userOf(r.ID, "network:NetworkInterface", ""); user != nil {
-				return refusal("InUseLoadBalancerCannotBeDeleted", "Load balancer %s cannot be deleted because it is in use by %s.", r.ID, user.ID)
+				return refusal("InUseLoadBalancerCannotBeDeleted",
+					"Load balancer %s cannot be deleted because it is in use by %s.", r.ID, user.ID)
 			}
 			return nil
 		},
@@ -27,8 +29,10 @@ var loadBalancerKinds = []*kind{
 		admit: admitInterface, compute: provisioned,
 		release: func(w *World, r *Resource) error {
 			if user := w.userOf(r.ID, "compute:VirtualMachine", ""); user != nil {
-				return refusal("NicInUse", "Network Interface %s is used by existing resource %s. In order to delete the network interface, it must be dissociated from the resource. "+
-					"To learn more, see aka.ms/deletenic.", r.ID, user.ID)
+				return refusal("NicInUse",
+					"Network Interface %s is used by existing resource %s. In order to delete the network interface, "+
+						"it must be dissociated from the resource. "+
+						"To learn more, see aka.ms/deletenic.", r.ID, user.ID)
 			}
 			return nil
 		},
@@ -36,7 +40,8 @@ var loadBalancerKinds = []*kind{
 }
 
 func admitBalancer(w *World, r, old *Resource) error {
-	for _, rule := range []func(*World, *Resource) error{ownReferences, balancerAddresses, balancerProbes, balancerRules, balancerOutbound} {
+	for _, rule := range []func(*World, *Resource) error{ownReferences, balancerAddresses, balancerProbes,
+		balancerRules, balancerOutbound} {
 		if err := rule(w, r); err != nil {
 			return err
 		}
@@ -55,7 +60,8 @@ func balancerAddresses(w *World, r *Resource) error {
 			return err
 		}
 		if !strings.EqualFold(skuOrBasic(r), skuOrBasic(address)) {
-			return refusal("PublicIPAndLBSkuDoNotMatch", "%s sku load balancer %s cannot reference %s sku publicIP %s.", skuOrBasic(r), r.ID, skuOrBasic(address), address.ID)
+			return refusal("PublicIPAndLBSkuDoNotMatch", "%s sku load balancer %s cannot reference %s sku publicIP %s.",
+				skuOrBasic(r), r.ID, skuOrBasic(address), address.ID)
 		}
 	}
 	return nil
@@ -72,22 +78,27 @@ func balancerProbes(_ *World, r *Resource) error {
 	for _, probe := range r.in().objects("probes") {
 		name, protocol := probe.str("name"), probe.str("protocol")
 		if !slices.Contains([]string{"Http", "Https", "Tcp"}, protocol) {
-			return refusal("InvalidProbeProtocol", "Probe %s of load balancer %s has the protocol '%s'; it must be Http, Https or Tcp.", name, r.ID, protocol)
+			return refusal("InvalidProbeProtocol",
+				"Probe %s of load balancer %s has the protocol '%s'; it must be Http, Https or Tcp.", name, r.ID, protocol)
 		}
 		if protocol != "Tcp" && probe.str("requestPath") == "" {
-			return refusal("ProbeRequestPathRequired", "Probe %s of load balancer %s has the protocol %s and no request path.", name, r.ID, protocol)
+			return refusal("ProbeRequestPathRequired",
+				"Probe %s of load balancer %s has the protocol %s and no request path.", name, r.ID, protocol)
 		}
 		if protocol == "Tcp" && probe.str("requestPath") != "" {
-			return refusal("ProbeRequestPathNotAllowed", "Probe %s of load balancer %s has the protocol Tcp, which has no request path.", name, r.ID)
+			return refusal("ProbeRequestPathNotAllowed",
+				"Probe %s of load balancer %s has the protocol Tcp, which has no request path.", name, r.ID)
 		}
 		if seconds := probe.num("intervalInSeconds"); probe.has("intervalInSeconds") && seconds < 5 {
-			return refusal("InvalidProbeInterval", "Probe %s of load balancer %s has the interval %v; it must be 5 seconds or more.", name, r.ID, seconds)
+			return refusal("InvalidProbeInterval",
+				"Probe %s of load balancer %s has the interval %v; it must be 5 seconds or more.", name, r.ID, seconds)
 		}
 	}
 	return nil
 }
 
-// balancerRules holds that rules lead from one of the load balancer's frontends to its pools, and do not get in each other's way.
+// balancerRules holds that rules lead from one of the load balancer's frontends to its pools, and do not get in each
+// other's way.
 func balancerRules(_ *World, r *Resource) error {
 	frontends, backends := map[string]string{}, map[string]string{}
 	for _, rule := range r.in().objects("loadBalancingRules") {
@@ -96,11 +107,15 @@ func balancerRules(_ *World, r *Resource) error {
 		}
 		id := r.ID + "/loadBalancingRules/" + rule.str("name")
 		if minutes := rule.num("idleTimeoutInMinutes"); rule.has("idleTimeoutInMinutes") && (minutes < 4 || minutes > 100) {
-			return refusal("InvalidIdleTimeout", "Load balancing rule %s has the idle timeout %v; it must be 4 to 100 minutes.", id, minutes)
+			return refusal("InvalidIdleTimeout",
+				"Load balancing rule %s has the idle timeout %v; it must be 4 to 100 minutes.", id, minutes)
 		}
-		front := fmt.Sprint(toSelf(r.ID, rule.str("frontendIPConfiguration.id")), rule.str("protocol"), rule.num("frontendPort"))
+		front := fmt.Sprint(toSelf(r.ID, rule.str("frontendIPConfiguration.id")), rule.str("protocol"),
+			rule.num("frontendPort"))
 		if other := frontends[front]; other != "" {
-			return refusal("RulesUseSameFrontendPortProtocolAndIPConfig", "Load balancing rules %s and %s use the same protocol %s and frontend port %v, and must not be used with the same frontend IP configuration %s.",
+			return refusal("RulesUseSameFrontendPortProtocolAndIPConfig",
+				"Load balancing rules %s and %s use the same protocol %s and frontend port %v, and must not be used "+
+					"with the same frontend IP configuration %s.",
 				other, id, rule.str("protocol"), rule.num("frontendPort"), rule.str("frontendIPConfiguration.id"))
 		}
 		frontends[front] = id
@@ -110,7 +125,9 @@ func balancerRules(_ *World, r *Resource) error {
 		for _, pool := range poolsOf(rule) {
 			back := fmt.Sprint(toSelf(r.ID, pool), rule.str("protocol"), rule.num("backendPort"))
 			if other := backends[back]; other != "" {
-				return refusal("RulesUseSameBackendPortProtocolAndPool", "Load balancing rules %s and %s with floating IP disabled use the same protocol %s and backend port %v, and must not be used with the same backend address pool %s.",
+				return refusal("RulesUseSameBackendPortProtocolAndPool",
+					"Load balancing rules %s and %s with floating IP disabled use the same protocol %s and backend "+
+						"port %v, and must not be used with the same backend address pool %s.",
 					other, id, rule.str("protocol"), rule.num("backendPort"), pool)
 			}
 			backends[back] = id
@@ -133,7 +150,8 @@ func poolsOf(rule props) []string {
 	return pools
 }
 
-// ruleParts holds that a rule has a frontend, and that what it names are parts of the right kind. A probe and pools are as it likes.
+// ruleParts holds that a rule has a frontend, and that what it names are parts of the right kind. A probe and pools are
+// as it likes.
 func ruleParts(r *Resource, rule props) error {
 	if err := hasPart(r, "frontendIPConfigurations", rule.str("frontendIPConfiguration.id")); err != nil {
 		return err
@@ -184,7 +202,8 @@ func leavesSNAT(r *Resource, frontend, outbound string) error {
 	for _, rule := range r.in().objects("loadBalancingRules") {
 		if !rule.flag("disableOutboundSnat") && toSelf(r.ID, rule.str("frontendIPConfiguration.id")) == frontend {
 			return refusal("LoadBalancingRuleMustDisableSNATSinceSameFrontendIPConfigurationIsReferencedByOutboundRule",
-				"Load Balancing Rules %[1]s/loadBalancingRules/%[2]s must have disableOutboundSNAT set to true when same FrontendIPConfiguration %[3]s is referenced by Outbound Rules %[1]s/outboundRules/%[4]s.",
+				"Load Balancing Rules %[1]s/loadBalancingRules/%[2]s must have disableOutboundSNAT set to true when "+
+					"same FrontendIPConfiguration %[3]s is referenced by Outbound Rules %[1]s/outboundRules/%[4]s.",
 				r.ID, rule.str("name"), strings.Replace(frontend, "$self", r.ID, 1), outbound)
 		}
 	}
@@ -198,13 +217,15 @@ func keepsUsedPools(w *World, r, old *Resource) error {
 			continue
 		}
 		if user := w.userOf(r.ID+"/backendAddressPools/"+pool.str("name"), "network:NetworkInterface", ""); user != nil {
-			return refusal("InUseBackendAddressPoolCannotBeDeleted", "Cannot remove backend address pool %s from load balancer since it is in use by %s.", pool.str("name"), user.ID)
+			return refusal("InUseBackendAddressPoolCannotBeDeleted",
+				"Cannot remove backend address pool %s from load balancer since it is in use by %s.", pool.str("name"), user.ID)
 		}
 	}
 	return nil
 }
 
-// sameRegion refuses a reference across regions, in the words for one that leads nowhere. What was given is taken on trust.
+// sameRegion refuses a reference across regions, in the words for one that leads nowhere. What was given is taken on
+// trust.
 func sameRegion(w *World, referenced, r *Resource) error {
 	if referenced != nil && locationOf(w, referenced) != locationOf(w, r) {
 		return unresolved(referenced.ID, r.ID)
@@ -237,7 +258,8 @@ func interfaceSubnet(w *World, r *Resource, c props) error {
 		return nil
 	}
 	if delegation(subnet) != "" {
-		return refusal("SubnetIsDelegatedAndCannotBeUsed", "Subnet %s is delegated to %s and cannot be used by network interface %s.", id, delegation(subnet), r.ID)
+		return refusal("SubnetIsDelegatedAndCannotBeUsed",
+			"Subnet %s is delegated to %s and cannot be used by network interface %s.", id, delegation(subnet), r.ID)
 	}
 	return sameRegion(w, w.find(parentID(id)), r)
 }
@@ -251,7 +273,9 @@ func interfaceAddress(w *World, r *Resource, c props) error {
 	text := c.str("privateIPAddress")
 	address, err := netip.ParseAddr(text)
 	if err != nil {
-		return refusal("InvalidIPAddressFormat", "IP configuration %s of network interface %s has the static address '%s', which is not valid.", c.str("name"), r.ID, text)
+		return refusal("InvalidIPAddressFormat",
+			"IP configuration %s of network interface %s has the static address '%s', which is not valid.",
+			c.str("name"), r.ID, text)
 	}
 	ranges, err := subnetPrefixes(subnet)
 	if err != nil {
@@ -259,10 +283,12 @@ func interfaceAddress(w *World, r *Resource, c props) error {
 	}
 	at := slices.IndexFunc(ranges, func(p netip.Prefix) bool { return p.Contains(address) })
 	if at < 0 {
-		return refusal("PrivateIPAddressNotInSubnet", "Private static IP address %s does not belong to the range of subnet prefix %s.", text, ranges[0])
+		return refusal("PrivateIPAddressNotInSubnet",
+			"Private static IP address %s does not belong to the range of subnet prefix %s.", text, ranges[0])
 	}
 	if reserved(ranges[at], address) {
-		return refusal("PrivateIPAddressInReservedRange", "Private static IP address %s falls within reserved IP range of subnet prefix %s.", text, ranges[at])
+		return refusal("PrivateIPAddressInReservedRange",
+			"Private static IP address %s falls within reserved IP range of subnet prefix %s.", text, ranges[at])
 	}
 	return addressIsFree(w, r, c)
 }
@@ -282,9 +308,12 @@ func reserved(p netip.Prefix, address netip.Addr) bool {
 func addressIsFree(w *World, r *Resource, c props) error {
 	for _, other := range w.each("network:NetworkInterface") {
 		for _, theirs := range other.in().objects("ipConfigurations") {
-			same := theirs.str("privateIPAddress") == c.str("privateIPAddress") && fold(theirs.str("subnet.id")) == fold(c.str("subnet.id"))
+			same := theirs.str("privateIPAddress") == c.str("privateIPAddress") &&
+				fold(theirs.str("subnet.id")) == fold(c.str("subnet.id"))
 			if same && fold(other.ID) != fold(r.ID) {
-				return refusal("PrivateIPAddressIsAllocated", "IP configuration %s/ipConfigurations/%s is using the private IP address %s which is already allocated to resource %s/ipConfigurations/%s.",
+				return refusal("PrivateIPAddressIsAllocated",
+					"IP configuration %s/ipConfigurations/%s is using the private IP address %s which is already "+
+						"allocated to resource %s/ipConfigurations/%s.",
 					r.ID, c.str("name"), c.str("privateIPAddress"), other.ID, theirs.str("name"))
 			}
 		}

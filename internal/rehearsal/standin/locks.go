@@ -37,7 +37,8 @@ const lockType = "Microsoft.Authorization/locks"
 
 var (
 	lockLevels = map[string][]string{"level": {"CanNotDelete", "ReadOnly"}}
-	lockNaming = naming{pattern: regexp.MustCompile(`^[\w.()-]{0,89}[\w()-]$`), rule: "1 to 90 letters, digits, and _ . ( ) - without a period at the end"}
+	lockNaming = naming{pattern: regexp.MustCompile(`^[\w.()-]{0,89}[\w()-]$`),
+		rule: "1 to 90 letters, digits, and _ . ( ) - without a period at the end"}
 )
 
 func isLock(r *Resource) bool { return isOfType(r.ID, lockType) }
@@ -45,7 +46,8 @@ func isLock(r *Resource) bool { return isOfType(r.ID, lockType) }
 // locks lists the scopes that are locked, at any of some levels.
 func (w *World) locks(levels ...string) []string {
 	var scopes []string
-	for _, lock := range slices.Concat(w.each("authorization:ManagementLockByScope"), w.each("authorization:ManagementLockAtResourceGroupLevel")) {
+	for _, lock := range slices.Concat(w.each("authorization:ManagementLockByScope"),
+		w.each("authorization:ManagementLockAtResourceGroupLevel")) {
 		if containsFold(levels, lock.in().str("level")) {
 			scopes = append(scopes, scopeOf(lock))
 		}
@@ -53,8 +55,8 @@ func (w *World) locks(levels ...string) []string {
 	return scopes
 }
 
-// locked refuses a deletion under a management lock, or with one inside. Locks themselves can always be taken off, and what is deleted
-// past Azure Resource Manager is not seen by it.
+// locked refuses a deletion under a management lock, or with one inside. Locks themselves can always be taken off, and
+// what is deleted past Azure Resource Manager is not seen by it.
 func (w *World) locked(k *kind, r *Resource) error {
 	if isLock(r) || k.dataPlane {
 		return nil
@@ -81,8 +83,9 @@ func (w *World) readOnly(r *Resource) error {
 }
 
 func scopeLocked(operation, id, scope string) error {
-	return refusal("ScopeLocked", "The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'. "+
-		"Please remove the lock and try again.", id, operation, scope)
+	return refusal("ScopeLocked",
+		"The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'. "+
+			"Please remove the lock and try again.", id, operation, scope)
 }
 
 // isOwnRecord knows the two record sets that a DNS zone has of itself.

@@ -6,7 +6,8 @@ import (
 )
 
 func lock(scope, level string) part {
-	return part{"lock", "azure-native:authorization:ManagementLockByScope", m{"scope": scope, "lockName": "keep", "level": level}}
+	return part{"lock", "azure-native:authorization:ManagementLockByScope",
+		m{"scope": scope, "lockName": "keep", "level": level}}
 }
 
 func TestALockKeepsWhatItIsAtAndAllAboveAndBelow(t *testing.T) {
@@ -16,11 +17,14 @@ func TestALockKeepsWhatItIsAtAndAllAboveAndBelow(t *testing.T) {
 		kept, free      []string
 	}{
 		{"a vault", vaultID, []string{"vault", "group", "vault logs", "secrets"}, []string{"people", "password"}},
-		{"a secret keeps its vault", vaultID + "/secrets/password", []string{"vault", "group"}, []string{"secrets", "vault logs", "password"}},
+		{"a secret keeps its vault", vaultID + "/secrets/password", []string{"vault", "group"},
+			[]string{"secrets", "vault logs", "password"}},
 		{"a script's certificate keeps its vault", vaultID + "/secrets/mqtt-tls", []string{"vault"}, []string{"password"}},
-		{"the beginning of a zone keeps the zone and not its records", zone + "/SOA/@", []string{"public", "group"}, []string{"record"}},
+		{"the beginning of a zone keeps the zone and not its records", zone + "/SOA/@", []string{"public", "group"},
+			[]string{"record"}},
 		{"a zone keeps its records", zone, []string{"public", "record"}, []string{"people"}},
-		{"a storage account keeps its containers and not its blobs", storageID, []string{"storage", "container", "blob logs"}, []string{"blob"}},
+		{"a storage account keeps its containers and not its blobs", storageID,
+			[]string{"storage", "container", "blob logs"}, []string{"blob"}},
 	} {
 		t.Run(strings.ReplaceAll(c.sentence, " ", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -28,7 +32,9 @@ func TestALockKeepsWhatItIsAtAndAllAboveAndBelow(t *testing.T) {
 			made := r.upTo("")
 			r.mustCreate(lock(c.scope, "CanNotDelete"))
 			for _, name := range c.kept {
-				if err := r.delete(made[name].ID); err == nil || !strings.Contains(err.Error(), "cannot perform delete operation because following scope(s) are locked: '"+c.scope+"'") {
+				if err := r.delete(made[name].ID); err == nil ||
+					!strings.Contains(err.Error(),
+						"cannot perform delete operation because following scope(s) are locked: '"+c.scope+"'") {
 					t.Errorf("%s: got %v, want ScopeLocked", name, err)
 				}
 			}
@@ -45,7 +51,8 @@ func TestALockIsTakenOffWhileAnotherIsThere(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("password")
 	first := r.mustCreate(lock(vaultID, "CanNotDelete"))
-	r.mustCreate(part{"group lock", "azure-native:authorization:ManagementLockAtResourceGroupLevel", at(m{"lockName": "keep", "level": "ReadOnly"})})
+	r.mustCreate(part{"group lock", "azure-native:authorization:ManagementLockAtResourceGroupLevel",
+		at(m{"lockName": "keep", "level": "ReadOnly"})})
 	if err := r.delete(first.ID); err != nil {
 		t.Error(err)
 	}
@@ -64,12 +71,14 @@ func TestALockForReadingRefusesChangesToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.mustCreate(lock(vaultID, "ReadOnly"))
-	for _, p := range []part{planned(t, "password").with("secretName", "other"), role("other", "script", secretsUser, vaultID)} {
+	for _, p := range []part{planned(t, "password").with("secretName", "other"),
+		role("other", "script", secretsUser, vaultID)} {
 		if _, err := r.create(p); err == nil || !strings.Contains(err.Error(), "cannot perform write operation") {
 			t.Errorf("%s: got %v", p.name, err)
 		}
 	}
-	if _, err := r.update(id, before, change); err == nil || !strings.Contains(err.Error(), "cannot perform write operation") {
+	if _, err := r.update(id, before, change); err == nil ||
+		!strings.Contains(err.Error(), "cannot perform write operation") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := r.update(taken.ID, lock(vaultID, "ReadOnly"), lock(vaultID, "CanNotDelete")); err != nil {
@@ -91,11 +100,13 @@ func TestALockAtWhatThereIsNotIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", scope, err)
 		}
 	}
-	other := part{"other", "azure-native:authorization:ManagementLockAtResourceGroupLevel", m{"resourceGroupName": "rg-other", "lockName": "keep", "level": "ReadOnly"}}
+	other := part{"other", "azure-native:authorization:ManagementLockAtResourceGroupLevel",
+		m{"resourceGroupName": "rg-other", "lockName": "keep", "level": "ReadOnly"}}
 	if _, err := r.create(other); err == nil || !strings.Contains(err.Error(), "ResourceGroupNotFound") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := r.create(lock(vaultID, "Delete")); err == nil || !strings.Contains(err.Error(), "is not one of CanNotDelete, ReadOnly") {
+	if _, err := r.create(lock(vaultID, "Delete")); err == nil ||
+		!strings.Contains(err.Error(), "is not one of CanNotDelete, ReadOnly") {
 		t.Errorf("got %v", err)
 	}
 }

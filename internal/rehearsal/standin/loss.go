@@ -21,8 +21,8 @@ const (
 	webSocketPort = 443
 )
 
-// Survey follows the public names to what answers there, and gives back all of it that decides what the world survives. It changes nothing. The
-// hosts are those of mqtts:// and wss:// clients.
+// Survey follows the public names to what answers there, and gives back all of it that decides what the world survives.
+// It changes nothing. The hosts are those of mqtts:// and wss:// clients.
 func (w *World) Survey(mqtts, wss string) Survey {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,7 +47,8 @@ func (w *World) Survey(mqtts, wss string) Survey {
 		s.Endpoints = append(s.Endpoints, endpoint)
 	}
 	for _, server := range w.each("dbforpostgresql:Server") {
-		if location := locationOf(w, server); !slices.ContainsFunc(s.Regions, func(r recovery.Region) bool { return r.Location == location }) {
+		if location := locationOf(w, server); !slices.ContainsFunc(s.Regions,
+			func(r recovery.Region) bool { return r.Location == location }) {
 			s.Regions = append(s.Regions, w.regionOf(end{location: location})) // nobody is led there
 		}
 	}
@@ -62,7 +63,8 @@ func (w *World) Survey(mqtts, wss string) Survey {
 		}
 	}
 	snapshots := func(r *Resource) bool { return r.in().str("fluxConfigurationName") == "backup" }
-	s.DiskBackup = len(w.each("recoveryservices:ProtectedItem")) > 0 || slices.ContainsFunc(w.each("kubernetesconfiguration:FluxConfiguration"), snapshots)
+	s.DiskBackup = len(w.each("recoveryservices:ProtectedItem")) > 0 ||
+		slices.ContainsFunc(w.each("kubernetesconfiguration:FluxConfiguration"), snapshots)
 	return s
 }
 
@@ -113,7 +115,8 @@ func (w *World) database(location string) *Resource {
 	return nil
 }
 
-// rules is the Redis of a region. Azure spreads a managed one with a replica over the zones; of others it does not say where they are.
+// rules is the Redis of a region. Azure spreads a managed one with a replica over the zones; of others it does not say
+// where they are.
 func (w *World) rules(location string, zoned bool) recovery.Part {
 	part := recovery.Part{Name: recovery.TopicRules, Copies: []string{recovery.Unknown}, Hidden: true}
 	for _, redis := range w.each("cache:RedisEnterprise") {
@@ -166,9 +169,11 @@ func (k *walk) behindBalancer(balancer, public *Resource, through []string) {
 			continue
 		}
 		probe := balancer.in().part(toSelf(balancer.ID, rule.str("probe.id")))
-		machines := recovery.Part{Name: "machines", Broker: true, Reroute: recovery.LoadBalancer(probe.num("intervalInSeconds"), probe.num("probeThreshold"))}
+		machines := recovery.Part{Name: "machines", Broker: true,
+			Reroute: recovery.LoadBalancer(probe.num("intervalInSeconds"), probe.num("probeThreshold"))}
 		for _, pool := range poolsOf(rule) {
-			machines.Copies = append(machines.Copies, k.inPool(strings.Replace(toSelf(balancer.ID, pool), "$self", balancer.ID, 1))...)
+			machines.Copies = append(machines.Copies,
+				k.inPool(strings.Replace(toSelf(balancer.ID, pool), "$self", balancer.ID, 1))...)
 		}
 		if len(machines.Copies) == 0 {
 			k.dead("no machine is in the load balancer's pool")
@@ -176,8 +181,9 @@ func (k *walk) behindBalancer(balancer, public *Resource, through []string) {
 		}
 		k.arrive(end{
 			location: locationOf(k.World, balancer), broker: recovery.VerneMQ,
-			through: append(through, "load balancer "+balancer.name(), fmt.Sprintf("%d machines in %s", len(machines.Copies), zonesInWords(machines.Copies))),
-			parts:   []recovery.Part{{Name: "load balancer", Copies: orNone(public.in().texts("zones"))}, machines},
+			through: append(through, "load balancer "+balancer.name(),
+				fmt.Sprintf("%d machines in %s", len(machines.Copies), zonesInWords(machines.Copies))),
+			parts: []recovery.Part{{Name: "load balancer", Copies: orNone(public.in().texts("zones"))}, machines},
 		})
 		return
 	}
@@ -198,7 +204,8 @@ func (k *walk) inPool(pool string) []string {
 	return zones
 }
 
-// behindGateway finds the cluster that the gateway leads to: its load balancer has an address of the subnet that the nodes are in.
+// behindGateway finds the cluster that the gateway leads to: its load balancer has an address of the subnet that the
+// nodes are in.
 func (k *walk) behindGateway(gateway *Resource, through []string) {
 	for _, pool := range gateway.in().objects("backendAddressPools") {
 		for _, backend := range pool.objects("backendAddresses") {
@@ -227,8 +234,8 @@ func (k *walk) behindGateway(gateway *Resource, through []string) {
 	k.dead("the gateway %s has no backend", gateway.name())
 }
 
-// inSubnetOf lists the zones of the brokers of the cluster whose nodes are in the subnet of an address. Each broker has a node of its own; how many
-// brokers there are, Flux is told.
+// inSubnetOf lists the zones of the brokers of the cluster whose nodes are in the subnet of an address. Each broker has
+// a node of its own; how many brokers there are, Flux is told.
 func (k *walk) inSubnetOf(address netip.Addr, location string) []string {
 	var nodes []string
 	wanted := 0
@@ -236,10 +243,12 @@ func (k *walk) inSubnetOf(address netip.Addr, location string) []string {
 		subnet := k.find(pool.in().str("vnetSubnetID"))
 		block, err := netip.ParsePrefix(subnet.in().str("addressPrefix"))
 		cluster := parentID(pool.ID)
-		if err != nil || !block.Contains(address) || locationOf(k.World, k.find(cluster)) != location || pool.in().str("mode") != "User" {
+		if err != nil || !block.Contains(address) || locationOf(k.World, k.find(cluster)) != location || pool.in().
+			str("mode") != "User" {
 			continue
 		}
-		nodes = append(nodes, slices.Repeat([]string{orNone(pool.in().texts("availabilityZones"))[0]}, int(pool.in().num("minCount")))...)
+		nodes = append(nodes, slices.Repeat([]string{orNone(pool.in().texts("availabilityZones"))[0]},
+			int(pool.in().num("minCount")))...)
 		for _, flux := range k.each("kubernetesconfiguration:FluxConfiguration") {
 			for _, kustomization := range flux.in().object("kustomizations") {
 				if told, ok := kustomization.(map[string]any); ok && fold(clusterOf(flux.ID)) == fold(cluster) {
@@ -254,8 +263,8 @@ func (k *walk) inSubnetOf(address netip.Addr, location string) []string {
 	return nodes[:min(wanted, len(nodes))]
 }
 
-// inEnvironment finds the proxy that takes clients, and the nodes behind it. An app with one replica is in a zone that Azure picks, and an environment
-// that is not redundant is so with all its apps.
+// inEnvironment finds the proxy that takes clients, and the nodes behind it. An app with one replica is in a zone that
+// Azure picks, and an environment that is not redundant is so with all its apps.
 func (k *walk) inEnvironment(environment *Resource, app string, through []string) {
 	redundant := environment.in().flag("zoneRedundant")
 	edge := recovery.Part{Name: "edge", Copies: []string{recovery.Unknown}, Reroute: recovery.Ingress()}
@@ -286,13 +295,16 @@ func (k *walk) inEnvironment(environment *Resource, app string, through []string
 	}
 	k.arrive(end{
 		location: locationOf(k.World, environment), broker: recovery.EMQX, parts: []recovery.Part{edge, nodes},
-		through: append(through, "app "+found+" in "+where, fmt.Sprintf("%d nodes, each in a zone that Azure picked", len(nodes.Copies))),
+		through: append(through, "app "+found+" in "+where,
+			fmt.Sprintf("%d nodes, each in a zone that Azure picked", len(nodes.Copies))),
 	})
 }
 
 // exposes says whether an app takes the port that clients connect to.
 func (k *walk) exposes(ingress props) bool {
-	return slices.ContainsFunc(ingress.objects("additionalPortMappings"), func(p props) bool { return p.flag("external") && p.num("exposedPort") == k.port })
+	return slices.ContainsFunc(ingress.objects("additionalPortMappings"), func(p props) bool {
+		return p.flag("external") && p.num("exposedPort") == k.port
+	})
 }
 
 func orNone(zones []string) []string {

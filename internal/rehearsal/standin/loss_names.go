@@ -93,7 +93,8 @@ func (k *walk) atTrafficManager(profile *Resource, through []string) {
 	endpoints = slices.DeleteFunc(endpoints, func(e props) bool { return e.str("endpointStatus") == "Disabled" })
 	slices.SortStableFunc(endpoints, func(a, b props) int { return cmp.Compare(a.num("priority"), b.num("priority")) })
 	probes, ttl := profile.in().object("monitorConfig"), profile.in().num("dnsConfig.ttl")
-	k.change = recovery.TrafficManager(probes.num("intervalInSeconds"), probes.num("timeoutInSeconds"), probes.num("toleratedNumberOfFailures"), ttl)
+	k.change = recovery.TrafficManager(probes.num("intervalInSeconds"), probes.num("timeoutInSeconds"),
+		probes.num("toleratedNumberOfFailures"), ttl)
 	k.forget = recovery.Forget(ttl)
 	if len(endpoints) == 0 {
 		k.dead("the Traffic Manager profile %s has no endpoint that is enabled", profile.name())
@@ -108,7 +109,8 @@ func (k *walk) atTrafficManager(profile *Resource, through []string) {
 	}
 }
 
-// atFrontDoor follows a name to the origins of the route that serves it, by their priority. It is false where the name is none of Front Door's.
+// atFrontDoor follows a name to the origins of the route that serves it, by their priority. It is false where the name
+// is none of Front Door's.
 func (k *walk) atFrontDoor(host, target string, record *Resource, through []string) bool {
 	for _, endpoint := range k.each("cdn:AFDEndpoint") {
 		if !strings.EqualFold(endpoint.out().str("hostName"), strings.TrimSuffix(target, ".")) {
@@ -121,7 +123,8 @@ func (k *walk) atFrontDoor(host, target string, record *Resource, through []stri
 		}
 		for _, route := range k.each("cdn:Route") {
 			if within(route.ID, endpoint.ID) && k.serves(route, host) && route.in().str("enabledState") != "Disabled" {
-				k.atOrigins(k.find(route.in().str("originGroup.id")), append(slices.Clone(through), "Front Door "+lastSegment(parentID(endpoint.ID))))
+				k.atOrigins(k.find(route.in().str("originGroup.id")),
+					append(slices.Clone(through), "Front Door "+lastSegment(parentID(endpoint.ID))))
 				return true
 			}
 		}
@@ -143,10 +146,13 @@ func (k *walk) atOrigins(group *Resource, through []string) {
 		return
 	}
 	origins := originsOf(k.World, group.ID)
-	slices.SortStableFunc(origins, func(a, b *Resource) int { return cmp.Compare(a.in().num("priority"), b.in().num("priority")) })
+	slices.SortStableFunc(origins, func(a, b *Resource) int {
+		return cmp.Compare(a.in().num("priority"), b.in().num("priority"))
+	})
 	if len(origins) > 1 {
 		probes, samples := group.in().object("healthProbeSettings"), group.in().object("loadBalancingSettings")
-		k.change = recovery.FrontDoor(probes.num("probeIntervalInSeconds"), samples.num("sampleSize"), samples.num("successfulSamplesRequired"))
+		k.change = recovery.FrontDoor(probes.num("probeIntervalInSeconds"), samples.num("sampleSize"),
+			samples.num("successfulSamplesRequired"))
 	}
 	if len(origins) == 0 {
 		k.dead("the origin group %s has no origin that is enabled", group.name())
@@ -159,8 +165,10 @@ func (k *walk) atOrigins(group *Resource, through []string) {
 // atHost finds the app that has a host name of Container Apps.
 func (k *walk) atHost(host string, through []string) {
 	for _, app := range k.each("app:ContainerApp") {
-		if environment := k.find(app.in().str("managedEnvironmentId")); environment != nil && strings.EqualFold(app.out().str("configuration.ingress.fqdn"), host) {
-			k.inEnvironment(environment, app.name(), append(through, "address "+environment.out().str("staticIp")+" of the environment "+environment.name()))
+		if environment := k.find(app.in().str("managedEnvironmentId")); environment != nil &&
+			strings.EqualFold(app.out().str("configuration.ingress.fqdn"), host) {
+			k.inEnvironment(environment, app.name(),
+				append(through, "address "+environment.out().str("staticIp")+" of the environment "+environment.name()))
 			return
 		}
 	}

@@ -16,12 +16,15 @@ var insightsNaming = naming{
 
 var monitorKinds = []*kind{
 	{
-		// Deleted, it can be recovered for 14 days, and one of the same name in the same group is it again: its name is no obstacle.
+		// Deleted, it can be recovered for 14 days, and one of the same name in the same group is it again: its name is
+		// no obstacle.
 		token: "operationalinsights:Workspace", arm: "Microsoft.OperationalInsights/workspaces",
 		path: []string{"workspaceName"}, located: true, latency: 30 * time.Second,
-		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]$`), rule: "4 to 63 letters, digits and hyphens, with no hyphen at either end"},
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]$`),
+			rule: "4 to 63 letters, digits and hyphens, with no hyphen at either end"},
 		enums: map[string][]string{
-			"sku.name":                        {"PerGB2018", "CapacityReservation", "LACluster", "Free", "PerNode", "Premium", "Standalone", "Standard"},
+			"sku.name": {"PerGB2018", "CapacityReservation", "LACluster", "Free", "PerNode",
+				"Premium", "Standalone", "Standard"},
 			"publicNetworkAccessForIngestion": {"Enabled", "Disabled"}, "publicNetworkAccessForQuery": {"Enabled", "Disabled"},
 		},
 		check: checkWorkspace,
@@ -31,23 +34,29 @@ var monitorKinds = []*kind{
 	},
 	{
 		token: "insights:Component", arm: "Microsoft.Insights/components",
-		path: []string{"resourceName"}, located: true, required: []string{"kind"}, naming: insightsNaming, latency: 20 * time.Second,
+		path: []string{"resourceName"}, located: true, required: []string{"kind"}, naming: insightsNaming,
+		latency: 20 * time.Second,
 		enums: map[string][]string{
-			"applicationType": {"web", "other"}, "ingestionMode": {"LogAnalytics", "ApplicationInsights", "ApplicationInsightsWithDiagnosticSettings"},
+			"applicationType": {"web", "other"},
+			"ingestionMode": {"LogAnalytics", "ApplicationInsights",
+				"ApplicationInsightsWithDiagnosticSettings"},
 			"publicNetworkAccessForIngestion": {"Enabled", "Disabled"}, "publicNetworkAccessForQuery": {"Enabled", "Disabled"},
 		},
 		admit: admitComponent, compute: computeComponent,
 	},
 	{
 		token: "insights:ActionGroup", arm: "Microsoft.Insights/actionGroups",
-		path: []string{"actionGroupName"}, located: true, required: []string{"location", "groupShortName"}, naming: insightsNaming, latency: 10 * time.Second,
+		path: []string{"actionGroupName"}, located: true, required: []string{"location", "groupShortName"},
+		naming: insightsNaming, latency: 10 * time.Second,
 		check: checkActionGroup, admit: admitActionGroup,
 	},
 	{
 		token: "insights:Workbook", arm: "Microsoft.Insights/workbooks",
-		path: []string{"resourceName"}, located: true, required: []string{"category", "displayName", "serializedData"}, latency: 5 * time.Second, observes: true,
-		naming: naming{pattern: guidPattern, rule: "a GUID", auto: autoGUID}, enums: map[string][]string{"kind": {"shared", "user"}},
-		check: checkWorkbook,
+		path: []string{"resourceName"}, located: true, required: []string{"category", "displayName", "serializedData"},
+		latency: 5 * time.Second, observes: true,
+		naming: naming{pattern: guidPattern, rule: "a GUID", auto: autoGUID},
+		enums:  map[string][]string{"kind": {"shared", "user"}},
+		check:  checkWorkbook,
 	},
 }
 
@@ -56,7 +65,8 @@ func checkWorkspace(in props) []fault {
 	if days := in.num("retentionInDays"); in.has("retentionInDays") && days != 0 && (days < 30 || days > 730) {
 		faults = append(faults, fault{"retentionInDays", "must be 30 to 730 days"})
 	}
-	if quota := in.num("workspaceCapping.dailyQuotaGb"); in.has("workspaceCapping.dailyQuotaGb") && quota != -1 && quota <= 0 {
+	if quota := in.num("workspaceCapping.dailyQuotaGb"); in.has("workspaceCapping.dailyQuotaGb") && quota != -1 &&
+		quota <= 0 {
 		faults = append(faults, fault{"workspaceCapping", "dailyQuotaGb must be above 0, or -1 for no limit"})
 	}
 	return faults
@@ -70,7 +80,9 @@ func isWorkspace(id string) bool { return isOfType(id, "Microsoft.OperationalIns
 func admitComponent(_ *World, r, _ *Resource) error {
 	workspace := r.in().str("workspaceResourceId")
 	if mode := r.in().str("ingestionMode"); workspace == "" && (mode == "" || mode == "LogAnalytics") {
-		return refusal("BadRequest", "WorkspaceResourceId is required for the component '%s': classic Application Insights resources can't be created any more.",
+		return refusal("BadRequest",
+			"WorkspaceResourceId is required for the component '%s': classic Application Insights resources can't be "+
+				"created any more.",
 			r.name())
 	}
 	if workspace != "" && !isWorkspace(workspace) {
@@ -82,8 +94,10 @@ func admitComponent(_ *World, r, _ *Resource) error {
 func computeComponent(w *World, r *Resource) map[string]any {
 	key, app, region := guid(r.ID, "instrumentation"), guid(r.ID, "application"), locationOf(w, r)
 	return map[string]any{
-		"instrumentationKey": key, "appId": app, "applicationId": r.name(), "provisioningState": "Succeeded", "tenantId": SubscriptionID,
-		"connectionString": "InstrumentationKey=" + key + ";IngestionEndpoint=https://" + region + "-1.in.applicationinsights.azure.com/" +
+		"instrumentationKey": key, "appId": app, "applicationId": r.name(), "provisioningState": "Succeeded",
+		"tenantId": SubscriptionID,
+		"connectionString": "InstrumentationKey=" + key + ";IngestionEndpoint=https://" + region +
+			"-1.in.applicationinsights.azure.com/" +
 			";LiveEndpoint=https://" + region + ".livediagnostics.monitor.azure.com/;ApplicationId=" + app,
 	}
 }
@@ -101,8 +115,9 @@ func admitActionGroup(_ *World, r, _ *Resource) error {
 	for _, receiver := range r.in().objects("emailReceivers") {
 		name, address := receiver.str("name"), receiver.str("emailAddress")
 		if name == "" || taken[strings.ToLower(name)] {
-			return refusal("ReceiverNameNotUnique", "The receiver name '%s' of the action group '%s' is missing or used more than once. Receiver names must be "+
-				"unique within an action group.", name, r.name())
+			return refusal("ReceiverNameNotUnique",
+				"The receiver name '%s' of the action group '%s' is missing or used more than once. Receiver names must be "+
+					"unique within an action group.", name, r.name())
 		}
 		taken[strings.ToLower(name)] = true
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {

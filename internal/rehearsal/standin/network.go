@@ -10,7 +10,8 @@ import (
 
 var networkNaming = naming{
 	pattern: regexp.MustCompile(`^[A-Za-z0-9]([\w.-]{0,78}\w)?$`),
-	rule:    "1 to 80 letters, digits, underscores, periods and hyphens, starting with a letter or digit and ending with one or an underscore",
+	rule: "1 to 80 letters, digits, underscores, periods and hyphens, starting with a letter or digit and ending " +
+		"with one or an underscore",
 }
 
 var networkKinds = []*kind{
@@ -35,8 +36,10 @@ var networkKinds = []*kind{
 		admit: admitSecurityGroup, compute: provisioned,
 		release: func(w *World, r *Resource) error {
 			if users := w.referring(r.ID); len(users) > 0 {
-				return refusal("InUseNetworkSecurityGroupCannotBeDeleted", "Network security group %s cannot be deleted because it is in use by the following resources: %s. "+
-					"In order to delete the Network security group, remove the association with the resource(s). To learn how to do this, see aka.ms/deletensg.", r.ID, users[0].ID)
+				return refusal("InUseNetworkSecurityGroupCannotBeDeleted",
+					"Network security group %s cannot be deleted because it is in use by the following resources: %s. "+
+						"In order to delete the Network security group, remove the association with the resource(s). To "+
+						"learn how to do this, see aka.ms/deletensg.", r.ID, users[0].ID)
 			}
 			return nil
 		},
@@ -44,7 +47,8 @@ var networkKinds = []*kind{
 	{
 		token: "network:DdosProtectionPlan", arm: "Microsoft.Network/ddosProtectionPlans",
 		path: []string{"ddosProtectionPlanName"}, naming: networkNaming, located: true, latency: 10 * time.Second,
-		compute: provisioned, release: inUse("DdosProtectionPlanInUse", "DDoS protection plan %s cannot be deleted because it is in use by %s."),
+		compute: provisioned,
+		release: inUse("DdosProtectionPlanInUse", "DDoS protection plan %s cannot be deleted because it is in use by %s."),
 	},
 }
 
@@ -59,10 +63,13 @@ func prefixes(texts ...string) ([]netip.Prefix, error) {
 	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, refusal("InvalidAddressPrefixFormat", "Address prefix %s is not formatted correctly. It should follow CIDR notation, for example 10.0.0.0/24.", text)
+			return nil, refusal("InvalidAddressPrefixFormat",
+				"Address prefix %s is not formatted correctly. It should follow CIDR notation, for example 10.0.0.0/24.", text)
 		}
 		if p != p.Masked() {
-			return nil, refusal("InvalidCIDRNotation", "The address prefix %s has an invalid CIDR notation. For the given prefix length, the address prefix should be %s.", text, p.Masked())
+			return nil, refusal("InvalidCIDRNotation",
+				"The address prefix %s has an invalid CIDR notation. For the given prefix length, the address prefix "+
+					"should be %s.", text, p.Masked())
 		}
 		list = append(list, p)
 	}
@@ -82,8 +89,10 @@ func holds(space []netip.Prefix, p netip.Prefix) bool {
 }
 
 func admitNetwork(w *World, r, _ *Resource) error {
-	if plan := r.in().str("ddosProtectionPlan.id"); r.in().flag("enableDdosProtection") && !isOfType(plan, "Microsoft.Network/ddosProtectionPlans") {
-		return refusal("DdosProtectionPlanMissing", "DDoS protection is enabled for virtual network %s, which has no DDoS protection plan: '%s'.", r.ID, plan)
+	if plan := r.in().str("ddosProtectionPlan.id"); r.in().flag("enableDdosProtection") &&
+		!isOfType(plan, "Microsoft.Network/ddosProtectionPlans") {
+		return refusal("DdosProtectionPlanMissing",
+			"DDoS protection is enabled for virtual network %s, which has no DDoS protection plan: '%s'.", r.ID, plan)
 	}
 	space, err := prefixes(r.in().texts("addressSpace.addressPrefixes")...)
 	if err != nil {
@@ -107,7 +116,9 @@ func inSpace(subnet *Resource, space []netip.Prefix, network string) error {
 	}
 	for _, p := range ranges {
 		if !holds(space, p) {
-			return refusal("NetcfgSubnetRangeOutsideVnet", "Subnet '%s' is not valid because its IP address range is outside the IP address range of virtual network '%s'.", subnet.name(), network)
+			return refusal("NetcfgSubnetRangeOutsideVnet",
+				"Subnet '%s' is not valid because its IP address range is outside the IP address range of virtual "+
+					"network '%s'.", subnet.name(), network)
 		}
 	}
 	return nil
@@ -160,7 +171,9 @@ func apart(w *World, r *Resource, ranges []netip.Prefix) error {
 		}
 		for _, p := range ranges {
 			if slices.ContainsFunc(taken, p.Overlaps) {
-				return refusal("NetcfgSubnetRangesOverlap", "Subnet '%s' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '%s'.",
+				return refusal("NetcfgSubnetRangesOverlap",
+					"Subnet '%s' is not valid because its IP address range overlaps with that of an existing subnet "+
+						"in virtual network '%s'.",
 					r.name(), lastSegment(parentID(r.ID)))
 			}
 		}
@@ -178,10 +191,12 @@ func keepsItsUsers(w *World, r, old *Resource, ranges []netip.Prefix) error {
 		return err
 	}
 	if !slices.Equal(before, ranges) {
-		return refusal("InUsePrefixCannotBeDeleted", "IpPrefix %s on Subnet %s has active allocations and cannot be deleted.", before[0], r.name())
+		return refusal("InUsePrefixCannotBeDeleted",
+			"IpPrefix %s on Subnet %s has active allocations and cannot be deleted.", before[0], r.name())
 	}
 	if delegation(r) != delegation(old) {
-		return refusal("SubnetMissingRequiredDelegation", "Subnet %s requires the delegation %s to reference the resources that are in it.", r.ID, delegation(old))
+		return refusal("SubnetMissingRequiredDelegation",
+			"Subnet %s requires the delegation %s to reference the resources that are in it.", r.ID, delegation(old))
 	}
 	return nil
 }
@@ -196,7 +211,8 @@ func delegation(subnet *Resource) string {
 func subnetInUse(w *World, subnet *Resource) error {
 	if users := w.referring(subnet.ID); len(users) > 0 {
 		return refusal("InUseSubnetCannotBeDeleted", "Subnet %s is in use by %s and cannot be deleted. "+
-			"In order to delete the subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.", subnet.name(), users[0].ID)
+			"In order to delete the subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.",
+			subnet.name(), users[0].ID)
 	}
 	return nil
 }
@@ -219,10 +235,14 @@ func admitSecurityGroup(w *World, r, _ *Resource) error {
 	for _, rule := range r.in().objects("securityRules") {
 		at := slot{rule.str("direction"), rule.num("priority")}
 		if at.priority < 100 || at.priority > 4096 {
-			return refusal("SecurityRuleInvalidPriority", "Security rule has invalid Priority. Value provided: %v Allowed range 100-4096. Rule: %s", at.priority, rule.str("name"))
+			return refusal("SecurityRuleInvalidPriority",
+				"Security rule has invalid Priority. Value provided: %v Allowed range 100-4096. Rule: %s", at.priority,
+				rule.str("name"))
 		}
 		if other, conflict := taken[at]; conflict {
-			return refusal("SecurityRuleConflict", "Security rule %s conflicts with rule %s. Rules cannot have the same Priority and Direction.", rule.str("name"), other)
+			return refusal("SecurityRuleConflict",
+				"Security rule %s conflicts with rule %s. Rules cannot have the same Priority and Direction.",
+				rule.str("name"), other)
 		}
 		taken[at] = rule.str("name")
 	}
@@ -236,14 +256,17 @@ func admitSecurityGroup(w *World, r, _ *Resource) error {
 	return nil
 }
 
-// useSubnet refuses a service a subnet that is not delegated to it or too small for it. A subnet that was given is taken on trust.
+// useSubnet refuses a service a subnet that is not delegated to it or too small for it. A subnet that was given is
+// taken on trust.
 func useSubnet(w *World, id, service string, bits int) error {
 	subnet := w.find(id)
 	if subnet == nil {
 		return nil
 	}
 	if !strings.EqualFold(delegation(subnet), service) {
-		return refusal("SubnetMissingRequiredDelegation", "Subnet %s requires any of the following delegation(s) [%s] to reference service association link.", subnet.ID, service)
+		return refusal("SubnetMissingRequiredDelegation",
+			"Subnet %s requires any of the following delegation(s) [%s] to reference service association link.",
+			subnet.ID, service)
 	}
 	return largeEnough(subnet, bits)
 }

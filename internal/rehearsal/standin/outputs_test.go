@@ -34,7 +34,8 @@ func TestOutputsAreWhatAzureComputes(t *testing.T) {
 		{"machine", "userData", ""},
 		{"extension", "type", "Microsoft.Compute/virtualMachines/extensions"},
 		{"disk", "diskState", "Unattached"},
-		{"app", "customDomainVerificationId", props(plainMap(made["env"].Properties)).str("customDomainConfiguration.customDomainVerificationId")},
+		{"app", "customDomainVerificationId", props(plainMap(made["env"].Properties)).
+			str("customDomainConfiguration.customDomainVerificationId")},
 		{"app", "configuration.ingress.fqdn", "mqtt-edge." + props(plainMap(made["env"].Properties)).str("defaultDomain")},
 	} {
 		if got := props(plainMap(made[c.part].Properties)).str(c.path); got != c.want {
@@ -58,14 +59,17 @@ func TestOutputsAreWhatAzureComputes(t *testing.T) {
 func TestAnInternalAppHasAnInternalName(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("app")
-	app := r.mustCreate(planned(t, "app").with("configuration.ingress", m{"external": false, "targetPort": 4370, "transport": "tcp"}))
-	if fqdn := props(plainMap(app.Properties)).str("configuration.ingress.fqdn"); !strings.HasPrefix(fqdn, "mqtt-edge.internal.") {
+	app := r.mustCreate(planned(t, "app").
+		with("configuration.ingress", m{"external": false, "targetPort": 4370, "transport": "tcp"}))
+	if fqdn := props(plainMap(app.Properties)).str("configuration.ingress.fqdn"); !strings.HasPrefix(fqdn,
+		"mqtt-edge.internal.") {
 		t.Fatalf("the app is %q", fqdn)
 	}
 }
 
 func (r *rehearsed) invoke(token string, args m) (resource.PropertyMap, error) {
-	response, err := r.azure.Invoke(r.t.Context(), plugin.InvokeRequest{Tok: tokens.ModuleMember("azure-native:" + token), Args: resource.NewPropertyMapFromMap(args)})
+	response, err := r.azure.Invoke(r.t.Context(),
+		plugin.InvokeRequest{Tok: tokens.ModuleMember("azure-native:" + token), Args: resource.NewPropertyMapFromMap(args)})
 	return response.Properties, err
 }
 
@@ -89,7 +93,8 @@ func TestAccessKeysAreSecretAndTheSameEachTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		second, err := r.invoke(c.token, c.args)
-		if err != nil || !first["primaryKey"].IsSecret() || !first.DeepEquals(second) || first["primaryKey"].DeepEquals(first["secondaryKey"]) {
+		if err != nil || !first["primaryKey"].IsSecret() || !first.DeepEquals(second) ||
+			first["primaryKey"].DeepEquals(first["secondaryKey"]) {
 			t.Errorf("%s: %v, then %v (%v)", c.token, first, second, err)
 		}
 	}
@@ -99,7 +104,8 @@ func TestAManagedCacheWithoutAccessKeysHasNone(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("keys")
 	r.mustCreate(planned(t, "keys").with("accessKeysAuthentication", "Disabled"))
-	if _, err := r.invoke("cache:listDatabaseKeys", at(m{"clusterName": "redis-amora", "databaseName": "default"})); err == nil {
+	if _, err := r.invoke("cache:listDatabaseKeys",
+		at(m{"clusterName": "redis-amora", "databaseName": "default"})); err == nil {
 		t.Fatal("got keys")
 	}
 }
@@ -107,10 +113,12 @@ func TestAManagedCacheWithoutAccessKeysHasNone(t *testing.T) {
 func TestTheClientIsKnownAndOtherFunctionsAreNot(t *testing.T) {
 	r := rehearse(t, Faults{})
 	client, err := r.invoke("authorization:getClientConfig", nil)
-	if err != nil || client["tenantId"].StringValue() != tenantID || client["subscriptionId"].StringValue() != SubscriptionID {
+	if err != nil || client["tenantId"].StringValue() != tenantID ||
+		client["subscriptionId"].StringValue() != SubscriptionID {
 		t.Errorf("the client is %v (%v)", client, err)
 	}
-	if _, err := r.invoke("quantum:getWorkspace", nil); err == nil || !strings.Contains(err.Error(), "quantum:getWorkspace") {
+	if _, err := r.invoke("quantum:getWorkspace", nil); err == nil ||
+		!strings.Contains(err.Error(), "quantum:getWorkspace") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -121,7 +129,8 @@ func TestLatencyIsKnownForEveryTypeInAnyVersion(t *testing.T) {
 			t.Errorf("%s takes no time", p.token)
 		}
 	}
-	if Latency("azure-native:dbforpostgresql/v20240801:Server") != 7*time.Minute || Latency("random:index/randomString:RandomString") != 0 {
+	if Latency("azure-native:dbforpostgresql/v20240801:Server") != 7*time.Minute ||
+		Latency("random:index/randomString:RandomString") != 0 {
 		t.Error("a server takes 7 minutes, a random string none")
 	}
 }

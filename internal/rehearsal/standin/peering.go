@@ -4,8 +4,9 @@ import "time"
 
 var peeringKinds = []*kind{{
 	token: "network:VirtualNetworkPeering", arm: "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
-	path: []string{"virtualNetworkName", "virtualNetworkPeeringName"}, naming: networkNaming.copied(), required: []string{"remoteVirtualNetwork"},
-	fixed: []string{"remoteVirtualNetwork"}, latency: 15 * time.Second, alone: parentID, observes: true,
+	path: []string{"virtualNetworkName", "virtualNetworkPeeringName"}, naming: networkNaming.copied(),
+	required: []string{"remoteVirtualNetwork"},
+	fixed:    []string{"remoteVirtualNetwork"}, latency: 15 * time.Second, alone: parentID, observes: true,
 	admit: admitPeering,
 	compute: func(w *World, r *Resource) map[string]any {
 		state := "Initiated"
@@ -46,13 +47,16 @@ func admitPeering(w *World, r, _ *Resource) error {
 	for _, a := range here {
 		for _, b := range there {
 			if a.Overlaps(b) {
-				return refusal("VnetAddressSpacesOverlap", "Cannot create or update peering %s. Virtual networks %s and %s cannot be peered because their address spaces overlap. Overlapping address prefixes: %s, %s",
+				return refusal("VnetAddressSpacesOverlap",
+					"Cannot create or update peering %s. Virtual networks %s and %s cannot be peered because their "+
+						"address spaces overlap. Overlapping address prefixes: %s, %s",
 					r.ID, from.ID, to.ID, a, b)
 			}
 		}
 	}
 	if other := w.peering(from.ID, to.ID); other != nil && fold(other.ID) != fold(r.ID) {
-		return refusal("PeeringToRemoteVnetAlreadyExists", "Peering %s to the virtual network %s already exists.", other.ID, to.ID)
+		return refusal("PeeringToRemoteVnetAlreadyExists", "Peering %s to the virtual network %s already exists.",
+			other.ID, to.ID)
 	}
 	return nil
 }

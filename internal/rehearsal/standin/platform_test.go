@@ -36,7 +36,8 @@ func urn(token, name string) resource.URN {
 func (r *rehearsed) check(p part) (resource.PropertyMap, string) {
 	r.t.Helper()
 	response, err := r.azure.Check(r.t.Context(), plugin.CheckRequest{
-		URN: urn(p.token, p.name), Name: p.name, Type: tokens.Type(p.token), News: resource.NewPropertyMapFromMap(p.inputs), RandomSeed: []byte("seed"),
+		URN: urn(p.token, p.name), Name: p.name, Type: tokens.Type(p.token),
+		News: resource.NewPropertyMapFromMap(p.inputs), RandomSeed: []byte("seed"),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -55,7 +56,8 @@ func (r *rehearsed) create(p part) (plugin.CreateResponse, error) {
 	if reasons != "" {
 		return plugin.CreateResponse{}, refusal("Check", "%s", reasons)
 	}
-	return r.azure.Create(r.t.Context(), plugin.CreateRequest{URN: urn(p.token, p.name), Name: p.name, Type: tokens.Type(p.token), Properties: inputs})
+	return r.azure.Create(r.t.Context(), plugin.CreateRequest{URN: urn(p.token, p.name), Name: p.name,
+		Type: tokens.Type(p.token), Properties: inputs})
 }
 
 func (r *rehearsed) mustCreate(p part) plugin.CreateResponse {
@@ -147,15 +149,18 @@ func identity(name string) part {
 
 func role(name, holder, definition, scope string) part {
 	return part{name, "azure-native:authorization:RoleAssignment", m{
-		"roleAssignmentName": guid(name), "principalId": guid(identityID+holder, "principal"), "principalType": "ServicePrincipal",
+		"roleAssignmentName": guid(name), "principalId": guid(identityID+holder, "principal"),
+		"principalType":    "ServicePrincipal",
 		"roleDefinitionId": definition, "scope": scope,
 	}}
 }
 
 func script(name, holder string, variables ...any) part {
 	return part{name, "azure-native:resources:AzureCliScript", at(m{
-		"scriptName": name, "azCliVersion": "2.67.0", "kind": "AzureCLI", "retentionInterval": "PT1H", "timeout": "PT30M", "scriptContent": "true",
-		"environmentVariables": variables, "identity": m{"type": "UserAssigned", "userAssignedIdentities": l{identityID + holder}},
+		"scriptName": name, "azCliVersion": "2.67.0", "kind": "AzureCLI", "retentionInterval": "PT1H",
+		"timeout": "PT30M", "scriptContent": "true",
+		"environmentVariables": variables,
+		"identity":             m{"type": "UserAssigned", "userAssignedIdentities": l{identityID + holder}},
 	})}
 }
 
@@ -164,83 +169,112 @@ func platform() []part {
 	app := m{"type": "UserAssigned", "userAssignedIdentities": l{identityID + "reader"}}
 	return append([]part{
 		{"group", "azure-native:resources:ResourceGroup", m{"resourceGroupName": "rg-amora", "location": "West Europe"}},
-		{"network", "azure-native:network:VirtualNetwork", at(m{"virtualNetworkName": "vnet", "addressSpace": m{"addressPrefixes": l{"10.0.0.0/16"}}})},
-		{"nsg", "azure-native:network:NetworkSecurityGroup", at(m{"networkSecurityGroupName": "nsg", "securityRules": l{m{"name": "mqtts", "priority": 100, "direction": "Inbound"}}})},
-		subnet("apps", "10.0.0.0/24", environmentDelegation).with("networkSecurityGroup", m{"id": inGroup + "Microsoft.Network/networkSecurityGroups/nsg"}),
+		{"network", "azure-native:network:VirtualNetwork",
+			at(m{"virtualNetworkName": "vnet", "addressSpace": m{"addressPrefixes": l{"10.0.0.0/16"}}})},
+		{"nsg", "azure-native:network:NetworkSecurityGroup",
+			at(m{"networkSecurityGroupName": "nsg",
+				"securityRules": l{m{"name": "mqtts", "priority": 100, "direction": "Inbound"}}})},
+		subnet("apps", "10.0.0.0/24", environmentDelegation).
+			with("networkSecurityGroup", m{"id": inGroup + "Microsoft.Network/networkSecurityGroups/nsg"}),
 		subnet("database", "10.0.1.0/28", postgresDelegation),
 		subnet("endpoints", "10.0.2.0/24", ""),
 		subnet("small-apps", "10.0.3.0/28", environmentDelegation),
 		subnet("small-database", "10.0.4.0/29", postgresDelegation),
-		{"zone", "azure-native:network:PrivateZone", at(m{"privateZoneName": "amora.private.postgres.database.azure.com", "location": "global"})},
+		{"zone", "azure-native:network:PrivateZone",
+			at(m{"privateZoneName": "amora.private.postgres.database.azure.com", "location": "global"})},
 		{"link", "azure-native:network:VirtualNetworkLink", at(m{
-			"privateZoneName": "amora.private.postgres.database.azure.com", "virtualNetworkLinkName": "network", "location": "global",
+			"privateZoneName": "amora.private.postgres.database.azure.com", "virtualNetworkLinkName": "network",
+			"location":       "global",
 			"virtualNetwork": m{"id": networkID},
 		})},
 		{"server", "azure-native:dbforpostgresql/v20240801:Server", at(m{
-			"serverName": "pg-amora", "administratorLogin": "mqttadmin", "administratorLoginPassword": "Passw0rdPassw0rd", "version": "17",
-			"sku": m{"name": "Standard_D4ds_v5", "tier": "GeneralPurpose"}, "storage": m{"storageSizeGB": 128}, "backup": m{"backupRetentionDays": 14},
+			"serverName": "pg-amora", "administratorLogin": "mqttadmin",
+			"administratorLoginPassword": "Passw0rdPassw0rd", "version": "17",
+			"sku": m{"name": "Standard_D4ds_v5", "tier": "GeneralPurpose"}, "storage": m{"storageSizeGB": 128},
+			"backup":           m{"backupRetentionDays": 14},
 			"highAvailability": m{"mode": "ZoneRedundant"},
 			"network": m{"delegatedSubnetResourceId": networkID + "/subnets/database",
-				"privateDnsZoneArmResourceId": inGroup + "Microsoft.Network/privateDnsZones/amora.private.postgres.database.azure.com"},
+				"privateDnsZoneArmResourceId": inGroup +
+					"Microsoft.Network/privateDnsZones/amora.private.postgres.database.azure.com"},
 		})},
 		{"users", "azure-native:dbforpostgresql/v20240801:Database", at(m{"serverName": "pg-amora", "databaseName": "mqtt"})},
 		{"vault", "azure-native:keyvault:Vault", at(m{"vaultName": "kv-amora", "properties": m{
-			"tenantId": tenantID, "sku": m{"family": "A", "name": "standard"}, "softDeleteRetentionInDays": 90, "enablePurgeProtection": true,
+			"tenantId": tenantID, "sku": m{"family": "A", "name": "standard"}, "softDeleteRetentionInDays": 90,
+			"enablePurgeProtection": true,
 		}})},
 		{"deployer", "azure-native:authorization:RoleAssignment", m{
 			"roleAssignmentName": guid("deployer"), "principalId": objectID, "principalType": "User",
 			"roleDefinitionId": secretsOfficer, "scope": vaultID}},
-		{"password", "azure-native:keyvault:Secret", at(m{"vaultName": "kv-amora", "secretName": "password", "properties": m{"value": "hunter2"}})},
+		{"password", "azure-native:keyvault:Secret",
+			at(m{"vaultName": "kv-amora", "secretName": "password", "properties": m{"value": "hunter2"}})},
 		identity("reader"), identity("script"),
 		role("script certificates", "script", certOfficer, vaultID),
-		script("certificate", "script", m{"name": "VAULT_NAME", "value": "kv-amora"}, m{"name": "CERTIFICATE_NAME", "value": "mqtt-tls"}),
-		{"registry", "azure-native:containerregistry:Registry", at(m{"registryName": "acramora", "sku": m{"name": "Standard"}})},
+		script("certificate", "script", m{"name": "VAULT_NAME", "value": "kv-amora"},
+			m{"name": "CERTIFICATE_NAME", "value": "mqtt-tls"}),
+		{"registry", "azure-native:containerregistry:Registry",
+			at(m{"registryName": "acramora", "sku": m{"name": "Standard"}})},
 		role("script import", "script", acrImport, registryID),
-		script("mirror", "script", m{"name": "REGISTRY_NAME", "value": "acramora"}, m{"name": "IMAGES", "value": "docker.io/library/haproxy:3.0=library/haproxy:3.0 docker.io/emqx/emqx:5.8.9=emqx/emqx:5.8.9"}),
+		script("mirror", "script", m{"name": "REGISTRY_NAME", "value": "acramora"},
+			m{"name": "IMAGES", "value": "docker.io/library/haproxy:3.0=library/haproxy:3.0 " +
+				"docker.io/emqx/emqx:5.8.9=emqx/emqx:5.8.9"}),
 		role("pull", "reader", acrPull, registryID),
 		role("secrets", "reader", secretsUser, vaultID),
 		{"env", "azure-native:app/v20240301:ManagedEnvironment", at(m{"environmentName": "env", "zoneRedundant": true,
 			"vnetConfiguration": m{"infrastructureSubnetId": networkID + "/subnets/apps"},
 			"workloadProfiles":  l{m{"name": "Consumption", "workloadProfileType": "Consumption"}},
 		})},
-		{"app", "azure-native:app/v20240301:ContainerApp", at(m{"containerAppName": "mqtt-edge", "environmentId": envID, "identity": app,
-			"configuration": m{
-				"ingress": m{"external": true, "targetPort": 8080, "transport": "http",
-					"additionalPortMappings": l{m{"external": true, "targetPort": 8883}}},
-				"registries": l{m{"server": "acramora.azurecr.io", "identity": identityID + "reader"}},
-				"secrets": l{
-					m{"name": "tls", "keyVaultUrl": secretURI + "mqtt-tls", "identity": identityID + "reader"},
-					m{"name": "password", "keyVaultUrl": secretURI + "password", "identity": identityID + "reader"},
+		{"app", "azure-native:app/v20240301:ContainerApp",
+			at(m{"containerAppName": "mqtt-edge", "environmentId": envID, "identity": app,
+				"configuration": m{
+					"ingress": m{"external": true, "targetPort": 8080, "transport": "http",
+						"additionalPortMappings": l{m{"external": true, "targetPort": 8883}}},
+					"registries": l{m{"server": "acramora.azurecr.io", "identity": identityID + "reader"}},
+					"secrets": l{
+						m{"name": "tls", "keyVaultUrl": secretURI + "mqtt-tls", "identity": identityID + "reader"},
+						m{"name": "password", "keyVaultUrl": secretURI + "password", "identity": identityID + "reader"},
+					},
 				},
-			},
-			"template": m{
-				"containers": l{m{"name": "emqx", "image": image, "resources": m{"cpu": 2, "memory": "4Gi"},
-					"env":          l{m{"name": "PASSWORD", "secretRef": "password"}},
-					"volumeMounts": l{m{"volumeName": "certs", "mountPath": "/mnt/certs"}}}},
-				"scale":   m{"minReplicas": 2, "maxReplicas": 10},
-				"volumes": l{m{"name": "certs", "storageType": "Secret", "secrets": l{m{"secretRef": "tls", "path": "tls.pem"}}}},
-			},
-		})},
+				"template": m{
+					"containers": l{m{"name": "emqx", "image": image, "resources": m{"cpu": 2, "memory": "4Gi"},
+						"env":          l{m{"name": "PASSWORD", "secretRef": "password"}},
+						"volumeMounts": l{m{"volumeName": "certs", "mountPath": "/mnt/certs"}}}},
+					"scale":   m{"minReplicas": 2, "maxReplicas": 10},
+					"volumes": l{m{"name": "certs", "storageType": "Secret", "secrets": l{m{"secretRef": "tls", "path": "tls.pem"}}}},
+				},
+			})},
 		{"job", "azure-native:app/v20240301:Job", at(m{"jobName": "schema", "environmentId": envID,
 			"configuration": m{"triggerType": "Manual", "replicaTimeout": 600},
 			"template":      m{"containers": l{m{"name": "schema", "image": "docker.io/library/postgres:17"}}},
 		})},
-		{"redis", "azure-native:cache/v20250401:RedisEnterprise", at(m{"clusterName": "redis-amora", "sku": m{"name": "Balanced_B1"}})},
-		{"keys", "azure-native:cache/v20250401:Database", at(m{"clusterName": "redis-amora", "databaseName": "default", "accessKeysAuthentication": "Enabled"})},
-		{"classic", "azure-native:cache:Redis", at(m{"name": "classic-amora", "sku": m{"name": "Standard", "family": "C", "capacity": 1}})},
-		{"endpoint", "azure-native:network:PrivateEndpoint", at(m{"privateEndpointName": "pe", "subnet": m{"id": networkID + "/subnets/endpoints"},
-			"privateLinkServiceConnections": l{m{"name": "redis", "privateLinkServiceId": inGroup + "Microsoft.Cache/redisEnterprise/redis-amora", "groupIds": l{"redisEnterprise"}}}})},
-		{"public", "azure-native:network:Zone", at(m{"zoneName": "mqtt.example.com", "location": "global", "zoneType": "Public"})},
-		{"record", "azure-native:network:RecordSet", at(m{"zoneName": "mqtt.example.com", "relativeRecordSetName": "broker", "recordType": "A", "ttl": 60,
-			"aRecords": l{m{"ipv4Address": "20.1.2.3"}}})},
-		{"profile", "azure-native:cdn:Profile", at(m{"profileName": "fd", "location": "Global", "sku": m{"name": "Standard_AzureFrontDoor"}})},
+		{"redis", "azure-native:cache/v20250401:RedisEnterprise",
+			at(m{"clusterName": "redis-amora", "sku": m{"name": "Balanced_B1"}})},
+		{"keys", "azure-native:cache/v20250401:Database",
+			at(m{"clusterName": "redis-amora", "databaseName": "default", "accessKeysAuthentication": "Enabled"})},
+		{"classic", "azure-native:cache:Redis",
+			at(m{"name": "classic-amora", "sku": m{"name": "Standard", "family": "C", "capacity": 1}})},
+		{"endpoint", "azure-native:network:PrivateEndpoint",
+			at(m{"privateEndpointName": "pe", "subnet": m{"id": networkID + "/subnets/endpoints"},
+				"privateLinkServiceConnections": l{m{"name": "redis", "privateLinkServiceId": inGroup +
+					"Microsoft.Cache/redisEnterprise/redis-amora", "groupIds": l{"redisEnterprise"}}}})},
+		{"public", "azure-native:network:Zone",
+			at(m{"zoneName": "mqtt.example.com", "location": "global", "zoneType": "Public"})},
+		{"record", "azure-native:network:RecordSet",
+			at(m{"zoneName": "mqtt.example.com", "relativeRecordSetName": "broker", "recordType": "A", "ttl": 60,
+				"aRecords": l{m{"ipv4Address": "20.1.2.3"}}})},
+		{"profile", "azure-native:cdn:Profile",
+			at(m{"profileName": "fd", "location": "Global", "sku": m{"name": "Standard_AzureFrontDoor"}})},
 		{"afd", "azure-native:cdn:AFDEndpoint", at(m{"profileName": "fd", "endpointName": "amora", "location": "Global"})},
-		{"origins", "azure-native:cdn:AFDOriginGroup", at(m{"profileName": "fd", "originGroupName": "edge", "loadBalancingSettings": m{"sampleSize": 4},
-			"healthProbeSettings": m{"probePath": "/health", "probeIntervalInSeconds": 30}})},
-		{"origin", "azure-native:cdn:AFDOrigin", at(m{"profileName": "fd", "originGroupName": "edge", "originName": "edge", "hostName": "mqtt-edge.example.io", "priority": 1, "weight": 1000})},
-		{"domain", "azure-native:cdn:AFDCustomDomain", at(m{"profileName": "fd", "customDomainName": "ws", "hostName": "ws.mqtt.example.com"})},
+		{"origins", "azure-native:cdn:AFDOriginGroup",
+			at(m{"profileName": "fd", "originGroupName": "edge", "loadBalancingSettings": m{"sampleSize": 4},
+				"healthProbeSettings": m{"probePath": "/health", "probeIntervalInSeconds": 30}})},
+		{"origin", "azure-native:cdn:AFDOrigin",
+			at(m{"profileName": "fd", "originGroupName": "edge", "originName": "edge",
+				"hostName": "mqtt-edge.example.io", "priority": 1, "weight": 1000})},
+		{"domain", "azure-native:cdn:AFDCustomDomain",
+			at(m{"profileName": "fd", "customDomainName": "ws", "hostName": "ws.mqtt.example.com"})},
 		{"route", "azure-native:cdn:Route", at(m{"profileName": "fd", "endpointName": "amora", "routeName": "mqtt",
-			"originGroup": m{"id": profileID + "/originGroups/edge"}, "customDomains": l{m{"id": profileID + "/customDomains/ws"}},
+			"originGroup":     m{"id": profileID + "/originGroups/edge"},
+			"customDomains":   l{m{"id": profileID + "/customDomains/ws"}},
 			"patternsToMatch": l{"/mqtt", "/mqtt/*"}, "supportedProtocols": l{"Https"}})},
 	}, slices.Concat(clusterParts(), machineParts(), monitoringParts(), privateLinkParts())...)
 }

@@ -17,7 +17,8 @@ var postgresKinds = []*kind{
 	{
 		token: "dbforpostgresql:Server", arm: "Microsoft.DBforPostgreSQL/flexibleServers",
 		path: []string{"serverName"}, located: true, global: true, latency: 7 * time.Minute,
-		naming: naming{pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`), rule: "3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end"},
+		naming: naming{pattern: regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`),
+			rule: "3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end"},
 		fixed: []string{"administratorLogin", "createMode", "sourceServerResourceId", "pointInTimeUTC", "availabilityZone",
 			"network.delegatedSubnetResourceId", "network.privateDnsZoneArmResourceId", "backup.geoRedundantBackup"},
 		writeOnly: []string{"administratorLoginPassword", "createMode", "pointInTimeUTC"},
@@ -28,7 +29,8 @@ var postgresKinds = []*kind{
 		},
 		check: checkPostgres, admit: admitPostgres,
 		compute: func(_ *World, r *Resource) map[string]any {
-			return map[string]any{"fullyQualifiedDomainName": strings.ToLower(r.name()) + ".postgres.database.azure.com", "state": "Ready", "minorVersion": "4"}
+			return map[string]any{"fullyQualifiedDomainName": strings.ToLower(r.name()) +
+				".postgres.database.azure.com", "state": "Ready", "minorVersion": "4"}
 		},
 		brings: restoredDatabases, release: followed,
 		taken: func(string, bool) error {
@@ -38,7 +40,8 @@ var postgresKinds = []*kind{
 	{
 		token: "dbforpostgresql:Database", arm: "Microsoft.DBforPostgreSQL/flexibleServers/databases",
 		path: []string{"serverName", "databaseName"}, fixed: []string{"charset", "collation"}, latency: 15 * time.Second,
-		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z_][\w-]{0,62}$`), rule: "1 to 63 letters, digits, hyphens and underscores, starting with a letter or underscore", auto: autoCopy},
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z_][\w-]{0,62}$`),
+			rule: "1 to 63 letters, digits, hyphens and underscores, starting with a letter or underscore", auto: autoCopy},
 	},
 	{
 		token: "dbforpostgresql:Configuration", arm: "Microsoft.DBforPostgreSQL/flexibleServers/configurations",
@@ -50,7 +53,8 @@ var postgresKinds = []*kind{
 func checkPostgres(in props) []fault {
 	var faults []fault
 	if size := in.num("storage.storageSizeGB"); size != 0 && !slices.Contains(postgresStorage, size) {
-		faults = append(faults, fault{"storage", "storageSizeGB must be one of 32, 64, 128, 256, 512, 1024, 2048, 4095, 4096, 8192, 16384, 32767"})
+		faults = append(faults,
+			fault{"storage", "storageSizeGB must be one of 32, 64, 128, 256, 512, 1024, 2048, 4095, 4096, 8192, 16384, 32767"})
 	}
 	if days := in.num("backup.backupRetentionDays"); days != 0 && (days < 7 || days > 35) {
 		faults = append(faults, fault{"backup", "backupRetentionDays must be 7 to 35"})
@@ -68,7 +72,9 @@ func admitPostgres(w *World, r, old *Resource) error {
 		return refusal("HADisabledForBurstableSku", "High availability is not supported for Burstable SKU.")
 	}
 	if before := old.in().num("storage.storageSizeGB"); in.num("storage.storageSizeGB") < before {
-		return refusal("StorageSizeCannotBeReduced", "The storage size of a server can only grow: it is %v GiB and %v were asked for.", before, in.num("storage.storageSizeGB"))
+		return refusal("StorageSizeCannotBeReduced",
+			"The storage size of a server can only grow: it is %v GiB and %v were asked for.", before,
+			in.num("storage.storageSizeGB"))
 	}
 	if old == nil {
 		if err := admitNewServer(w, r); err != nil {
@@ -90,10 +96,12 @@ func admitNewServer(w *World, r *Resource) error {
 	}
 }
 
-var reservedLogins = []string{"azure_superuser", "azuresu", "azure_pg_admin", "admin", "administrator", "root", "guest", "public"}
+var reservedLogins = []string{"azure_superuser", "azuresu", "azure_pg_admin", "admin", "administrator", "root",
+	"guest", "public"}
 
 func admitLogin(in props) error {
-	if mode := in.str("createMode"); mode != "" && mode != "Create" && mode != "Default" || in.str("authConfig.passwordAuth") == "Disabled" {
+	if mode := in.str("createMode"); mode != "" && mode != "Create" && mode != "Default" ||
+		in.str("authConfig.passwordAuth") == "Disabled" {
 		return nil
 	}
 	login := in.str("administratorLogin")
@@ -102,13 +110,16 @@ func admitLogin(in props) error {
 	}
 	password := in.str("administratorLoginPassword")
 	kinds := 0
-	for _, is := range []func(rune) bool{unicode.IsLower, unicode.IsUpper, unicode.IsDigit, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }} {
+	for _, is := range []func(rune) bool{unicode.IsLower, unicode.IsUpper, unicode.IsDigit,
+		func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }} {
 		if strings.ContainsFunc(password, is) {
 			kinds++
 		}
 	}
 	if len(password) < 8 || len(password) > 128 || kinds < 3 {
-		return refusal("PasswordNotComplex", "The password must be 8 to 128 characters long and hold characters of three of these: lower case, upper case, digits, others.")
+		return refusal("PasswordNotComplex",
+			"The password must be 8 to 128 characters long and hold characters of three of these: lower case, upper "+
+				"case, digits, others.")
 	}
 	return nil
 }
@@ -127,10 +138,13 @@ func admitPostgresNetwork(w *World, r *Resource) error {
 		}
 	}
 	if !strings.HasSuffix(strings.ToLower(zone), ".postgres.database.azure.com") {
-		return refusal("InvalidPrivateDnsZoneName", "A server in a delegated subnet needs a private DNS zone whose name ends in '.postgres.database.azure.com', not '%s'.", lastSegment(zone))
+		return refusal("InvalidPrivateDnsZoneName",
+			"A server in a delegated subnet needs a private DNS zone whose name ends in "+
+				"'.postgres.database.azure.com', not '%s'.", lastSegment(zone))
 	}
 	if !w.zoneLinked(zone, parentID(subnet)) {
-		return refusal("PrivateDnsZoneNotLinkedToVnet", "The private DNS zone %s is not linked to the virtual network %s.", zone, parentID(subnet))
+		return refusal("PrivateDnsZoneNotLinkedToVnet",
+			"The private DNS zone %s is not linked to the virtual network %s.", zone, parentID(subnet))
 	}
 	return nil
 }

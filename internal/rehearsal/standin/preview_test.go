@@ -14,12 +14,14 @@ var unknownText = resource.MakeComputed(resource.NewStringProperty(""))
 
 func TestAPreviewGivesInputsBackAndLeavesTheRestUnknown(t *testing.T) {
 	r := rehearse(t, Faults{})
-	app := planned(t, "app").with("environmentId", unknownText).with("configuration.secrets", l{m{"name": "tls", "value": "x"}})
+	app := planned(t, "app").with("environmentId", unknownText).
+		with("configuration.secrets", l{m{"name": "tls", "value": "x"}})
 	inputs, reasons := r.check(app)
 	if reasons != "" {
 		t.Fatal(reasons)
 	}
-	response, err := r.azure.Create(t.Context(), plugin.CreateRequest{Type: tokens.Type(app.token), Properties: inputs, Preview: true})
+	response, err := r.azure.Create(t.Context(), plugin.CreateRequest{Type: tokens.Type(app.token), Properties: inputs,
+		Preview: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,8 @@ func TestAPreviewOfUnknownsAloneIsPossibleForEveryType(t *testing.T) {
 		if err != nil || len(checked.Failures) != 0 {
 			t.Errorf("%s: %v (%v)", p.token, checked.Failures, err)
 		}
-		response, err := r.azure.Create(t.Context(), plugin.CreateRequest{Type: tokens.Type(p.token), Properties: inputs, Preview: true})
+		response, err := r.azure.Create(t.Context(),
+			plugin.CreateRequest{Type: tokens.Type(p.token), Properties: inputs, Preview: true})
 		if err != nil || !response.Properties["name"].IsComputed() {
 			t.Errorf("%s: %v (%v)", p.token, response.Properties, err)
 		}
@@ -64,7 +67,8 @@ func TestAPreviewOfAnUpdateKnowsWhatWillNotChange(t *testing.T) {
 	made := r.upTo("job")["app"]
 	app := planned(t, "app").with("template.scale.maxReplicas", 5)
 	response, err := r.azure.Update(t.Context(), plugin.UpdateRequest{
-		Type: tokens.Type(app.token), ID: made.ID, OldOutputs: made.Properties, NewInputs: resource.NewPropertyMapFromMap(app.inputs), Preview: true,
+		Type: tokens.Type(app.token), ID: made.ID, OldOutputs: made.Properties,
+		NewInputs: resource.NewPropertyMapFromMap(app.inputs), Preview: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +91,8 @@ func TestSecretsStaySecretInOutputs(t *testing.T) {
 	network := planned(t, "network").with("tags", m{"token": resource.MakeSecret(resource.NewStringProperty("s3cret"))})
 	for _, preview := range []bool{true, false} {
 		inputs, _ := r.check(network)
-		response, err := r.azure.Create(t.Context(), plugin.CreateRequest{Type: tokens.Type(network.token), Properties: inputs, Preview: preview})
+		response, err := r.azure.Create(t.Context(),
+			plugin.CreateRequest{Type: tokens.Type(network.token), Properties: inputs, Preview: preview})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +117,8 @@ func TestANameThatIsAbsentIsMadeAndKept(t *testing.T) {
 			t.Errorf("%s is called %q (%s)", c.part, name, reasons)
 		}
 		again, err := r.azure.Check(t.Context(), plugin.CheckRequest{
-			URN: urn(p.token, p.name), Name: p.name, Type: tokens.Type(p.token), Olds: inputs, News: resource.NewPropertyMapFromMap(p.inputs), RandomSeed: []byte("another"),
+			URN: urn(p.token, p.name), Name: p.name, Type: tokens.Type(p.token), Olds: inputs,
+			News: resource.NewPropertyMapFromMap(p.inputs), RandomSeed: []byte("another"),
 		})
 		if err != nil || again.Properties[resource.PropertyKey(c.property)].StringValue() != name {
 			t.Errorf("%s is now called %v (%v)", c.part, again.Properties[resource.PropertyKey(c.property)], err)
@@ -134,7 +140,8 @@ func TestALocationThatIsAbsentIsTheOneOfTheGroupAndNoChange(t *testing.T) {
 func (r *rehearsed) diff(id resource.ID, before, after part) plugin.DiffResult {
 	r.t.Helper()
 	d, err := r.azure.Diff(r.t.Context(), plugin.DiffRequest{
-		Type: tokens.Type(after.token), ID: id, OldInputs: resource.NewPropertyMapFromMap(before.inputs), NewInputs: resource.NewPropertyMapFromMap(after.inputs),
+		Type: tokens.Type(after.token), ID: id, OldInputs: resource.NewPropertyMapFromMap(before.inputs),
+		NewInputs: resource.NewPropertyMapFromMap(after.inputs),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -152,26 +159,42 @@ func TestADiffUpdatesReplacesOrIsQuiet(t *testing.T) {
 		{"nothing", "server", "version", "17", nil},
 		{"a password that is a secret now", "server", "administratorLoginPassword", secret, nil},
 		{"a location in other words", "group", "location", "westeurope", nil},
-		{"an id in another case", "server", "network.delegatedSubnetResourceId", strings.ToLower(networkID + "/subnets/database"), nil},
-		{"a new password", "server", "administratorLoginPassword", "N3wPassword", map[string]plugin.DiffKind{"administratorLoginPassword": plugin.DiffUpdate}},
-		{"more storage", "server", "storage.storageSizeGB", 256, map[string]plugin.DiffKind{"storage.storageSizeGB": plugin.DiffUpdate}},
-		{"another login", "server", "administratorLogin", "other", map[string]plugin.DiffKind{"administratorLogin": plugin.DiffUpdateReplace}},
-		{"another zone of names", "server", "network.privateDnsZoneArmResourceId", unknownText, map[string]plugin.DiffKind{"network.privateDnsZoneArmResourceId": plugin.DiffUpdateReplace}},
-		{"no network", "env", "vnetConfiguration", nil, map[string]plugin.DiffKind{"vnetConfiguration": plugin.DiffDeleteReplace}},
+		{"an id in another case", "server", "network.delegatedSubnetResourceId",
+			strings.ToLower(networkID + "/subnets/database"), nil},
+		{"a new password", "server", "administratorLoginPassword", "N3wPassword",
+			map[string]plugin.DiffKind{"administratorLoginPassword": plugin.DiffUpdate}},
+		{"more storage", "server", "storage.storageSizeGB", 256,
+			map[string]plugin.DiffKind{"storage.storageSizeGB": plugin.DiffUpdate}},
+		{"another login", "server", "administratorLogin", "other",
+			map[string]plugin.DiffKind{"administratorLogin": plugin.DiffUpdateReplace}},
+		{"another zone of names", "server", "network.privateDnsZoneArmResourceId", unknownText,
+			map[string]plugin.DiffKind{"network.privateDnsZoneArmResourceId": plugin.DiffUpdateReplace}},
+		{"no network", "env", "vnetConfiguration", nil,
+			map[string]plugin.DiffKind{"vnetConfiguration": plugin.DiffDeleteReplace}},
 		{"another tag", "env", "tags", m{"a.b": "c"}, map[string]plugin.DiffKind{"tags": plugin.DiffAdd}},
-		{"one more range", "network", "addressSpace.addressPrefixes", l{"10.0.0.0/16", "10.1.0.0/16"}, map[string]plugin.DiffKind{"addressSpace.addressPrefixes[1]": plugin.DiffAdd}},
-		{"another role", "pull", "roleDefinitionId", acrImport, map[string]plugin.DiffKind{"roleDefinitionId": plugin.DiffUpdateReplace}},
+		{"one more range", "network", "addressSpace.addressPrefixes", l{"10.0.0.0/16", "10.1.0.0/16"},
+			map[string]plugin.DiffKind{"addressSpace.addressPrefixes[1]": plugin.DiffAdd}},
+		{"another role", "pull", "roleDefinitionId", acrImport,
+			map[string]plugin.DiffKind{"roleDefinitionId": plugin.DiffUpdateReplace}},
 		{"a larger disk", "disk", "diskSizeGB", 256, map[string]plugin.DiffKind{"diskSizeGB": plugin.DiffUpdate}},
 		{"a disk in another zone", "disk", "zones", l{"2"}, map[string]plugin.DiffKind{"zones[0]": plugin.DiffUpdate}},
-		{"a larger machine", "machine", "hardwareProfile.vmSize", "Standard_D8s_v3", map[string]plugin.DiffKind{"hardwareProfile.vmSize": plugin.DiffUpdate}},
-		{"a machine without its disk", "machine", "storageProfile.dataDisks", nil, map[string]plugin.DiffKind{"storageProfile.dataDisks": plugin.DiffDelete}},
-		{"another cache of the system's disk", "machine", "storageProfile.osDisk.caching", "ReadOnly", map[string]plugin.DiffKind{"storageProfile.osDisk.caching": plugin.DiffUpdate}},
-		{"another beginning of a machine", "machine", "osProfile.customData", "b3RoZXI=", map[string]plugin.DiffKind{"osProfile.customData": plugin.DiffUpdate}},
-		{"another image", "machine", "storageProfile.imageReference.sku", "minimal", map[string]plugin.DiffKind{"storageProfile.imageReference.sku": plugin.DiffUpdate}},
+		{"a larger machine", "machine", "hardwareProfile.vmSize", "Standard_D8s_v3",
+			map[string]plugin.DiffKind{"hardwareProfile.vmSize": plugin.DiffUpdate}},
+		{"a machine without its disk", "machine", "storageProfile.dataDisks", nil,
+			map[string]plugin.DiffKind{"storageProfile.dataDisks": plugin.DiffDelete}},
+		{"another cache of the system's disk", "machine", "storageProfile.osDisk.caching", "ReadOnly",
+			map[string]plugin.DiffKind{"storageProfile.osDisk.caching": plugin.DiffUpdate}},
+		{"another beginning of a machine", "machine", "osProfile.customData", "b3RoZXI=",
+			map[string]plugin.DiffKind{"osProfile.customData": plugin.DiffUpdate}},
+		{"another image", "machine", "storageProfile.imageReference.sku", "minimal",
+			map[string]plugin.DiffKind{"storageProfile.imageReference.sku": plugin.DiffUpdate}},
 		{"a machine in no zone", "machine", "zones", nil, map[string]plugin.DiffKind{"zones": plugin.DiffDelete}},
-		{"another command on a machine", "extension", "settings.commandToExecute", "false", map[string]plugin.DiffKind{"settings.commandToExecute": plugin.DiffUpdate}},
-		{"another extension", "extension", "publisher", "Microsoft.OSTCExtensions", map[string]plugin.DiffKind{"publisher": plugin.DiffUpdateReplace}},
-		{"a load balancer of another sku", "balancer", "sku.name", "Basic", map[string]plugin.DiffKind{"sku.name": plugin.DiffUpdateReplace}},
+		{"another command on a machine", "extension", "settings.commandToExecute", "false",
+			map[string]plugin.DiffKind{"settings.commandToExecute": plugin.DiffUpdate}},
+		{"another extension", "extension", "publisher", "Microsoft.OSTCExtensions",
+			map[string]plugin.DiffKind{"publisher": plugin.DiffUpdateReplace}},
+		{"a load balancer of another sku", "balancer", "sku.name", "Basic",
+			map[string]plugin.DiffKind{"sku.name": plugin.DiffUpdateReplace}},
 	} {
 		t.Run(strings.ReplaceAll(c.sentence, " ", "-"), func(t *testing.T) {
 			r := rehearse(t, Faults{})

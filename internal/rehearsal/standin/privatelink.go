@@ -15,27 +15,32 @@ var privateLinkKinds = []*kind{
 	},
 	{
 		token: "network:PrivateDnsZoneGroup", arm: "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
-		path: []string{"privateEndpointName", "privateDnsZoneGroupName"}, naming: networkNaming.copied(), latency: 20 * time.Second,
-		admit: admitZoneGroup, compute: provisioned,
+		path: []string{"privateEndpointName", "privateDnsZoneGroupName"}, naming: networkNaming.copied(),
+		latency: 20 * time.Second,
+		admit:   admitZoneGroup, compute: provisioned,
 	},
 }
 
-// privateLinkZones are the parts of each service that private endpoints lead to, with the DNS zone in which their names are.
+// privateLinkZones are the parts of each service that private endpoints lead to, with the DNS zone in which their names
+// are.
 var privateLinkZones = map[string]map[string]string{
 	"microsoft.keyvault/vaults":              {"vault": "privatelink.vaultcore.azure.net"},
 	"microsoft.cache/redis":                  {"redisCache": "privatelink.redis.cache.windows.net"},
 	"microsoft.cache/redisenterprise":        {"redisEnterprise": "privatelink.redis.azure.net"},
 	"microsoft.containerregistry/registries": {"registry": "privatelink.azurecr.io"},
 	"microsoft.storage/storageaccounts": {
-		"blob": "privatelink.blob.core.windows.net", "file": "privatelink.file.core.windows.net", "queue": "privatelink.queue.core.windows.net",
-		"table": "privatelink.table.core.windows.net", "dfs": "privatelink.dfs.core.windows.net", "web": "privatelink.web.core.windows.net",
+		"blob": "privatelink.blob.core.windows.net", "file": "privatelink.file.core.windows.net",
+		"queue": "privatelink.queue.core.windows.net",
+		"table": "privatelink.table.core.windows.net", "dfs": "privatelink.dfs.core.windows.net",
+		"web": "privatelink.web.core.windows.net",
 	},
 	"microsoft.dbforpostgresql/flexibleservers": {"postgresqlServer": "privatelink.postgres.database.azure.com"},
 	"microsoft.app/managedenvironments":         {"managedEnvironments": ""}, // its zone has the region in its name
 }
 
 func connectionsOf(endpoint *Resource) []props {
-	return append(endpoint.in().objects("privateLinkServiceConnections"), endpoint.in().objects("manualPrivateLinkServiceConnections")...)
+	return append(endpoint.in().objects("privateLinkServiceConnections"), endpoint.in().
+		objects("manualPrivateLinkServiceConnections")...)
 }
 
 func admitPrivateEndpoint(w *World, r, _ *Resource) error {
@@ -44,12 +49,14 @@ func admitPrivateEndpoint(w *World, r, _ *Resource) error {
 		return refusal("MissingSubnet", "Private endpoint %s has no subnet.", r.name())
 	}
 	if subnet != nil && delegation(subnet) != "" {
-		return refusal("PrivateEndpointCreationNotAllowedAsSubnetIsDelegated", "Private endpoint %s cannot be created in subnet %s since it is delegated to %s.",
+		return refusal("PrivateEndpointCreationNotAllowedAsSubnetIsDelegated",
+			"Private endpoint %s cannot be created in subnet %s since it is delegated to %s.",
 			r.ID, subnet.ID, delegation(subnet))
 	}
 	connections := connectionsOf(r)
 	if len(connections) != 1 {
-		return refusal("PrivateEndpointHasNoConnection", "Private endpoint %s needs a private link service connection, and has no more than one.",
+		return refusal("PrivateEndpointHasNoConnection",
+			"Private endpoint %s needs a private link service connection, and has no more than one.",
 			r.ID)
 	}
 	return admitConnection(w, connections[0])
@@ -67,7 +74,8 @@ func admitConnection(w *World, c props) error {
 		_, has = zones[groups[0]]
 	}
 	if !has {
-		return refusal("InvalidPrivateLinkServiceGroupId", "Call to %s failed. Error message: the group id of %s is one of %s, not %v.",
+		return refusal("InvalidPrivateLinkServiceGroupId",
+			"Call to %s failed. Error message: the group id of %s is one of %s, not %v.",
 			typeOf(target), target, listed(zones), groups)
 	}
 	service := w.find(target)
@@ -75,13 +83,16 @@ func admitConnection(w *World, c props) error {
 	case service == nil:
 		return nil
 	case groups[0] == "registry" && skuOf(service) != "Premium":
-		return refusal("PrivateEndpointsNotSupported", "Call to %s failed. Error message: private endpoints are not supported by a registry of the sku %s; "+
-			"they need Premium.", typeOf(target), skuOf(service))
+		return refusal("PrivateEndpointsNotSupported",
+			"Call to %s failed. Error message: private endpoints are not supported by a registry of the sku %s; "+
+				"they need Premium.", typeOf(target), skuOf(service))
 	case service.in().str("network.delegatedSubnetResourceId") != "":
-		return refusal("PrivateEndpointNotSupportedForVnetServer", "Call to %s failed. Error message: the server %s is in a virtual network and takes no private endpoints.",
+		return refusal("PrivateEndpointNotSupportedForVnetServer",
+			"Call to %s failed. Error message: the server %s is in a virtual network and takes no private endpoints.",
 			typeOf(target), service.name())
 	case groups[0] == "dfs" && !service.in().flag("isHnsEnabled"):
-		return refusal("InvalidPrivateLinkServiceGroupId", "Call to %s failed. Error message: %s has no hierarchical namespace, which dfs needs.",
+		return refusal("InvalidPrivateLinkServiceGroupId",
+			"Call to %s failed. Error message: %s has no hierarchical namespace, which dfs needs.",
 			typeOf(target), target)
 	}
 	return nil
@@ -96,24 +107,28 @@ func listed(zones map[string]string) string {
 	return strings.Join(groups, ", ")
 }
 
-// admitZoneGroup holds that an endpoint has one, and that its zones are those of the endpoint's service: another zone's names lead nowhere.
+// admitZoneGroup holds that an endpoint has one, and that its zones are those of the endpoint's service: another zone's
+// names lead nowhere.
 func admitZoneGroup(w *World, r, _ *Resource) error {
 	endpoint := parentID(r.ID)
 	for _, other := range w.each("network:PrivateDnsZoneGroup") {
 		if fold(parentID(other.ID)) == fold(endpoint) && fold(other.ID) != fold(r.ID) {
-			return refusal("MultiplePrivateDnsZoneGroupsNotAllowed", "Private endpoint %s can have one private DNS zone group and has %s.",
+			return refusal("MultiplePrivateDnsZoneGroupsNotAllowed",
+				"Private endpoint %s can have one private DNS zone group and has %s.",
 				endpoint, other.name())
 		}
 	}
 	for _, c := range r.in().objects("privateDnsZoneConfigs") {
 		zone := c.str("privateDnsZoneId")
 		if c.str("name") == "" || !isOfType(zone, "Microsoft.Network/privateDnsZones") {
-			return refusal("InvalidPrivateDnsZoneId", "Private DNS zone group %s has a configuration '%s' without a name or without a private DNS zone: '%s'.",
+			return refusal("InvalidPrivateDnsZoneId",
+				"Private DNS zone group %s has a configuration '%s' without a name or without a private DNS zone: '%s'.",
 				r.ID, c.str("name"), zone)
 		}
 		if want := zoneOf(w.find(endpoint)); want != "" && !strings.EqualFold(lastSegment(zone), want) {
-			return refusal("PrivateDnsZoneNameMismatch", "Private DNS zone group %s references the private DNS zone %s; the zone of the service "+
-				"behind private endpoint %s is %s.", r.ID, lastSegment(zone), lastSegment(endpoint), want)
+			return refusal("PrivateDnsZoneNameMismatch",
+				"Private DNS zone group %s references the private DNS zone %s; the zone of the service "+
+					"behind private endpoint %s is %s.", r.ID, lastSegment(zone), lastSegment(endpoint), want)
 		}
 	}
 	return nil
@@ -129,15 +144,20 @@ func zoneOf(endpoint *Resource) string {
 	return ""
 }
 
-// endpointReaches tells whether names in a network lead to a service's private endpoint there. Peered networks are not looked at.
+// endpointReaches tells whether names in a network lead to a service's private endpoint there. Peered networks are not
+// looked at.
 func (w *World) endpointReaches(service, zone, network string) bool {
 	return slices.ContainsFunc(w.each("network:PrivateDnsZoneGroup"), func(group *Resource) bool {
 		endpoint := w.find(parentID(group.ID))
-		leads := slices.ContainsFunc(connectionsOf(endpoint), func(c props) bool { return fold(c.str("privateLinkServiceId")) == fold(service) })
+		leads := slices.ContainsFunc(connectionsOf(endpoint), func(c props) bool {
+			return fold(c.str("privateLinkServiceId")) == fold(service)
+		})
 		if !leads || zoneOf(endpoint) != zone || fold(parentID(endpoint.in().str("subnet.id"))) != fold(network) {
 			return false
 		}
-		return slices.ContainsFunc(group.in().objects("privateDnsZoneConfigs"), func(c props) bool { return w.zoneLinked(c.str("privateDnsZoneId"), network) })
+		return slices.ContainsFunc(group.in().objects("privateDnsZoneConfigs"), func(c props) bool {
+			return w.zoneLinked(c.str("privateDnsZoneId"), network)
+		})
 	})
 }
 

@@ -11,23 +11,28 @@ import (
 const zonesID = inGroup + "Microsoft.Network/privateDnsZones/"
 
 func endpoint(name, service string, groups ...any) part {
-	return part{name, "azure-native:network:PrivateEndpoint", at(m{"privateEndpointName": name, "subnet": id(networkID + "/subnets/endpoints"),
-		"privateLinkServiceConnections": l{m{"name": name, "privateLinkServiceId": service, "groupIds": groups}}})}
+	return part{name, "azure-native:network:PrivateEndpoint",
+		at(m{"privateEndpointName": name, "subnet": id(networkID + "/subnets/endpoints"),
+			"privateLinkServiceConnections": l{m{"name": name, "privateLinkServiceId": service, "groupIds": groups}}})}
 }
 
 // namesOf are the DNS zone of a private endpoint, its link to the network, and the endpoint's records in it.
 func namesOf(endpoint, zone string) []part {
 	return []part{
 		{endpoint + " zone", "azure-native:network:PrivateZone", at(m{"privateZoneName": zone, "location": "global"})},
-		{endpoint + " link", "azure-native:network:VirtualNetworkLink", at(m{"privateZoneName": zone, "virtualNetworkLinkName": "network", "location": "global", "virtualNetwork": m{"id": networkID}})},
-		{endpoint + " names", "azure-native:network:PrivateDnsZoneGroup", at(m{"privateEndpointName": endpoint, "privateDnsZoneGroupName": "default",
-			"privateDnsZoneConfigs": l{m{"name": "zone", "privateDnsZoneId": zonesID + zone}}})},
+		{endpoint + " link", "azure-native:network:VirtualNetworkLink",
+			at(m{"privateZoneName": zone, "virtualNetworkLinkName": "network", "location": "global",
+				"virtualNetwork": m{"id": networkID}})},
+		{endpoint + " names", "azure-native:network:PrivateDnsZoneGroup",
+			at(m{"privateEndpointName": endpoint, "privateDnsZoneGroupName": "default",
+				"privateDnsZoneConfigs": l{m{"name": "zone", "privateDnsZoneId": zonesID + zone}}})},
 	}
 }
 
 // privateLinkParts are the ways to a vault and a storage account inside the network, on top of the others.
 func privateLinkParts() []part {
-	parts := append([]part{endpoint("vault-pe", vaultID, "vault")}, namesOf("vault-pe", "privatelink.vaultcore.azure.net")...)
+	parts := append([]part{endpoint("vault-pe", vaultID, "vault")},
+		namesOf("vault-pe", "privatelink.vaultcore.azure.net")...)
 	parts = append(parts, endpoint("blob-pe", storageID, "blob"))
 	return append(parts, namesOf("blob-pe", "privatelink.blob.core.windows.net")...)
 }
@@ -45,31 +50,48 @@ func TestWhatPrivateLinkAndDDoSProtectionRefuseIsRefused(t *testing.T) {
 		return edit("networkRuleSet", m{"defaultAction": "Deny", "ipRules": rules})
 	}
 	refuses(t, []refused{
-		{"an endpoint to two services", "", edit2(endpoint("both", vaultID, "vault"), "privateLinkServiceConnections", l{m{"privateLinkServiceId": vaultID, "groupIds": l{"vault"}}, m{"privateLinkServiceId": storageID, "groupIds": l{"blob"}}}), "has no more than one"},
+		{"an endpoint to two services", "", edit2(endpoint("both", vaultID, "vault"), "privateLinkServiceConnections",
+			l{m{"privateLinkServiceId": vaultID, "groupIds": l{"vault"}},
+				m{"privateLinkServiceId": storageID, "groupIds": l{"blob"}}}), "has no more than one"},
 		{"an endpoint in no subnet", "", edit2(endpoint("nowhere", vaultID, "vault"), "subnet", nil), "MissingSubnet"},
-		{"an endpoint to nothing", "", edit2(endpoint("none", vaultID, "vault"), "privateLinkServiceConnections", nil), "needs a private link service connection"},
-		{"an endpoint to two parts of a service", "", to("two", storageID, "blob", "file"), "is one of blob, dfs, file, queue, table, web, not [blob file]"},
+		{"an endpoint to nothing", "", edit2(endpoint("none", vaultID, "vault"), "privateLinkServiceConnections", nil),
+			"needs a private link service connection"},
+		{"an endpoint to two parts of a service", "", to("two", storageID, "blob", "file"),
+			"is one of blob, dfs, file, queue, table, web, not [blob file]"},
 		{"an endpoint to no part of a service", "", to("none", storageID), "InvalidPrivateLinkServiceGroupId"},
 		{"an endpoint to a part of another service", "", to("other", vaultID, "blob"), "is one of vault, not [blob]"},
 		{"an endpoint to a registry of the sku Standard", "", to("acr", registryID, "registry"), "sku Standard"},
 		{"an endpoint to a server in a network", "", to("pg", serverID, "postgresqlServer"), "is in a virtual network"},
 		{"an endpoint to folders that there are not", "", to("dfs", storageID, "dfs"), "hierarchical namespace"},
-		{"names in the zone of another service", "vault-pe names", edit("privateDnsZoneConfigs", l{m{"name": "zone", "privateDnsZoneId": zonesID + "amora.private.postgres.database.azure.com"}}), "is privatelink.vaultcore.azure.net"},
-		{"names in what is no zone", "vault-pe names", edit("privateDnsZoneConfigs", l{m{"name": "zone", "privateDnsZoneId": networkID}}), "InvalidPrivateDnsZoneId"},
-		{"names without a name", "vault-pe names", edit("privateDnsZoneConfigs", l{m{"privateDnsZoneId": zonesID + "privatelink.vaultcore.azure.net"}}), "InvalidPrivateDnsZoneId"},
-		{"names for a second time", "", func(part) part { return planned(t, "vault-pe names").with("privateDnsZoneGroupName", "again") }, "can have one private DNS zone group and has default"},
+		{"names in the zone of another service", "vault-pe names",
+			edit("privateDnsZoneConfigs",
+				l{m{"name": "zone", "privateDnsZoneId": zonesID + "amora.private.postgres.database.azure.com"}}),
+			"is privatelink.vaultcore.azure.net"},
+		{"names in what is no zone", "vault-pe names",
+			edit("privateDnsZoneConfigs", l{m{"name": "zone", "privateDnsZoneId": networkID}}), "InvalidPrivateDnsZoneId"},
+		{"names without a name", "vault-pe names",
+			edit("privateDnsZoneConfigs", l{m{"privateDnsZoneId": zonesID + "privatelink.vaultcore.azure.net"}}),
+			"InvalidPrivateDnsZoneId"},
+		{"names for a second time", "",
+			func(part) part { return planned(t, "vault-pe names").with("privateDnsZoneGroupName", "again") },
+			"can have one private DNS zone group and has default"},
 
-		{"a network that is protected by nothing", "network", edit("enableDdosProtection", true), "DdosProtectionPlanMissing"},
+		{"a network that is protected by nothing", "network", edit("enableDdosProtection", true),
+			"DdosProtectionPlanMissing"},
 		{"a network that is protected by what is not", "network", func(p part) part {
-			return p.with("enableDdosProtection", true).with("ddosProtectionPlan", id(inGroup+"Microsoft.Network/ddosProtectionPlans/none"))
+			return p.with("enableDdosProtection", true).
+				with("ddosProtectionPlan", id(inGroup+"Microsoft.Network/ddosProtectionPlans/none"))
 		}, "InvalidResourceReference"},
 		{"a protected address of the sku Basic", "nat-address", func(p part) part {
-			return p.with("ddosSettings", m{"protectionMode": "Enabled"}).with("sku", nil).with("publicIPAllocationMethod", "Dynamic")
+			return p.with("ddosSettings", m{"protectionMode": "Enabled"}).with("sku", nil).
+				with("publicIPAllocationMethod", "Dynamic")
 		}, "DdosProtectionNotSupportedForBasicSku"},
-		{"a protection that there is not", "nat-address", edit("ddosSettings", m{"protectionMode": "Always"}), "is not one of Disabled, Enabled, VirtualNetworkInherited"},
+		{"a protection that there is not", "nat-address", edit("ddosSettings", m{"protectionMode": "Always"}),
+			"is not one of Disabled, Enabled, VirtualNetworkInherited"},
 
 		{"an account open to a private range", "storage", accounts("10.0.0.0/16"), "'10.0.0.0/16' is no public IPv4 address"},
-		{"an account open to a private address", "storage", accounts("203.0.113.4", "192.168.1.1"), "'192.168.1.1' is no public"},
+		{"an account open to a private address", "storage", accounts("203.0.113.4", "192.168.1.1"),
+			"'192.168.1.1' is no public"},
 		{"an account open to a range of two", "storage", accounts("203.0.113.4/31"), "at most /30"},
 		{"an account open to a range of one", "storage", accounts("203.0.113.4/32"), "at most /30"},
 		{"an account open to IPv6", "storage", accounts("2001:db8::1"), "is no public IPv4"},
@@ -105,7 +127,8 @@ func TestADDoSProtectionPlanStaysWhileANetworkHasIt(t *testing.T) {
 	r := rehearse(t, Faults{})
 	r.upTo("network")
 	plan := r.mustCreate(part{"plan", "azure-native:network:DdosProtectionPlan", at(m{"ddosProtectionPlanName": "ddos"})})
-	network := r.mustCreate(planned(t, "network").with("enableDdosProtection", true).with("ddosProtectionPlan", id(string(plan.ID))))
+	network := r.mustCreate(planned(t, "network").with("enableDdosProtection", true).
+		with("ddosProtectionPlan", id(string(plan.ID))))
 	if err := r.delete(plan.ID); err == nil || !strings.Contains(err.Error(), "in use by "+networkID) {
 		t.Errorf("got %v", err)
 	}
@@ -163,7 +186,8 @@ func TestAClosedVaultIsReadThroughItsEndpointOnly(t *testing.T) {
 				r.change(planned(t, "vault"), "properties.publicNetworkAccess", "disabled")
 				r.way("vault", parts)
 				_, err := r.create(c.edit(planned(t, c.part)))
-				if parts < 4 && (err == nil || !strings.Contains(err.Error(), "request is not from a trusted service nor via an approved private link")) {
+				if parts < 4 && (err == nil ||
+					!strings.Contains(err.Error(), "request is not from a trusted service nor via an approved private link")) {
 					t.Errorf("with %d of 4 parts of the way: got %v", parts, err)
 				}
 				if parts == 4 && err != nil {
@@ -181,7 +205,8 @@ func TestAnEndpointInAnotherNetworkIsNoWay(t *testing.T) {
 	r.mustCreate(planned(t, "network").with("virtualNetworkName", "other"))
 	r.mustCreate(subnet("endpoints", "10.0.2.0/24", "").with("virtualNetworkName", "other"))
 	r.way("vault", 2)
-	r.mustCreate(endpoint("vault-pe", vaultID, "vault").with("subnet.id", inGroup+"Microsoft.Network/virtualNetworks/other/subnets/endpoints"))
+	r.mustCreate(endpoint("vault-pe", vaultID, "vault").
+		with("subnet.id", inGroup+"Microsoft.Network/virtualNetworks/other/subnets/endpoints"))
 	r.mustCreate(planned(t, "vault-pe names"))
 	if _, err := r.create(planned(t, "app")); err == nil || !strings.Contains(err.Error(), "ForbiddenByConnection") {
 		t.Errorf("got %v", err)
@@ -208,18 +233,21 @@ func TestAnEndpointToFilesIsNoWayToBlobs(t *testing.T) {
 	for _, p := range namesOf("file-pe", "privatelink.file.core.windows.net") {
 		r.mustCreate(p)
 	}
-	if _, err := r.create(planned(t, "configuration")); err == nil || !strings.Contains(err.Error(), "AuthorizationFailure") {
+	if _, err := r.create(planned(t, "configuration")); err == nil ||
+		!strings.Contains(err.Error(), "AuthorizationFailure") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestAScriptOutsideOfTheNetworkNeverReadsAClosedVault(t *testing.T) {
-	for _, rules := range []m{{"defaultAction": "Deny"}, {"defaultAction": "Deny", "ipRules": l{m{"value": "203.0.113.4"}}}} {
+	for _, rules := range []m{{"defaultAction": "Deny"},
+		{"defaultAction": "Deny", "ipRules": l{m{"value": "203.0.113.4"}}}} {
 		r := rehearse(t, Faults{})
 		r.upTo("certificate")
 		r.way("vault", 4)
 		r.change(planned(t, "vault"), "properties.networkAcls", rules)
-		if _, err := r.create(planned(t, "certificate")); err == nil || !strings.Contains(err.Error(), "Inner error: ForbiddenByFirewall (kv-amora)") {
+		if _, err := r.create(planned(t, "certificate")); err == nil ||
+			!strings.Contains(err.Error(), "Inner error: ForbiddenByFirewall (kv-amora)") {
 			t.Errorf("got %v", err)
 		}
 		r.mustCreate(planned(t, "registry"))
@@ -232,7 +260,8 @@ func TestAVaultThatDeniesLetsInTheSubnetsThatItNames(t *testing.T) {
 	for subnet, want := range map[string]bool{"apps": true, "endpoints": false} {
 		r := rehearse(t, Faults{})
 		r.upTo("app")
-		r.change(planned(t, "vault"), "properties.networkAcls", m{"defaultAction": "Deny", "virtualNetworkRules": l{id(networkID + "/subnets/" + subnet)}})
+		r.change(planned(t, "vault"), "properties.networkAcls",
+			m{"defaultAction": "Deny", "virtualNetworkRules": l{id(networkID + "/subnets/" + subnet)}})
 		if _, err := r.create(planned(t, "app")); (err == nil) != want {
 			t.Errorf("%s: got %v", subnet, err)
 		}
@@ -277,25 +306,31 @@ func TestAClosedAccountTakesBlobsFromInsideOnlyAndADenyingOneFromItsAddresses(t 
 		{"publicNetworkAccess", "Disabled", 3, false},
 		{"publicNetworkAccess", "Disabled", 4, true},
 		{"networkRuleSet", m{"defaultAction": "Deny"}, 4, false},
-		{"networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4", "action": "Allow"}}}, 0, true},
-		{"networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4/30", "action": "Allow"}}}, 0, true},
+		{"networkRuleSet", m{"defaultAction": "Deny",
+			"ipRules": l{m{"iPAddressOrRange": "203.0.113.4", "action": "Allow"}}}, 0, true},
+		{"networkRuleSet", m{"defaultAction": "Deny",
+			"ipRules": l{m{"iPAddressOrRange": "203.0.113.4/30", "action": "Allow"}}}, 0, true},
 		{"networkRuleSet", m{"defaultAction": "Allow"}, 0, true},
 	} {
 		r := rehearse(t, Faults{})
 		blob := r.upTo("flux")["blob"]
 		r.way("blob", c.way)
 		r.change(planned(t, "storage"), c.path, c.value)
-		if _, err := r.create(planned(t, "blob").with("blobName", "other")); (err == nil) != c.want || err != nil && !strings.Contains(err.Error(), "AuthorizationFailure") {
+		if _, err := r.create(planned(t, "blob").with("blobName", "other")); (err == nil) != c.want || err != nil &&
+			!strings.Contains(err.Error(), "AuthorizationFailure") {
 			t.Errorf("%s %v: got %v", c.path, c.value, err)
 		}
-		if err := r.delete(blob.ID); (err == nil) != c.want || err != nil && !strings.Contains(err.Error(), "AuthorizationFailure") {
+		if err := r.delete(blob.ID); (err == nil) != c.want || err != nil &&
+			!strings.Contains(err.Error(), "AuthorizationFailure") {
 			t.Errorf("%s %v, deleted: got %v", c.path, c.value, err)
 		}
 	}
 	r := rehearse(t, Faults{})
 	r.upTo("flux")
-	r.change(planned(t, "storage"), "networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4"}}})
-	shut := planned(t, "storage").with("networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4"}}})
+	r.change(planned(t, "storage"), "networkRuleSet",
+		m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4"}}})
+	shut := planned(t, "storage").
+		with("networkRuleSet", m{"defaultAction": "Deny", "ipRules": l{m{"iPAddressOrRange": "203.0.113.4"}}})
 	r.change(shut, "publicNetworkAccess", "Disabled")
 	if _, err := r.create(planned(t, "blob").with("blobName", "other")); err == nil {
 		t.Error("an address lets nothing in where public access is off")
@@ -310,7 +345,8 @@ func TestAClusterReadsClosedServicesThroughTheirEndpointsOnly(t *testing.T) {
 		for _, parts := range []int{0, 4} {
 			r := rehearse(t, Faults{})
 			r.upTo("configuration")
-			r.mustCreate(planned(t, "blob").with("blobName", "base/secrets.yaml").with("source", text("parameters:\n    keyvaultName: \"kv-amora\"")))
+			r.mustCreate(planned(t, "blob").with("blobName", "base/secrets.yaml").
+				with("source", text("parameters:\n    keyvaultName: \"kv-amora\"")))
 			r.way(service, parts)
 			r.change(planned(t, c.part), c.path, c.value)
 			_, err := r.create(planned(t, "configuration"))
@@ -327,7 +363,8 @@ func TestAMachineReadsWhatItsSettingsNameThroughEndpointsOnly(t *testing.T) {
 	r.mustCreate(planned(t, "blob").with("blobName", "settings").with("source", text("password: "+secretURI+"password")))
 	r.change(planned(t, "vault"), "properties.publicNetworkAccess", "disabled")
 	machine := cloudConfig(planned(t, "machine"), "from https://stamora.blob.core.windows.net/manifests-1/settings")
-	if _, err := r.create(machine); err == nil || !strings.Contains(err.Error(), "OSProvisioningTimedOut") || !strings.Contains(err.Error(), "(kv-amora)") {
+	if _, err := r.create(machine); err == nil || !strings.Contains(err.Error(), "OSProvisioningTimedOut") ||
+		!strings.Contains(err.Error(), "(kv-amora)") {
 		t.Errorf("got %v", err)
 	}
 	r.way("vault", 4)

@@ -15,8 +15,8 @@ func (w *World) put(k *kind, r *Resource, inputs resource.PropertyMap, create bo
 	return w.alone(k, r.ID, func() error { return w.putNow(k, r, inputs, create) })
 }
 
-// changeTakes is how long something that takes one change at a time is taken: long enough for an engine that does not wait to ask again
-// in the meantime.
+// changeTakes is how long something that takes one change at a time is taken: long enough for an engine that does not
+// wait to ask again in the meantime.
 const changeTakes = 3 * time.Millisecond
 
 // alone makes a change, or refuses as Azure does while another change of the same thing is under way.
@@ -30,7 +30,9 @@ func (w *World) alone(k *kind, id string, change func() error) error {
 	w.busy[what] = true
 	w.mu.Unlock()
 	if taken {
-		return refusal("OperationNotAllowed", "Another operation is in progress on %s; the change of %s can be tried again when it is done (409 Conflict).", k.alone(id), id)
+		return refusal("OperationNotAllowed",
+			"Another operation is in progress on %s; the change of %s can be tried again when it is done (409 "+
+				"Conflict).", k.alone(id), id)
 	}
 	time.Sleep(w.changeTakes)
 	defer func() {
@@ -103,7 +105,9 @@ func (w *World) placed(k *kind, r *Resource) error {
 	}
 	if parent := parentID(r.ID); k.inGroup() && parent != "" && !w.exists(parent) {
 		_, child, _ := strings.Cut(k.arm, "/")
-		return refusal("ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type '%s', because the parent resource '%s' could not be found.", child, parent)
+		return refusal("ParentResourceNotFound",
+			"Failed to perform 'write' on resource(s) of type '%s', because the parent resource '%s' could not "+
+				"be found.", child, parent)
 	}
 	return nil
 }
@@ -145,7 +149,8 @@ func (w *World) referable(r *Resource, id string) error {
 		if builtinRoles[strings.ToLower(lastSegment(id))] != "" {
 			return nil
 		}
-		return refusal("RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", lastSegment(id))
+		return refusal("RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.",
+			lastSegment(id))
 	}
 	return unresolved(id, r.ID)
 }

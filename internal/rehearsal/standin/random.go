@@ -15,7 +15,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// randomProvider answers as the random provider plugin does. It has no memory: its values are kept in the engine's state.
+// randomProvider answers as the random provider plugin does. It has no memory: its values are kept in the engine's
+// state.
 type randomProvider struct{ attached }
 
 const (
@@ -37,13 +38,15 @@ func (p *randomProvider) Check(_ context.Context, req plugin.CheckRequest) (plug
 	response := plugin.CheckResponse{Properties: req.News}
 	in := props(plainMap(req.News))
 	fail := func(property, reason string) {
-		response.Failures = append(response.Failures, plugin.CheckFailure{Property: resource.PropertyKey(property), Reason: reason})
+		response.Failures = append(response.Failures, plugin.CheckFailure{Property: resource.PropertyKey(property),
+			Reason: reason})
 	}
 	switch req.Type {
 	case randomPassword, randomString:
 		least := in.num("minLower") + in.num("minUpper") + in.num("minNumeric") + in.num("minSpecial")
 		if _, isUnknown := in["length"].(unknown); !isUnknown && (in.num("length") < 1 || in.num("length") < least) {
-			fail("length", fmt.Sprintf("expected length to be at least (1), and at least the sum of all minimums (%v), got %v", least, in.num("length")))
+			fail("length", fmt.Sprintf(
+				"expected length to be at least (1), and at least the sum of all minimums (%v), got %v", least, in.num("length")))
 		}
 		if !draws(in, "lower") && !draws(in, "upper") && !draws(in, "numeric") && !draws(in, "special") {
 			fail("lower", "at least one of lower, upper, numeric and special must be true")
@@ -54,7 +57,8 @@ func (p *randomProvider) Check(_ context.Context, req plugin.CheckRequest) (plug
 		}
 	case randomUUID:
 	default:
-		return response, fmt.Errorf("the rehearsal does not know the resource type %s: add it to random.go in the package standin", req.Type)
+		return response, fmt.Errorf(
+			"the rehearsal does not know the resource type %s: add it to random.go in the package standin", req.Type)
 	}
 	return response, nil
 }
@@ -140,7 +144,8 @@ func drawText(in props) (string, error) {
 	alphabet, text := "", ""
 	for _, class := range []struct {
 		name, minimum, characters string
-	}{{"lower", "minLower", lowerLetters}, {"upper", "minUpper", upperLetters}, {"numeric", "minNumeric", digits}, {"special", "minSpecial", special}} {
+	}{{"lower", "minLower", lowerLetters}, {"upper", "minUpper", upperLetters}, {"numeric", "minNumeric", digits},
+		{"special", "minSpecial", special}} {
 		if !draws(in, class.name) {
 			continue
 		}
@@ -158,7 +163,8 @@ func drawText(in props) (string, error) {
 	return shuffled(text + rest)
 }
 
-// draws tells whether a class of characters takes part: each does unless it is switched off ("number" is an old name of numeric).
+// draws tells whether a class of characters takes part: each does unless it is switched off ("number" is an old name of
+// numeric).
 func draws(in props, class string) bool {
 	if class == "numeric" && in.has("number") {
 		class = "number"
@@ -192,7 +198,8 @@ func shuffled(text string) (string, error) {
 
 // Read keeps what the engine has: nobody else changes a random value.
 func (p *randomProvider) Read(_ context.Context, req plugin.ReadRequest) (plugin.ReadResponse, error) {
-	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: req.ID, Inputs: req.Inputs, Outputs: req.State}, Status: resource.StatusOK}, nil
+	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: req.ID, Inputs: req.Inputs, Outputs: req.State},
+		Status: resource.StatusOK}, nil
 }
 
 func (p *randomProvider) Delete(context.Context, plugin.DeleteRequest) (plugin.DeleteResponse, error) {

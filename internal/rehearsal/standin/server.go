@@ -1,9 +1,9 @@
-// Package standin is a stand-in for Azure: it serves the azure-native and random provider plugins to a real Pulumi engine out
-// of this process, and keeps what the engine makes in a [World] on disk.
+// Package standin is a stand-in for Azure: it serves the azure-native and random provider plugins to a real Pulumi
+// engine out of this process, and keeps what the engine makes in a [World] on disk.
 //
-// It refuses what Azure refuses, as near to Azure's words as they are known: names, references, subnets, ports, roles, soft-deleted
-// vaults, resources in use. It is a rehearsal and never proves that Azure accepts a deployment: it knows only the resource
-// types and the rules that are written down here, and says so about every type that it does not know.
+// It refuses what Azure refuses, as near to Azure's words as they are known: names, references, subnets, ports, roles,
+// soft-deleted vaults, resources in use. It is a rehearsal and never proves that Azure accepts a deployment: it knows
+// only the resource types and the rules that are written down here, and says so about every type that it does not know.
 package standin
 
 import (
@@ -26,12 +26,14 @@ type Faults struct {
 	Throttle int // every such call is answered 429 first, and retried as the real provider does
 	DieAt    int // this call does its work in the World, but its answer is lost
 
-	// Strike holds the logical names of resources of which the next call fails as with FailAt, or as with DieAt where StrikeLate is set. A name
-	// is taken out when its call came, so that one Faults after the other goes on with those that are left.
+	// Strike holds the logical names of resources of which the next call fails as with FailAt, or as with DieAt where
+	// StrikeLate is set. A name is taken out when its call came, so that one Faults after the other goes on with those
+	// that are left.
 	Strike     map[string]bool
 	StrikeLate bool
 
-	SlowRoles bool // a role is not known to other services before the next Server: Azure takes up to ten minutes to tell them
+	// a role is not known to other services before the next Server: Azure takes up to ten minutes to tell them
+	SlowRoles bool
 }
 
 // Server serves one World. Close it.
@@ -52,7 +54,8 @@ type listener struct {
 	cancel chan bool
 }
 
-// Serve listens on two loopback ports, one for each plugin. Several servers can run at the same time, each with a World of its own.
+// Serve listens on two loopback ports, one for each plugin. Several servers can run at the same time, each with a World
+// of its own.
 func Serve(w *World, f Faults) (*Server, error) {
 	s := &Server{world: w, faults: f}
 	w.slowRoles = f.SlowRoles
@@ -122,7 +125,8 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
-// mutate numbers a mutating call for a resource and runs it, unless a fault comes in between. It reports whether the answer is lost.
+// mutate numbers a mutating call for a resource and runs it, unless a fault comes in between. It reports whether the
+// answer is lost.
 func (s *Server) mutate(urn resource.URN, call func() error) (lost bool, err error) {
 	s.mu.Lock()
 	s.calls++
@@ -136,7 +140,8 @@ func (s *Server) mutate(urn resource.URN, call func() error) (lost bool, err err
 	answer := func(attempt int) error {
 		switch {
 		case n == s.faults.FailAt, struck && !s.faults.StrikeLate:
-			return refusal("InternalServerError", "The server encountered an internal error. Please retry the request. (call %d, on purpose)", n)
+			return refusal("InternalServerError",
+				"The server encountered an internal error. Please retry the request. (call %d, on purpose)", n)
 		case s.faults.Throttle > 0 && n%s.faults.Throttle == 0 && attempt == 0:
 			return errThrottled
 		}

@@ -84,8 +84,8 @@ func storable(v resource.PropertyValue, secret bool) any {
 	return value
 }
 
-// restored gives a plain value the wrappers that the engine's own value has at the same place, and the engine's value where
-// the world holds a secret. It is false for a secret that the engine does not know.
+// restored gives a plain value the wrappers that the engine's own value has at the same place, and the engine's value
+// where the world holds a secret. It is false for a secret that the engine does not know.
 func restored(value any, engine resource.PropertyValue) (resource.PropertyValue, bool) {
 	secret := engine.IsSecret()
 	if secret {
@@ -151,8 +151,8 @@ func restoredMap(values map[string]any, engine resource.PropertyValue) resource.
 	return out
 }
 
-// counterpart is the element of the engine's list that goes with an element of the world's: the one of the same name, or else
-// the one at the same index.
+// counterpart is the element of the engine's list that goes with an element of the world's: the one of the same name,
+// or else the one at the same index.
 func counterpart(element any, index int, engine resource.PropertyValue) resource.PropertyValue {
 	if !engine.IsArray() {
 		return resource.PropertyValue{}
@@ -172,8 +172,8 @@ func counterpart(element any, index int, engine resource.PropertyValue) resource
 	return resource.PropertyValue{}
 }
 
-// props reads plain values by path, such as "network.delegatedSubnetResourceId". What is absent, unknown, or of another type
-// reads as the zero value.
+// props reads plain values by path, such as "network.delegatedSubnetResourceId". What is absent, unknown, or of another
+// type reads as the zero value.
 type props map[string]any
 
 func (p props) at(path string) any {
@@ -294,8 +294,8 @@ func merge(base, more map[string]any) {
 	}
 }
 
-// change applies f to the values at a path, in which "[]" stands for every element of a list; f gives back the new value, or nil
-// to remove it.
+// change applies f to the values at a path, in which "[]" stands for every element of a list; f gives back the new
+// value, or nil to remove it.
 func change(value any, path string, f func(any) any) {
 	key, rest, nested := strings.Cut(path, ".")
 	name, isList := strings.CutSuffix(key, "[]")

@@ -35,8 +35,8 @@ func (s worldState) copy() worldState {
 	return worldState{maps.Clone(s.Resources), maps.Clone(s.SoftDeleted)}
 }
 
-// Resource is one Azure resource. Values that the program marked as secret, and those that Azure never gives back, are held as
-// "[secret]": the world is a plain file.
+// Resource is one Azure resource. Values that the program marked as secret, and those that Azure never gives back, are
+// held as "[secret]": the world is a plain file.
 type Resource struct {
 	ID      string         // ARM id
 	Type    string         // Pulumi token, such as "azure-native:network:Subnet"
@@ -81,8 +81,8 @@ func (w *World) Copy() *World {
 	return c
 }
 
-// Give says which resources exist outside the stack, by ARM id, together with all that they are in. It is not saved: give them
-// again after every Open.
+// Give says which resources exist outside the stack, by ARM id, together with all that they are in. It is not saved:
+// give them again after every Open.
 func (w *World) Give(ids ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -162,7 +162,8 @@ func (w *World) each(shortToken string) []*Resource {
 	return list
 }
 
-// exists knows what is in the world, what was given, and parts of these that are no resources of their own to the stand-in.
+// exists knows what is in the world, what was given, and parts of these that are no resources of their own to the
+// stand-in.
 func (w *World) exists(id string) bool {
 	id = fold(id)
 	if id == fold(subscriptionScope) || w.given[id] || w.find(id) != nil {
@@ -197,5 +198,6 @@ func (w *World) referring(id string) []*Resource {
 
 func notFound(id string) error {
 	return refusal("ResourceNotFound", "The Resource '%s/%s' under resource group '%s' was not found. "+
-		"For more details please go to https://aka.ms/ARMResourceNotFoundFix", typeOf(id), lastSegment(id), lastSegment(groupOf(id)))
+		"For more details please go to https://aka.ms/ARMResourceNotFoundFix", typeOf(id), lastSegment(id),
+		lastSegment(groupOf(id)))
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // A World's file is one worldState in JSON, and after it, on a line of its own, one for each change: with what is new,
-// with null for a resource that went, and with "" for a name that is free again. To write all of it at each change would
-// take a rehearsal longer than anything else.
+// with null for a resource that went, and with "" for a name that is free again. To write all of it at each change
+// would take a rehearsal longer than anything else.
 
 // Open reads a World from its file; a file that is not there is an empty World. Every change is saved before it is
 // answered: what is cut off at the file's end was not.

@@ -1,5 +1,5 @@
-// Package v20250401 wraps the part of azure-native's cache module at API version 2025-04-01 that the program uses, in the shape
-// of the generated SDK: the first stable version that knows the Balanced sizes of Azure Managed Redis.
+// Package v20250401 wraps the part of azure-native's cache module at API version 2025-04-01 that the program uses, in
+// the shape of the generated SDK: the first stable version that knows the Balanced sizes of Azure Managed Redis.
 package v20250401
 
 import (
@@ -59,13 +59,15 @@ func (RedisEnterpriseArgs) ElementType() reflect.Type {
 }
 
 // NewRedisEnterprise registers the cluster of an Azure Managed Redis.
-func NewRedisEnterprise(ctx *pulumi.Context, name string, args *RedisEnterpriseArgs, opts ...pulumi.ResourceOption) (*RedisEnterprise, error) {
+func NewRedisEnterprise(ctx *pulumi.Context, name string, args *RedisEnterpriseArgs, opts ...pulumi.ResourceOption) (
+	*RedisEnterprise, error) {
 	if args == nil || args.ResourceGroupName == nil {
 		return nil, errors.New("invalid value for required argument 'ResourceGroupName'")
 	}
 	var resource RedisEnterprise
 	opts = append([]pulumi.ResourceOption{pulumi.Version(pluginVersion)}, opts...)
-	if err := ctx.RegisterResource("azure-native:cache/v20250401:RedisEnterprise", name, args, &resource, opts...); err != nil {
+	if err := ctx.RegisterResource("azure-native:cache/v20250401:RedisEnterprise", name, args, &resource,
+		opts...); err != nil {
 		return nil, err
 	}
 	return &resource, nil
@@ -106,7 +108,8 @@ type DatabaseArgs struct {
 func (DatabaseArgs) ElementType() reflect.Type { return reflect.TypeOf((*databaseArgs)(nil)).Elem() }
 
 // NewDatabase registers the database of an Azure Managed Redis.
-func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
+func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database,
+	error) {
 	if args == nil || args.ClusterName == nil || args.ResourceGroupName == nil {
 		return nil, errors.New("invalid value for required argument 'ClusterName' or 'ResourceGroupName'")
 	}
@@ -157,12 +160,15 @@ func (o ListDatabaseKeysResultOutput) PrimaryKey() pulumi.StringOutput {
 }
 
 // ListDatabaseKeysOutput reads the access keys of a database.
-func ListDatabaseKeysOutput(ctx *pulumi.Context, args ListDatabaseKeysOutputArgs, opts ...pulumi.InvokeOption) ListDatabaseKeysResultOutput {
+func ListDatabaseKeysOutput(ctx *pulumi.Context, args ListDatabaseKeysOutputArgs,
+	opts ...pulumi.InvokeOption) ListDatabaseKeysResultOutput {
 	opts = append([]pulumi.InvokeOption{pulumi.Version(pluginVersion)}, opts...)
-	return pulumi.ToOutputWithContext(context.Background(), args).ApplyT(func(v interface{}) (ListDatabaseKeysResultOutput, error) {
-		options := pulumi.InvokeOutputOptions{InvokeOptions: opts}
-		return ctx.InvokeOutput("azure-native:cache/v20250401:listDatabaseKeys", v.(ListDatabaseKeysArgs), ListDatabaseKeysResultOutput{}, options).(ListDatabaseKeysResultOutput), nil
-	}).(ListDatabaseKeysResultOutput)
+	return pulumi.ToOutputWithContext(context.Background(), args).
+		ApplyT(func(v interface{}) (ListDatabaseKeysResultOutput, error) {
+			options := pulumi.InvokeOutputOptions{InvokeOptions: opts}
+			return ctx.InvokeOutput("azure-native:cache/v20250401:listDatabaseKeys", v.(ListDatabaseKeysArgs),
+				ListDatabaseKeysResultOutput{}, options).(ListDatabaseKeysResultOutput), nil
+		}).(ListDatabaseKeysResultOutput)
 }
 
 func init() {
