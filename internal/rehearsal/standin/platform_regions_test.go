@@ -538,5 +538,16 @@ func TestARestoredServerHasTheDatabasesOfItsSource(t *testing.T) {
 		if _, err := r.create(planned(t, "users").with("serverName", "pg-restored")); err == nil {
 			t.Errorf("%s: the users were made once more", c.mode)
 		}
+		users := string(restored.ID) + "/databases/mqtt"
+		if err := r.delete(resource.ID(users)); err != nil {
+			t.Fatal(err)
+		}
+		before := restore(t).with("createMode", c.mode)
+		if _, err := r.update(restored.ID, before, before.with("tags", m{"team": "amora"})); err != nil {
+			t.Fatal(err)
+		}
+		if r.world.find(users) != nil {
+			t.Errorf("%s: an update of the server restores it once more", c.mode)
+		}
 	}
 }
