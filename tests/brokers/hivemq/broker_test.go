@@ -83,7 +83,7 @@ func (b *broker) launch() {
 func (b *broker) start() {
 	b.t.Helper()
 	b.launch()
-	within(b.t, 2*time.Minute, "HiveMQ has started", func() bool { return b.says("HiveMQ in ") })
+	within(b.t, 5*time.Minute, "HiveMQ has started", func() bool { return b.says("HiveMQ in ") })
 }
 
 // kill ends it as a machine that is lost does.

@@ -260,7 +260,7 @@ func TestNobodyIsLetInWhileTheBrokerStarts(t *testing.T) {
 	codes := map[byte]int{}
 	for n := range 4 {
 		running.Go(func() {
-			end := time.Now().Add(2 * time.Minute)
+			end := time.Now().Add(5 * time.Minute)
 			for i := 0; i < 100 && time.Now().Before(end); {
 				l := []login{{}, {user: "nobody", password: "nobody"}, {user: "sensor", password: "sensor"}}[i%3]
 				l.id = fmt.Sprintf("hammer-%d-%d", n, i)
