@@ -1,7 +1,7 @@
 #!/bin/sh
-# Fetches the brokers into FOLDER, for `make test-brokers`, and prints the variables that name them. EMQX comes out of the
-# image that is deployed, VerneMQ is built by its own install.sh on the system that its machines have, both with Docker.
-# HiveMQ's Community Edition comes from Maven Central, with the extension of a stack without a licence from GitHub.
+# Fetches the brokers into FOLDER, for `make test-brokers`, and prints the variables that name them. EMQX comes out of
+# the image that is deployed, VerneMQ is built by its own install.sh on the system that its machines have, both with
+# Docker. HiveMQ's Community Edition comes from Maven Central, the extension of a stack without a licence from GitHub.
 set -eu
 folder="${1:?usage: tests/brokers/homes.sh FOLDER}"
 mkdir -p "$folder"
@@ -27,8 +27,8 @@ emqx() {
     docker rm --volumes "$container" >/dev/null
 }
 
-# The machine's own way of getting VerneMQ, as far as the storage account: there is no build in it yet, and the one that is
-# made is what is wanted.
+# The machine's own way of getting VerneMQ, as far as the storage account: there is no build in it yet, and the one that
+# is made is what is wanted.
 vernemq() {
     version=$(said components/assets/vernemq.go 'vernemqVersion *= "\([^"]*\)"')
     commit=$(said components/assets/vernemq.go 'vernemqCommit *= "\([^"]*\)"')
@@ -50,7 +50,8 @@ vernemq() {
 }
 
 hivemq() {
-    mvn --batch-mode --quiet --file tests/brokers/hivemq/pom.xml dependency:copy-dependencies -DoutputDirectory="$folder/hivemq/lib" >&2
+    mvn --batch-mode --quiet --file tests/brokers/hivemq/pom.xml dependency:copy-dependencies \
+        -DoutputDirectory="$folder/hivemq/lib" >&2
     version=$(said components/assets/hivemq.go 'fileRBACVersion *= "\([^"]*\)"')
     url=$(said components/assets/hivemq/broker.yaml.tmpl 'extensionUri: \(.*\)')
     url=$(echo "$url" | sed "s|{{.FileRBACVersion}}|$version|g")

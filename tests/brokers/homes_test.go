@@ -11,24 +11,34 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
-// The programs that the script and install.sh call, as far as what they do is needed after them. docker's container is a
-// folder, whose processes have its paths for their own.
+// The programs that the script and install.sh call, as far as what they do is needed after them. docker's container is
+// a folder, whose processes have its paths for their own.
 var programs = map[string]string{
 	"docker": `case $1 in
-create) shift $(($# - 1)); printf '%s' "$1" | sed "s|/release|$BOX/release|g; s|/state|$BOX/state|g; s|/install.sh|$BOX/install.sh|; s|ROOT=\"\"|ROOT=$BOX|" >"$BOX/script"
+create) shift $(($# - 1))
+	printf '%s' "$1" | sed "s|/release|$BOX/release|g; s|/state|$BOX/state|g; s|/install.sh|$BOX/install.sh|
+		s|ROOT=\"\"|ROOT=$BOX|" >"$BOX/script"
 	echo the-container ;;
-cp) [ "$3" = components/assets/vernemq/install.sh ] && cp "$3" "$BOX/install.sh"
-	case "$*" in *:/release*) mv "$BOX/release" "$4" ;; *:/opt/emqx*) mkdir -p "$4/bin" ;; *entrypoint*) echo entry >"$5" ;; esac ;;
+cp) case "$*" in
+	*install.sh:*|*install.sh\ *) cp "$3" "$BOX/install.sh" ;;
+	*:/release*) mv "$BOX/release" "$4" ;;
+	*:/opt/emqx*) mkdir -p "$4/bin" ;;
+	*entrypoint*) echo entry >"$5" ;;
+	esac ;;
 start) grep -q "ROOT=$BOX" "$BOX/script" || exit 9 # it would install into this machine
-	COMMIT=$(sed -n 's/.*vernemqCommit *= "\(.*\)"/\1/p' components/assets/vernemq.go) VERSION=1 bash -euc "$(cat "$BOX/script")" || exit ;;
+	COMMIT=$(sed -n 's/.*vernemqCommit *= "\(.*\)"/\1/p' components/assets/vernemq.go)
+	VERSION=1 COMMIT=$COMMIT bash -euc "$(cat "$BOX/script")" || exit ;;
 esac`,
-	"mvn":        `for a; do case $a in -DoutputDirectory=*) mkdir -p "${a#*=}" && touch "${a#*=}/hivemq.jar" ;; esac; done`,
+	"mvn": `for last; do :; done
+mkdir -p "${last#*=}" && touch "${last#*=}/hivemq.jar"`,
 	"curl":       `while [ "$1" != --output ]; do shift; done; touch "$2"`,
 	"unzip":      `mkdir -p "$5/hivemq-file-rbac-extension"`,
-	"dpkg-query": `while [ $# -gt 0 ]; do case $1 in --*) ;; *\\n) ;; *) echo ' installed' ;; esac; shift; done`,
+	"dpkg-query": `for package; do echo ' installed'; done`, // of all, and more
 	"id":         "", "chown": "",
-	"git":  `case $* in clone*) while [ $# -gt 1 ]; do shift; done; mkdir -p "$1" ;; *rev-parse*) echo "${WRONG:-$COMMIT}" ;; esac`,
-	"make": `cd "$(mkdir -p _build/default/rel/vernemq; echo _build/default/rel/vernemq)" && mkdir -p bin data etc && touch bin/vernemq`,
+	"git": `for last; do :; done
+case $* in clone*) mkdir -p "$last" ;; *rev-parse*) echo "${WRONG:-$COMMIT}" ;; esac`,
+	"make": `release=_build/default/rel/vernemq
+mkdir -p $release/bin $release/data $release/etc && touch $release/bin/vernemq`,
 }
 
 // fetch runs the script with those programs, and gives what it printed, and what was called.
@@ -57,12 +67,14 @@ func TestTheHomesHoldWhatIsDeployed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "AMORA_EMQX_HOME=" + folder + "/emqx\nAMORA_VERNEMQ_HOME=" + folder + "/vernemq\nAMORA_HIVEMQ_HOME=" + folder + "/hivemq\n"
+	want := strings.ReplaceAll(
+		"AMORA_EMQX_HOME=F/emqx\nAMORA_VERNEMQ_HOME=F/vernemq\nAMORA_HIVEMQ_HOME=F/hivemq\n", "F/", folder+"/")
 	if printed != want {
 		t.Errorf("it prints\n%s\nand should print\n%s", printed, want)
 	}
 	for _, file := range []string{
-		"emqx/bin/docker-entrypoint.sh", "vernemq/bin/vernemq", "hivemq/lib/hivemq.jar", "hivemq/extensions/hivemq-file-rbac-extension",
+		"emqx/bin/docker-entrypoint.sh", "vernemq/bin/vernemq", "hivemq/lib/hivemq.jar",
+		"hivemq/extensions/hivemq-file-rbac-extension",
 	} {
 		if _, err := os.Stat(filepath.Join(folder, file)); err != nil {
 			t.Error(err)
@@ -85,7 +97,8 @@ func TestTheHomesHoldWhatIsDeployed(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(called, "curl ")
 	call, _, _ := strings.Cut(rest, "\n")
-	if url := call[strings.LastIndex(call, " ")+1:]; !strings.Contains(manifests["broker/manifests.yaml"], "extensionUri: "+url+"\n") {
+	broker := manifests[assets.HiveMQBrokerFolder+"/manifests.yaml"]
+	if url := call[strings.LastIndex(call, " ")+1:]; !strings.Contains(broker, "extensionUri: "+url+"\n") {
 		t.Errorf("the extension comes from %q, which is not where brokers have it from", url)
 	}
 	if !strings.Contains(called, "docker create --pull always docker.io/emqx/emqx:5.8.9\n") {
@@ -105,7 +118,8 @@ func TestShellcheckHasNothingToSayAboutTheScripts(t *testing.T) {
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		t.Skip("shellcheck is not installed")
 	}
-	if said, err := exec.Command("shellcheck", "homes.sh", "vernemq/machine.sh", "vernemq/systemctl.sh").CombinedOutput(); err != nil {
+	command := exec.Command("shellcheck", "homes.sh", "vernemq/machine.sh", "vernemq/systemctl.sh")
+	if said, err := command.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
 }

@@ -2,8 +2,8 @@ import com.hivemq.embedded.EmbeddedHiveMQ;
 import java.nio.file.Path;
 
 /**
- * HiveMQ in a folder. An embedded one lets everybody in: for what listeners do, where the extension with users and rules is
- * not at hand.
+ * HiveMQ in a folder. An embedded one lets everybody in: for what listeners do, where the extension with users and rules
+ * is not at hand.
  */
 public class Open {
     public static void main(String[] args) {

@@ -86,7 +86,7 @@ func (b *broker) start() {
 	within(b.t, 5*time.Minute, "HiveMQ has started", func() bool { return b.says("HiveMQ in ") })
 }
 
-// kill ends it as a machine that is lost does.
+// kill ends its process without a goodbye. What it gave to the system to write is written.
 func (b *broker) kill() {
 	if b.running == nil {
 		return

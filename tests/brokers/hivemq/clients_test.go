@@ -31,10 +31,10 @@ func (l login) open() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	connect := &packets.Connect{ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: l.id, CleanStart: l.keeps == 0, KeepAlive: 60,
-		Properties: &packets.Properties{SessionExpiryInterval: &l.keeps}}
-	if l.user != "" {
-		connect.UsernameFlag, connect.Username, connect.PasswordFlag, connect.Password = true, l.user, true, []byte(l.password)
+	connect := &packets.Connect{
+		ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: l.id, CleanStart: l.keeps == 0, KeepAlive: 60,
+		UsernameFlag: l.user != "", Username: l.user, PasswordFlag: l.user != "", Password: []byte(l.password),
+		Properties: &packets.Properties{SessionExpiryInterval: &l.keeps},
 	}
 	s := &session{Conn: conn}
 	answer, err := s.ask(connect)

@@ -1,20 +1,20 @@
-// Package hivemq starts HiveMQ's free Community Edition with what the program gives to the licensed one on Kubernetes, and
-// real clients connect to it.
+// Package hivemq starts HiveMQ's free Community Edition with what the program gives to the licensed one on Kubernetes,
+// and real clients connect to it.
 //
 // config.xml is what HiveMQ's chart makes of our values, recorded in testdata. The Community Edition reads it as it is. Of
-// it, it obeys the two listeners with names, ports and path. It says nothing about the cluster and the health API, and does
-// not open their ports: those parts, the Enterprise Security extension, the metrics extension and the trial's limit of 25
-// connections are of the licensed edition alone, and nothing here speaks for them.
+// it, it obeys the two listeners with names, ports and path. It says nothing about the cluster and the health API, and
+// does not open their ports: those parts, the Enterprise Security extension, the metrics extension and the trial's limit
+// of 25 connections are of the licensed edition alone, and nothing here speaks for them.
 //
-// HiveMQ comes from the folder that AMORA_HIVEMQ_HOME names, laid out as a release of it (bin or lib with its jars), else by
-// Maven from Maven Central. Users and rules are asked of the extension that a stack without a licence has, with the file that
-// our script writes out of a real PostgreSQL. That extension is on GitHub only: without extensions/hivemq-file-rbac-extension
-// in AMORA_HIVEMQ_HOME, its tests skip. homes.sh beside this folder fetches both. Each broker has a network of its own, which
-// takes root.
+// HiveMQ comes from the folder that AMORA_HIVEMQ_HOME names, laid out as a release of it (bin or lib with its jars), else
+// by Maven from Maven Central. Users and rules are asked of the extension that a stack without a licence has, with the
+// file that our script writes out of a real PostgreSQL. That extension is on GitHub only: without
+// extensions/hivemq-file-rbac-extension in AMORA_HIVEMQ_HOME, its tests skip. homes.sh beside this folder fetches both.
+// Each broker has a network of its own, which takes root.
 package hivemq
 
 import (
-	"errors"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -85,22 +85,29 @@ func find() (path, why string) {
 	return fetch()
 }
 
-// fetch has Maven bring HiveMQ, once for each version.
+// fetch has Maven bring HiveMQ, once for each pom.xml.
 func fetch() (path, why string) {
-	if _, err := exec.LookPath("mvn"); err != nil {
-		return "", homeVariable + " names no folder with HiveMQ, and Maven, which could bring it, is not installed"
-	}
-	folder, err := filepath.Abs("../../../.rehearsal/hivemq")
+	pom, err := os.ReadFile("pom.xml")
 	if err != nil {
 		return "", err.Error()
 	}
+	folder, err := filepath.Abs(fmt.Sprintf("../../../.rehearsal/hivemq-%x", sha256.Sum256(pom)))
+	if err != nil {
+		return "", err.Error()
+	}
+	if _, err := os.Stat(folder); err == nil {
+		return filepath.Join(folder, "*"), ""
+	}
+	if _, err := exec.LookPath("mvn"); err != nil {
+		return "", homeVariable + " names no folder with HiveMQ, and Maven, which could bring it, is not installed"
+	}
 	said, err := exec.Command("mvn", "--batch-mode", "--quiet", "--file", "pom.xml",
-		"dependency:copy-dependencies", "-DoutputDirectory="+folder).CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+		"dependency:copy-dependencies", "-DoutputDirectory="+folder+".new").CombinedOutput()
+	if err != nil {
 		first, _, _ := strings.Cut(string(said), "\n")
 		return "", "Maven does not bring HiveMQ: " + first
-	} else if err != nil {
+	}
+	if err := os.Rename(folder+".new", folder); err != nil {
 		return "", err.Error()
 	}
 	return filepath.Join(folder, "*"), ""
