@@ -2,7 +2,7 @@
 # make check                     for every save: formatting, vet and the quick tests
 # make test                      every test that needs nothing but this machine; installs the real parts
 # make test-deep [SEED=4711]     the long tests of every night: other sequences, long ones, races, the real CLI
-# make test-brokers              real brokers, in the folders of AMORA_EMQX_HOME and AMORA_VERNEMQ_HOME; as root
+# make test-brokers              real brokers, in folders that tests/brokers/homes.sh fetches with Docker; as root
 # make test-cli                  the program under the Pulumi CLI and its Go language host
 # make review [BASE=main]        what this working tree changes on each stack: a pull request's comment
 # make generate                  what programs of this repository write: references, pictures, the ARM template

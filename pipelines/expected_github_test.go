@@ -80,6 +80,20 @@ var expectedWorkflows = map[string]workflow{
 			Steps: []step{checkout, setUpAll, runOf("make test")}, // all of it: nothing else stands before a deployment
 		}},
 	},
+	"brokers.yml": {
+		Name: "brokers",
+		On: object{"workflow_dispatch": nil, "pull_request": object{"paths": []any{"components/assets/**", "stacks/config.go",
+			"tests/brokers/**", "tests/realparts/packages.txt", "Makefile", ".github/workflows/brokers.yml"}}},
+		Concurrency: &concurrency{"brokers-${{ github.ref }}", "true"},
+		Jobs: map[string]job{"brokers": { // of forks too
+			RunsOn: ubuntu, Minutes: 180, Permissions: reads,
+			Steps: []step{
+				checkout, setUpAll, runOf("tests/realparts/install.sh"), runOf("sudo apt-get install -qq -y libsnappy1v5"),
+				runOf(`tests/brokers/homes.sh "$RUNNER_TEMP/brokers" >>"$GITHUB_ENV"`),
+				runOf(`sudo --preserve-env env "PATH=$PATH" make test-brokers`),
+			},
+		}},
+	},
 	"review.yml": {
 		Name: "review", On: object{"pull_request": nil},
 		Concurrency: &concurrency{"review-${{ github.event.pull_request.number }}", "true"},

@@ -225,7 +225,9 @@ func TestEachJobLogsInAsTheIdentityForItsTask(t *testing.T) {
 
 func TestTheJobThatRunsAForksCodeHasNoSecretAndNoVariable(t *testing.T) {
 	all := workflows(t)
-	for _, j := range []job{all["review.yml"].Jobs["rehearsal"], all["test.yml"].Jobs["test"]} {
+	for _, j := range []job{
+		all["review.yml"].Jobs["rehearsal"], all["test.yml"].Jobs["test"], all["brokers.yml"].Jobs["brokers"],
+	} {
 		text, err := yaml.Marshal(j)
 		if err != nil || len(j.Steps) < 3 {
 			t.Fatalf("%v, %v", j, err)
@@ -313,7 +315,7 @@ func TestNoScriptHasWhatOthersWroteInItsText(t *testing.T) {
 }
 
 var (
-	script  = regexp.MustCompile(`pipelines/[a-z-]+\.sh`)
+	script  = regexp.MustCompile(`(pipelines|tests/[a-z]+)/[a-z-]+\.sh`)
 	include = regexp.MustCompile(`template: (\S+)`)
 )
 
