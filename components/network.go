@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20230201"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -41,7 +42,7 @@ type Network struct {
 	component  string // logical name
 	args       *NetworkArgs
 	ddosPlanID pulumi.StringOutput
-	last       pulumi.Resource // the newest subnet
+	changes    []pulumi.Resource // subnets and peerings: Azure takes one change of a network at a time
 }
 
 // tier is one subnet and the flows that may enter it.
@@ -170,14 +171,13 @@ func (n *Network) newTier(ctx *pulumi.Context, subnetName, nsgName string, t tie
 	}
 	options := append(guard.options(parent, "resourceGroupName", "virtualNetworkName", "subnetName"),
 		formerly("", "Subnet"))
-	if n.last != nil {
-		// Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress).
-		options = append(options, pulumi.DependsOn([]pulumi.Resource{n.last}))
-	}
+	// Azure refuses two writes to one virtual network at a time (AnotherOperationInProgress). Each waits for all before
+	// it, and not only for the last: one that is lost by hand is lost as the way to the others, too.
+	options = append(options, pulumi.DependsOn(slices.Clone(n.changes)))
 	subnet, err := network.NewSubnet(ctx, subnetName, args, options...)
 	if err != nil {
 		return pulumi.IDOutput{}, fmt.Errorf("subnet %s: %w", t.name, err)
 	}
-	n.last = subnet
+	n.changes = append(n.changes, subnet)
 	return subnet.ID(), nil
 }

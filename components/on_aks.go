@@ -85,8 +85,8 @@ type aks struct {
 
 	subnet  pulumi.IDOutput
 	cluster *containerservice.ManagedCluster
-	serving pulumi.Resource // is there once brokers run
-	last    pulumi.Resource // what changed the cluster last: Azure takes one change of a cluster at a time
+	serving pulumi.Resource   // is there once brokers run
+	changes []pulumi.Resource // of the cluster: Azure takes one at a time, so that each waits for all before it
 }
 
 // NewOnAKS registers the cluster, its node pools, and what it is filled with.

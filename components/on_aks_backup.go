@@ -39,7 +39,7 @@ func (a *aks) newBackup(backup DiskBackup) (pulumi.StringOutput, error) {
 	}}
 	if _, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-backup-configuration",
 		a.fluxArgs("backup", manifests, applied, "PT20M"), a.parent,
-		pulumi.DependsOn(slices.Concat(blobs, []pulumi.Resource{role, a.serving}))); err != nil {
+		pulumi.DependsOn(slices.Concat(blobs, a.changes, []pulumi.Resource{role}))); err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("configuration of the backup: %w", err)
 	}
 	return group, nil

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -46,7 +47,7 @@ func (a *aks) newCluster(roles []pulumi.Resource) error {
 	if err != nil {
 		return err
 	}
-	a.last = a.cluster
+	a.changes = []pulumi.Resource{a.cluster}
 	if err := newDiagnostics(a.ctx, a.name, a.args.Placement, a.cluster.ID(), clusterLogs, a.parent); err != nil {
 		return err
 	}
@@ -173,11 +174,11 @@ func (a *aks) newMaintenanceWindows() error {
 func (a *aks) newPools() error {
 	for _, pool := range a.args.Size.Pools {
 		p, err := containerservice.NewAgentPool(a.ctx, a.name+"-pool"+pool.Zone, a.poolArgs(pool), a.parent,
-			pulumi.DependsOn([]pulumi.Resource{a.last}))
+			pulumi.DependsOn(slices.Clone(a.changes)))
 		if err != nil {
 			return fmt.Errorf("zone %q: %w", pool.Zone, err)
 		}
-		a.last = p
+		a.changes = append(a.changes, p)
 	}
 	return nil
 }

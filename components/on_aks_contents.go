@@ -40,16 +40,18 @@ func (a *aks) newContents() (pulumi.StringOutput, error) {
 		Scope: kubernetes.ScopeArgs{Cluster: kubernetes.ScopeClusterArgs{ReleaseNamespace: pulumi.String("flux-system")}},
 		// The blob source knows no workload identity.
 		ConfigurationSettings: pulumi.ToStringMap(map[string]string{"useKubeletIdentity": "true"}),
-	}, a.parent, pulumi.DependsOn([]pulumi.Resource{a.last}))
+	}, a.parent, pulumi.DependsOn(slices.Clone(a.changes)))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("extension of Flux: %w", err)
 	}
+	a.changes = append(a.changes, extension)
 	configuration, err := kubernetes.NewFluxConfiguration(a.ctx, a.name+"-configuration",
 		a.fluxArgs("hivemq", manifests, a.kustomizations(), "PT40M"),
-		a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, []pulumi.Resource{extension}, a.args.After)))
+		a.parent, pulumi.DependsOn(slices.Concat(trusted, a.readers, blobs, a.changes, a.args.After)))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("configuration of Flux: %w", err)
 	}
+	a.changes = append(a.changes, configuration)
 	a.serving = configuration
 	return configuration.ID().ToStringOutput(), nil
 }

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 
 	network "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20230201"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -51,10 +52,10 @@ func newPeering(ctx *pulumi.Context, name string, from, to *Network, parent pulu
 		AllowGatewayTransit:       pulumi.Bool(false),
 		UseRemoteGateways:         pulumi.Bool(false),
 		// Azure takes one change of a network at a time.
-	}, parent, pulumi.DependsOn([]pulumi.Resource{from.last, to.last}))
+	}, parent, pulumi.DependsOn(slices.Concat(from.changes, to.changes)))
 	if err != nil {
 		return nil, fmt.Errorf("peering %s: %w", name, err)
 	}
-	from.last = peering
+	from.changes = append(from.changes, peering)
 	return peering, nil
 }
