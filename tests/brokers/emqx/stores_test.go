@@ -66,7 +66,7 @@ func answerNames() {
 
 // addressOf is what a name leads to. Every app may be asked for; one that does not run refuses connections.
 func addressOf(name string) string {
-	if name == dataHost || name == cacheHost {
+	if name == dataHost || name == cacheHost || name == issuerHost {
 		return hub
 	}
 	for i := range assets.MaxNodes {
