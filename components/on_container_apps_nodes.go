@@ -169,7 +169,11 @@ func (c *containerApps) databaseEnvironment(user pulumi.StringInput, password st
 
 func (c *containerApps) nodeContainer(i int) *app.ContainerArgs {
 	environment := app.EnvironmentVarArray{}
-	for _, v := range assets.NodeEnvironment(i, c.args.Location) {
+	variables := assets.NodeEnvironment(i, c.args.Location)
+	if c.args.JWT != nil {
+		variables = append(variables, c.args.JWT.Environment()...)
+	}
+	for _, v := range variables {
 		environment = append(environment, value(v.Name, pulumi.String(v.Value)))
 	}
 	environment = append(environment, value("PGHOST", c.args.Database.Host),

@@ -327,8 +327,12 @@ type containerApp struct {
 
 func appsOf(t *testing.T, stack string) map[string]containerApp {
 	t.Helper()
+	return appsAmong(deployed(t, stack, nil))
+}
+
+func appsAmong(resources []pulumitest.Resource) map[string]containerApp {
 	apps := map[string]containerApp{}
-	for _, r := range deployed(t, stack, nil) {
+	for _, r := range resources {
 		if !strings.HasSuffix(r.Type, ":ContainerApp") {
 			continue
 		}
@@ -383,6 +387,27 @@ func TestTheNodeAppsOfAStackFormOneCluster(t *testing.T) {
 		}
 		if len(locks) != 1 || len(names) != nodes {
 			t.Errorf("%s has its nodes %v at %d places for locks", stack, names, len(locks))
+		}
+	}
+}
+
+func TestTheNodesOfAStackAreToldWhoseTokensTheyTakeAndTakeNoQuestionsAboutThemFromOutside(t *testing.T) {
+	for name, app := range appsAmong(deployed(t, "dev", map[string]string{"security": "{" + aJWT + "}}"})) {
+		if name == "edge" {
+			continue
+		}
+		for _, v := range (assets.JWT{JWKSURL: "https://x.example/keys", Issuer: "i", Audience: "a", UsernameClaim: "sub"}).Environment() {
+			if app.environment[v.Name] != v.Value {
+				t.Errorf("%s has %s=%q, want %q", name, v.Name, app.environment[v.Name], v.Value)
+			}
+		}
+		if _, reached := app.targets[assets.GateTokenPort]; reached {
+			t.Errorf("%s takes questions about tokens from other apps", name)
+		}
+	}
+	for name, app := range appsOf(t, "dev") {
+		if port, has := app.environment["GATE_TOKEN_PORT"]; has {
+			t.Errorf("%s judges tokens of nobody at %s", name, port)
 		}
 	}
 }

@@ -70,10 +70,9 @@ var emqxKeys = map[string][]string{
 	"dashboard":                {"listeners"},
 	"dashboard.listeners":      {"http"},
 	"dashboard.listeners.http": {"bind"},
-	"authentication": {"mechanism", "from", "use_jwks", "endpoint", "refresh_interval", "disconnect_after_expire", "verify_claims", "ssl",
-		"backend", "server", "database", "username", "password", "password_hash_algorithm", "query", "pool_size",
-		"acl_claim_name"},
-	"authentication.verify_claims":           {"iss", "aud", "sub"},
+	"authentication": {"mechanism", "backend", "server", "database", "username", "password", "password_hash_algorithm", "query", "pool_size",
+		"ssl", "method", "url", "body", "request_timeout"},
+	"authentication.body":                    {"username", "password"},
 	"authentication.ssl":                     {"enable", "verify", "cacertfile", "server_name_indication"},
 	"authentication.password_hash_algorithm": {"name"},
 	"authorization":                          {"no_match", "deny_action", "cache", "sources"},
@@ -176,14 +175,9 @@ func TestNothingIsAllowedUnlessARuleSaysSo(t *testing.T) {
 	}
 }
 
-func TestATokenOfAnotherNameThanTheClientsIsRefused(t *testing.T) {
+func TestTokensWithoutAClaimThatNamesTheClientAreRefused(t *testing.T) {
 	with := someEMQX
-	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "preferred_username"}
-	claims := at(t, decoded(t, with), "authentication", 0, "verify_claims").(map[string]any)
-	if claims["preferred_username"] != "${username}" {
-		t.Errorf("the token's claims are held against %v", claims)
-	}
-	with.JWT.UsernameClaim = ""
+	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", ""}
 	if _, err := with.Config(); err == nil {
 		t.Error("tokens are taken under any name")
 	}
@@ -196,25 +190,46 @@ func TestTokensComeFirstAndOnlyWhenAnIssuerIsConfigured(t *testing.T) {
 	with := someEMQX
 	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
 	chain := at(t, decoded(t, with), "authentication").([]any)
-	if len(chain) != 2 || at(t, chain, 0, "mechanism") != "jwt" || at(t, chain, 1, "backend") != "postgresql" {
+	if len(chain) != 2 || at(t, chain, 0, "backend") != "http" || at(t, chain, 1, "backend") != "postgresql" {
 		t.Fatalf("with an issuer the chain is %v", chain)
 	}
-	claims := at(t, chain, 0, "verify_claims").(map[string]any)
-	if !maps.Equal(claims, map[string]any{"iss": "https://issuer.example", "aud": "mqtt", "sub": "${username}"}) || at(t, chain, 0, "endpoint") != "https://issuer.example/keys" {
-		t.Errorf("the token check is %v", chain[0])
+}
+
+// TestTheGateIsToldWhichTokensAreRight holds that what the environment names is what the program reads, and that EMQX
+// asks where it listens: on the node's own host, where no other reaches it.
+func TestTheGateIsToldWhichTokensAreRight(t *testing.T) {
+	with := someEMQX
+	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
+	given := map[string]string{}
+	for _, v := range with.JWT.Environment() {
+		given[v.Name] = v.Value
+		if !strings.Contains(Gate, `env("`+v.Name+`")`) {
+			t.Errorf("the gate does not read %s", v.Name)
+		}
+	}
+	want := map[string]string{
+		"GATE_TOKEN_PORT": fmt.Sprint(GateTokenPort), "GATE_TOKEN_KEYS_URL": "https://issuer.example/keys",
+		"GATE_TOKEN_ISSUER": "https://issuer.example", "GATE_TOKEN_AUDIENCE": "mqtt", "GATE_TOKEN_USERNAME_CLAIM": "sub",
+	}
+	if !maps.Equal(given, want) {
+		t.Errorf("the gate is told %v", given)
+	}
+	if url := at(t, decoded(t, with), "authentication", 0, "url"); url != "http://127.0.0.1:"+given["GATE_TOKEN_PORT"]+"/token" {
+		t.Errorf("EMQX asks %v", url)
+	}
+	if !strings.Contains(Gate, "{ip, {127, 0, 0, 1}}") || !strings.Contains(Gate, `"/token"`) {
+		t.Error("the gate listens elsewhere")
 	}
 }
 
 func TestEveryConnectionOfTheBrokerIsVerifiedAndNoPasswordIsInline(t *testing.T) {
-	with := someEMQX
-	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
-	config := decoded(t, with)
-	for _, path := range [][]any{{"authentication", 0}, {"authentication", 1}, {"authorization", "sources", 0}} {
+	config := decoded(t, someEMQX)
+	for _, path := range [][]any{{"authentication", 0}, {"authorization", "sources", 0}} {
 		tls := at(t, config, append(path, "ssl")...).(map[string]any)
 		if tls["enable"] != true || tls["verify"] != "verify_peer" || tls["cacertfile"] == "" {
 			t.Errorf("%v: TLS is %v", path, tls)
 		}
-		if password, has := at(t, config, path...).(map[string]any)["password"]; has && !strings.HasPrefix(password.(string), "file://"+SecretsDir+"/") {
+		if password := at(t, config, append(path, "password")...); !strings.HasPrefix(password.(string), "file://"+SecretsDir+"/") {
 			t.Errorf("%v: the password is %v", path, password)
 		}
 	}

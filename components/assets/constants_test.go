@@ -12,7 +12,7 @@ func TestPortsAndLimitsAreThoseThatTheirProgramsHave(t *testing.T) {
 	for name, c := range map[string][2]int{
 		"EMQX's distribution without epmd: 4370 and the number at the end of the node's name": {DistributionPort, 4370},
 		"gen_rpc's default": {RPCPort, 5369}, "EMQX's MQTT": {MQTTPort, 1883}, "EMQX's WebSocket": {WebSocketPort,
-			8083}, "EMQX's dashboard": {StatusPort, 18083}, "a gate": {GatePort, 18084},
+			8083}, "EMQX's dashboard": {StatusPort, 18083}, "a gate": {GatePort, 18084}, "its tokens": {GateTokenPort, 18085},
 		"the edge's MQTT": {EdgeMQTTSPort, 8883}, "the edge's WebSocket": {EdgeWebSocketPort, 8080},
 		"HiveMQ's MQTT":      {HiveMQPort, 1883},
 		"HiveMQ's WebSocket": {HiveMQWebSocketPort, 8000}, "VerneMQ's MQTT": {VerneMQPort, 8883},

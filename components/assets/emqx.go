@@ -50,7 +50,7 @@ type (
 		Telemetry      emqxTelemetry     `json:"telemetry"`
 		Listeners      emqxListeners     `json:"listeners"`
 		Dashboard      emqxDashboard     `json:"dashboard"`
-		Authentication []any             `json:"authentication"` // emqxJWT, emqxPostgreSQL: asked in this order
+		Authentication []any             `json:"authentication"` // emqxGate, emqxPostgreSQL: asked in this order
 		Authorization  emqxAuthorization `json:"authorization"`
 		Log            emqxLog           `json:"log"`
 	}
@@ -84,16 +84,13 @@ type (
 	emqxHTTP struct {
 		Bind int `json:"bind"`
 	}
-	emqxJWT struct {
-		Mechanism             string            `json:"mechanism"`
-		From                  string            `json:"from"`
-		UseJWKS               bool              `json:"use_jwks"`
-		Endpoint              string            `json:"endpoint"`
-		RefreshInterval       int               `json:"refresh_interval"` // seconds
-		DisconnectAfterExpire bool              `json:"disconnect_after_expire"`
-		VerifyClaims          map[string]string `json:"verify_claims"`
-		RulesClaim            string            `json:"acl_claim_name"`
-		SSL                   emqxTLS           `json:"ssl"`
+	emqxGate struct {
+		Mechanism      string            `json:"mechanism"`
+		Backend        string            `json:"backend"`
+		Method         string            `json:"method"`
+		URL            string            `json:"url"`
+		Body           map[string]string `json:"body"`
+		RequestTimeout string            `json:"request_timeout"`
 	}
 	emqxPostgreSQL struct {
 		Mechanism             string   `json:"mechanism"`
@@ -182,11 +179,10 @@ func (e EMQX) Config() (string, error) {
 		if e.JWT.UsernameClaim == "" {
 			return "", errors.New("emqx.conf: tokens need a claim that names the client")
 		}
-		// First: a password that is no token is passed on to the database, an expired token is refused for good.
-		config.Authentication = append(config.Authentication, emqxJWT{
-			Mechanism: "jwt", From: "password", UseJWKS: true, Endpoint: e.JWT.JWKSURL, RefreshInterval: 15, // also how long keys are missed that were away when the node started
-			RulesClaim:            "no_token_gives_itself_rules",
-			DisconnectAfterExpire: true, VerifyClaims: map[string]string{"iss": e.JWT.Issuer, "aud": e.JWT.Audience, e.JWT.UsernameClaim: "${username}"}, SSL: verified(""),
+		// First: a password that is no token is passed on to the database, a token that is not right is refused for good.
+		config.Authentication = append(config.Authentication, emqxGate{
+			Mechanism: "password_based", Backend: "http", Method: "post", URL: fmt.Sprintf("http://127.0.0.1:%d/token", GateTokenPort),
+			Body: map[string]string{"username": "${username}", "password": "${password}"}, RequestTimeout: "3s",
 		})
 	}
 	config.Authentication = append(config.Authentication, emqxPostgreSQL{

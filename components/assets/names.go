@@ -23,6 +23,7 @@ const (
 	WebSocketPort     = 8083  // plain, inside the environment only
 	StatusPort        = 18083 // EMQX's own pages, such as its metrics
 	GatePort          = 18084 // whether the node is alive, and whether it serves
+	GateTokenPort     = 18085 // whether a token is right; for EMQX beside the gate only
 	EdgeMQTTSPort     = 8883
 	EdgeWebSocketPort = 8080 // behind the environment's own TLS
 )
@@ -62,5 +63,16 @@ func NodeEnvironment(i int, region string) []Variable {
 		{"GATE_PASSWORD_FILE", SecretsDir + "/" + DatabasePasswordFile},
 		{"GATE_CA_FILE", systemCertificates},
 		{"GATE_ENTRYPOINT", "/usr/bin/docker-entrypoint.sh"},
+	}
+}
+
+// Environment is what the gate of each node needs to judge tokens, beyond [NodeEnvironment].
+func (j JWT) Environment() []Variable {
+	return []Variable{
+		{"GATE_TOKEN_PORT", strconv.Itoa(GateTokenPort)},
+		{"GATE_TOKEN_KEYS_URL", j.JWKSURL},
+		{"GATE_TOKEN_ISSUER", j.Issuer},
+		{"GATE_TOKEN_AUDIENCE", j.Audience},
+		{"GATE_TOKEN_USERNAME_CLAIM", j.UsernameClaim},
 	}
 }

@@ -68,9 +68,8 @@ listeners:
   wss: {default: {enable: false}}
 dashboard: {listeners: {http: {bind: 18083}}}
 authentication:
-  - {mechanism: jwt, from: password, use_jwks: true, endpoint: "https://issuer.example/keys", refresh_interval: 15, disconnect_after_expire: true,
-     verify_claims: {iss: "https://issuer.example", aud: mqtt, sub: "${username}"},
-     acl_claim_name: no_token_gives_itself_rules, ssl: `+tls("")+`}
+  - {mechanism: password_based, backend: http, method: post, url: "http://127.0.0.1:18085/token", request_timeout: 3s,
+     body: {username: "${username}", password: "${password}"}}
   - {mechanism: password_based, backend: postgresql, server: "db.example:5432", database: mqtt, username: mqtt_broker,
      password: "file:///mnt/secrets/database-password", password_hash_algorithm: {name: bcrypt}, pool_size: 8,
      query: "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS password_hash, \

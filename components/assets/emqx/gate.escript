@@ -17,9 +17,12 @@
 %%
 %% GATE_PORT answers HTTP: /alive to Azure, also while it waits; /serving to the edge, with 404 while clients are kept
 %% whom it could not check.
+%%
+%% Where clients may send tokens, EMQX asks this program about each password, at GATE_TOKEN_PORT of its own host.
 
 -mode(compile).
--export([init/1, handle_event/2, handle_call/2]).
+-export([init/1, handle_event/2, handle_call/2]). % of signals
+-export([init/2]).                                % of questions about tokens
 
 -define(TICK, 1000).            % ms between two looks at the node
 -define(LIMIT, 3000).           % ms that the database or EMQX have for an answer
@@ -28,11 +31,15 @@
 -define(FLUSH, 2000).           % ms between the last client and the end of EMQX
 -define(GRACE, 540000).         % ms that a node may wait for its turn to stop; its app has 60 s more
 -define(STOP, 40000).           % ms that EMQX has to stop, within the app's grace period
+-define(KEYS, 300000).          % ms after which the issuer of tokens is asked again for its keys
+-define(KEYS_SOON, 5000).       % ms after which it is asked again when it did not answer, or a token's key is not known
+-define(SKEW, 60).              % s that the issuer's clock may be ahead
 
 main([]) ->
     process_flag(trap_exit, true),
     ok = gen_event:swap_handler(erl_signal_server, {erl_signal_handler, []}, {?MODULE, self()}),
     {ok, _} = application:ensure_all_started(ssl),
+    judge_tokens(),
     say(waiting, "waiting for the database"),
     Node = list_to_atom(env("EMQX_NODE__NAME")),
     know_own_host(Node),
@@ -111,9 +118,18 @@ decide(S, #{open := true, away := Away} = Facts) ->
     say(unchecked, "cannot reach ~p", [Away]),
     Was =:= unchecked orelse say("clients stay, and new ones cannot be checked"),
     together_later(S, Facts);
-decide(S, #{stores := Stores, away := Away}) when Stores < 2; Away =/= [] ->
-    say(starting, "cannot reach ~p", [Away]), shut(S);
-decide(S, Facts) -> admit(shut(S), Facts).
+decide(S, #{stores := Stores, away := Away} = Facts) ->
+    case Stores < stores() orelse Away =/= [] of
+        true -> say(starting, "cannot reach ~p", [Away]), shut(S);
+        false -> admit(shut(S), Facts)
+    end.
+
+%% The users, the rules, and this program, if it judges tokens.
+stores() ->
+    case os:getenv("GATE_TOKEN_PORT") of
+        false -> 2;
+        _ -> 3
+    end.
 
 %%% In and out of the cluster
 
@@ -391,10 +407,7 @@ connect() ->
         Db = epgsql:connect(#{
             host => Host, database => env("PGDATABASE"), username => env("PGUSER"), password => Password,
             timeout => ?LIMIT, application_name => instance(), ssl => required,
-            ssl_opts => [
-                {verify, verify_peer}, {cacertfile, env("GATE_CA_FILE")}, {server_name_indication, Host},
-                {customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}
-            ]
+            ssl_opts => [{server_name_indication, Host} | verified()]
         }),
         case Db of
             %% A node that is gone without a word is noticed by the server in 11 s, and not in Azure's 390.
@@ -408,6 +421,12 @@ connect() ->
             _ -> Db
         end
     end).
+
+verified() ->
+    [
+        {verify, verify_peer}, {cacertfile, env("GATE_CA_FILE")},
+        {customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}
+    ].
 
 query(#{db := none}, _) -> lost;
 query(#{db := Db}, Text) ->
@@ -427,6 +446,108 @@ limited(Fun) ->
         erlang:demonitor(Ref, [flush]),
         {error, timeout}
     end.
+
+%%% Tokens
+
+%% EMQX's own check lets in by tokens that never end, refuses one for several applications, lets one make its holder a
+%% superuser or give itself rules, and looks for new keys by the clock only.
+judge_tokens() ->
+    case os:getenv("GATE_TOKEN_PORT") of
+        false -> ok;
+        Port ->
+            [{ok, _} = application:ensure_all_started(Application) || Application <- [inets, jose, cowboy]],
+            Unknown = atomics:new(1, []),
+            spawn_link(fun() -> keep_keys(Unknown, now_ms() - ?KEYS, never) end),
+            Wanted = #{
+                issuer => list_to_binary(env("GATE_TOKEN_ISSUER")), audience => list_to_binary(env("GATE_TOKEN_AUDIENCE")),
+                name => list_to_binary(env("GATE_TOKEN_USERNAME_CLAIM")), unknown => Unknown
+            },
+            Routes = cowboy_router:compile([{'_', [{"/token", ?MODULE, Wanted}]}]),
+            {ok, _} = cowboy:start_clear(tokens, [{ip, {127, 0, 0, 1}}, {port, list_to_integer(Port)}], #{
+                env => #{dispatch => Routes}, request_timeout => infinity, idle_timeout => infinity, max_keepalive => infinity
+            })
+    end.
+
+%% A request of EMQX, in a process of its own.
+init(Request, Wanted) ->
+    {ok, Body, Read} = cowboy_req:read_body(Request),
+    Verdict = jose:encode(verdict(jose:decode(Body), Wanted)),
+    {ok, cowboy_req:reply(200, #{<<"content-type">> => <<"application/json">>}, Verdict, Read), Wanted}.
+
+%% What has no token's form is a password: EMQX then asks its user store. It ends a session when the token ends, and takes
+%% nothing else of what a token claims.
+verdict(#{<<"username">> := Username, <<"password">> := Password}, Wanted) ->
+    case catch jose:decode(jose_jws:peek_protected(Password)) of
+        #{<<"alg">> := _} = Header ->
+            case catch holds(claims(Header, Password, Wanted), Username, Wanted) of
+                {until, End} -> #{result => <<"allow">>, is_superuser => false, expire_at => trunc(End)};
+                _ -> #{result => <<"deny">>}
+            end;
+        _ -> #{result => <<"ignore">>}
+    end.
+
+%% RFC 7519. A list of extensions that have to be understood makes a token unfit: none is.
+claims(Header, Token, #{unknown := Unknown}) when not is_map_key(<<"crit">>, Header) ->
+    Fit = [Jwk || {Key, Jwk} <- persistent_term:get(keys, []), same(<<"kid">>, Key, Header), same(<<"alg">>, Key, Header)],
+    case [Payload || Jwk <- Fit, {true, Payload, _} <- [catch jose_jws:verify_strict(Jwk, algorithms(), Token)]] of
+        [Payload | _] -> jose:decode(Payload);
+        [] -> atomics:put(Unknown, 1, 1), unknown
+    end.
+
+same(Name, Key, Header) ->
+    case {Key, Header} of
+        {#{Name := One}, #{Name := Other}} -> One =:= Other;
+        _ -> true
+    end.
+
+%% Those whose key everybody may know. Ed25519 is not among them: jose takes 7 ms for one.
+algorithms() ->
+    [<<"RS256">>, <<"RS384">>, <<"RS512">>, <<"PS256">>, <<"PS384">>, <<"PS512">>, <<"ES256">>, <<"ES384">>, <<"ES512">>].
+
+holds(Claims, Username, #{issuer := Issuer, audience := Audience, name := Name}) ->
+    Now = erlang:system_time(second),
+    Began = fun(Claim) -> Time = maps:get(Claim, Claims, Now), is_number(Time) andalso Time =< Now + ?SKEW end,
+    case Claims of
+        #{<<"iss">> := Issuer, <<"aud">> := For, Name := Username, <<"exp">> := End} when
+            Username =/= <<>>, is_number(End), End > Now
+        ->
+            lists:member(Audience, lists:flatten([For])) andalso Began(<<"nbf">>) andalso Began(<<"iat">>) andalso
+                {until, End};
+        _ -> false
+    end.
+
+%% An issuer that goes is no reason to forget its keys.
+keep_keys(Unknown, Asked, Was) ->
+    timer:sleep(?TICK),
+    Age = now_ms() - Asked,
+    Due = Age >= ?KEYS orelse Age >= ?KEYS_SOON andalso (Was =:= lost orelse atomics:get(Unknown, 1) =:= 1),
+    case Due of
+        true ->
+            atomics:put(Unknown, 1, 0),
+            keep_keys(Unknown, now_ms(), ask_keys(Was));
+        false -> keep_keys(Unknown, Asked, Was)
+    end.
+
+ask_keys(Was) ->
+    Options = [{timeout, 2 * ?LIMIT}, {autoredirect, false}, {ssl, verified()}],
+    try
+        {ok, {{_, 200, _}, _, Body}} = httpc:request(get, {env("GATE_TOKEN_KEYS_URL"), []}, Options, [{body_format, binary}]),
+        #{<<"keys">> := All} = jose:decode(Body),
+        persistent_term:put(keys, lists:append([usable(Key) || Key <- All])),
+        Was =:= known orelse say("the keys of tokens are known"),
+        known
+    catch
+        _:Reason ->
+            Was =:= lost orelse say("the issuer of tokens does not give its keys: ~0P", [Reason, 20]),
+            lost
+    end.
+
+usable(#{<<"kty">> := Type} = Key) when Type =:= <<"RSA">>; Type =:= <<"EC">> ->
+    case {maps:get(<<"use">>, Key, <<"sig">>), catch jose_jwk:from_map(Key)} of
+        {<<"sig">>, Jwk} when element(1, Jwk) =:= jose_jwk -> [{Key, Jwk}];
+        _ -> []
+    end;
+usable(_) -> [].
 
 %%% What others are told
 

@@ -19,13 +19,19 @@ import (
 
 // lab is an environment with stores and an edge, in which nodes run.
 type lab struct {
-	t     testing.TB
-	ca    *authority
-	data  *database
-	cache *cache
-	apps  map[int]*ingress
-	edge  *process
-	files string // what every node mounts
+	t      testing.TB
+	ca     *authority
+	data   *database
+	cache  *cache
+	apps   map[int]*ingress
+	edge   *process
+	files  string      // what every node mounts
+	tokens *assets.JWT // whose are taken
+}
+
+// stores is what a broker needs to know of them.
+var stores = assets.EMQX{
+	DatabaseHost: dataHost, DatabaseName: "mqtt", DatabaseUser: brokerRole, RedisHost: cacheHost, RedisPort: cachePort,
 }
 
 func newLab(t testing.TB, nodes int) *lab {
@@ -36,9 +42,7 @@ func newLab(t testing.TB, nodes int) *lab {
 		l.apps[i] = newIngress(t, appAddress(i), assets.DistributionPort, assets.RPCPort, assets.MQTTPort, assets.WebSocketPort,
 			assets.StatusPort, assets.GatePort)
 	}
-	l.configure(assets.EMQX{
-		DatabaseHost: dataHost, DatabaseName: "mqtt", DatabaseUser: brokerRole, RedisHost: cacheHost, RedisPort: cachePort,
-	})
+	l.configure(stores)
 	l.startEdge()
 	return l
 }
@@ -47,6 +51,7 @@ func (l *lab) configure(e assets.EMQX) {
 	l.t.Helper()
 	config, err := e.Config()
 	must(l.t, err)
+	l.tokens = e.JWT
 	// The hash for users who are not known costs as much as an operator's own: here as little as those of the tests.
 	config = strings.Replace(config, "$2a$10$", "$2a$04$", 1)
 	l.files = filepath.Join(l.t.TempDir(), "mnt")
@@ -100,7 +105,11 @@ func (l *lab) run(node int) *replica {
 
 	variables := []string{"HOME=/opt/emqx", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "PGHOST=" + dataHost, "PGDATABASE=mqtt", "PGUSER=" + brokerRole,
 		"EMQX_NODE__COOKIE=cookie-of-nobody", "EMQX_DASHBOARD__DEFAULT_PASSWORD=dashboard-of-nobody"}
-	for _, v := range assets.NodeEnvironment(node, "westeurope") {
+	given := assets.NodeEnvironment(node, "westeurope")
+	if l.tokens != nil {
+		given = append(given, l.tokens.Environment()...)
+	}
+	for _, v := range given {
 		value := v.Value
 		if v.Name == "GATE_ENTRYPOINT" {
 			value = "/opt/emqx/bin/docker-entrypoint.sh" // the image has it beside

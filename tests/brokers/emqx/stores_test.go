@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,7 +67,7 @@ func answerNames() {
 
 // addressOf is what a name leads to. Every app may be asked for; one that does not run refuses connections.
 func addressOf(name string) string {
-	if name == dataHost || name == cacheHost || name == edgeHost {
+	if slices.Contains([]string{dataHost, cacheHost, edgeHost, issuerHost}, name) {
 		return hub
 	}
 	for i := range assets.MaxNodes {
