@@ -24,7 +24,7 @@ AMORA = $(BIN)/amora
 MODULES = tests/realparts tests/manifests tests/collector tests/sequences tests/cli tests/brokers
 
 .PHONY: amora rehearse review check test test-deep test-program test-rehearsal test-races test-realparts \
-        test-manifests test-collector test-brokers test-sequences test-terminal test-cli \
+        test-manifests test-collector test-brokers test-without-brokers test-sequences test-terminal test-cli \
         format lint install generate bench clean
 
 amora:
@@ -42,7 +42,7 @@ check: format
 
 test: install lint amora
 	$(MAKE) --jobs 2 --output-sync=target test-program test-rehearsal test-realparts test-manifests test-collector \
-	  test-brokers test-sequences test-terminal test-races
+	  test-without-brokers test-sequences test-terminal test-races
 
 # Vet has been run by lint.
 test-program:
@@ -82,6 +82,10 @@ test-manifests:
 
 test-collector:
 	cd tests/collector && go test -vet=off -timeout 20m ./...
+
+# What the real brokers' tests hold without starting one.
+test-without-brokers:
+	cd tests/brokers && go test -vet=off -short ./...
 
 # Without a broker its tests skip, and say what is missing. One package at a time: they measure times.
 test-brokers:

@@ -506,6 +506,7 @@ spec:
                       matchLabels:
                         amora-sync/pool: broker
   values:
+    telemetry: {anonymousUsageStatistics: {enabled: false}}
     nodes:
       replicaCount: ${brokers}
       labels: {amora-sync/pool: broker}

@@ -15,6 +15,7 @@ package hivemq
 
 import (
 	"crypto/sha256"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,6 +33,7 @@ const (
 var classpath, why string // HiveMQ, or what is missing to run it
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	if os.Getenv(insideLab) == "" {
 		os.Exit(outside(m))
 	}
@@ -65,6 +67,9 @@ func outside(m *testing.M) int {
 
 // find gives the class path of HiveMQ, or says what is missing.
 func find() (path, why string) {
+	if testing.Short() {
+		return "", "with -short, no broker is started"
+	}
 	if os.Geteuid() != 0 {
 		return "", "only root gives a broker a network of its own"
 	}

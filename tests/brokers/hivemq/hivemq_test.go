@@ -47,10 +47,14 @@ func TestTheRecordedConfigurationHasTheListenersOfOurValues(t *testing.T) {
 	var config struct {
 		MQTT      []listener `xml:"listeners>tcp-listener"`
 		WebSocket []listener `xml:"listeners>websocket-listener"`
+		Tells     string     `xml:"anonymous-usage-statistics>enabled"`
 	}
 	must(t, xml.Unmarshal(recorded, &config))
 	if got := append(config.MQTT, config.WebSocket...); len(want) != 2 || !slices.Equal(got, want) {
 		t.Errorf("the listeners are %v, and the values say %v", got, want)
+	}
+	if config.Tells != "false" {
+		t.Errorf("its maker is told of its use: %q", config.Tells)
 	}
 }
 
