@@ -126,6 +126,23 @@ func TestAKilledNodeComesBackWithSessionsAndWhatWaitsForThem(t *testing.T) {
 	s.comesBackTo(all[2], w)
 }
 
+func TestWhatComesForANodeThatRestartsWaitsAtTheOthers(t *testing.T) {
+	s, all := cluster(t, 3)
+	w := s.leavesBehind("restarted", all[2], all[0])
+	all[2].stores(w)
+	all[2].must("systemctl stop vernemq")
+	publisher := s.mustConnect(device(all[0].address, "publisher meanwhile"))
+	for i := range 900 {
+		text := fmt.Sprintf("meanwhile %d %s", i, strings.Repeat("x", 4000))
+		if err := publisher.publish("devices/device/"+w.id, text); err != nil {
+			t.Fatal(err)
+		}
+		w.messages = append(w.messages, "devices/device/"+w.id+" "+text)
+	}
+	s.form(2*time.Minute, all...)
+	s.comesBackTo(all[2], w)
+}
+
 func TestAMachineThatIsReplacedAndKeepsItsDiskKeepsWhatWaits(t *testing.T) {
 	s, all := cluster(t, 1)
 	w := s.leavesBehind("replaced", all[0], all[0])
