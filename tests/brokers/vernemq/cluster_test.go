@@ -99,7 +99,7 @@ func (s *site) comesBackTo(m *machine, w waiting) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	if missing := missingFrom(client.messages(), w.messages); missing != "" {
-		s.Errorf("of what waited for %s is lost: %s", w.id, missing)
+		s.Errorf("of what waited for %s is lost: %.2000s", w.id, missing)
 	}
 }
 
