@@ -228,6 +228,7 @@ allow_register_during_netsplit = on
 allow_publish_during_netsplit = on
 allow_subscribe_during_netsplit = on
 allow_unsubscribe_during_netsplit = on
+outgoing_clustering_buffer_size = 8388608
 erlang.distribution.net_ticktime = 15
 erlang.distribution.port_range.minimum = 9100
 erlang.distribution.port_range.maximum = 9109

@@ -1,6 +1,7 @@
 package vernemq
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,6 +62,31 @@ func (s *site) leavesBehind(id string, at, through *machine) waiting {
 	return w
 }
 
+// stores waits until a node has on its disk what waits for a client: VerneMQ acknowledges a message before.
+func (m *machine) stores(w waiting) {
+	m.site.Helper()
+	command := `NO_EPMD=1 /opt/vernemq/bin/vmq-admin session show --client_id --offline_messages --format=json`
+	took := eventually(m.site.T, patience, "what waits for "+w.id+" is stored", func() bool {
+		var said struct {
+			Table []struct {
+				Client  string `json:"client_id"`
+				Waiting int    `json:"offline_messages"`
+			}
+		}
+		text := m.must(command)
+		if err := json.Unmarshal([]byte(text), &said); err != nil {
+			m.site.Fatalf("%v: %s", err, text)
+		}
+		for _, row := range said.Table {
+			if row.Client == w.id && row.Waiting == len(w.messages) {
+				return true
+			}
+		}
+		return false
+	})
+	m.site.Logf("%s has stored it all %s after the last acknowledgement", m.address, took)
+}
+
 // comesBackTo has the client connect to a node, and get what waits for it.
 func (s *site) comesBackTo(m *machine, w waiting) {
 	s.Helper()
@@ -73,13 +99,14 @@ func (s *site) comesBackTo(m *machine, w waiting) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	if missing := missingFrom(client.messages(), w.messages); missing != "" {
-		s.Errorf("of what waited for %s is lost: %s", w.id, missing)
+		s.Errorf("of what waited for %s is lost: %.2000s", w.id, missing)
 	}
 }
 
 func TestAKilledNodeComesBackWithSessionsAndWhatWaitsForThem(t *testing.T) {
 	s, all := cluster(t, 3)
 	w := s.leavesBehind("killed", all[2], all[0])
+	all[2].stores(w)
 	all[2].must("kill -9 $(ps -C beam.smp -o pid=)")
 	for _, m := range all[:2] {
 		for i := range 10 {
@@ -99,9 +126,27 @@ func TestAKilledNodeComesBackWithSessionsAndWhatWaitsForThem(t *testing.T) {
 	s.comesBackTo(all[2], w)
 }
 
+func TestWhatComesForANodeThatRestartsWaitsAtTheOthers(t *testing.T) {
+	s, all := cluster(t, 3)
+	w := s.leavesBehind("restarted", all[2], all[0])
+	all[2].stores(w)
+	all[2].must("systemctl stop vernemq")
+	publisher := s.mustConnect(device(all[0].address, "publisher meanwhile"))
+	for i := range 900 {
+		text := fmt.Sprintf("meanwhile %d %s", i, strings.Repeat("x", 4000))
+		if err := publisher.publish("devices/device/"+w.id, text); err != nil {
+			t.Fatal(err)
+		}
+		w.messages = append(w.messages, "devices/device/"+w.id+" "+text)
+	}
+	s.form(2*time.Minute, all...)
+	s.comesBackTo(all[2], w)
+}
+
 func TestAMachineThatIsReplacedAndKeepsItsDiskKeepsWhatWaits(t *testing.T) {
 	s, all := cluster(t, 1)
 	w := s.leavesBehind("replaced", all[0], all[0])
+	all[0].stores(w)
 	all[0].powerOff()
 	all[0] = s.machineWith(0, all[0].disk)
 	s.form(3*time.Minute, all...)

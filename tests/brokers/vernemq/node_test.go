@@ -137,7 +137,8 @@ func TestAMessageToATopicThatBeginsWithADollarReachesNobodyAndHoldsUpNothingElse
 	}
 }
 
-// The listener for WebSocket is given a limit as well, which VerneMQ 2.1.2 did not keep: docs/vernemq.md says so.
+// The listener for WebSocket has no limit that holds, as docs/vernemq.md says: its server, cowboy, takes a connection out
+// of the count (ranch:remove_connection) once it is one of WebSocket.
 func TestTheListenerForMQTTTakesNoMoreThanItsPartOfThePlansConnections(t *testing.T) {
 	const planned = 150
 	s := newSite(t, 1, assets.VerneMQ{Connections: planned})
