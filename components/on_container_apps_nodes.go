@@ -34,12 +34,13 @@ func (c *containerApps) newNodes() ([]pulumi.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := pulumi.All(c.args.Database.Host, c.args.RuleCache.Host, c.args.Database.role).ApplyT(func(v []any) (string, error) {
-		return assets.EMQX{
-			DatabaseHost: v[0].(string), DatabaseName: databaseName, DatabaseUser: v[2].(string),
-			RedisHost: v[1].(string), RedisPort: c.args.RuleCache.Port, JWT: c.args.JWT,
-		}.Config()
-	}).(pulumi.StringOutput)
+	config := pulumi.All(c.args.Database.Host, c.args.RuleCache.Host, c.args.Database.role).
+		ApplyT(func(v []any) (string, error) {
+			return assets.EMQX{
+				DatabaseHost: v[0].(string), DatabaseName: databaseName, DatabaseUser: v[2].(string),
+				RedisHost: v[1].(string), RedisPort: c.args.RuleCache.Port, JWT: c.args.JWT,
+			}.Config()
+		}).(pulumi.StringOutput)
 
 	var nodes []pulumi.Resource
 	after := slices.Concat(c.args.RuleCache.reachable, c.args.After)
@@ -61,8 +62,8 @@ func (c *containerApps) nodes() int {
 	return c.args.Size.MinNodes
 }
 
-// newClusterSecrets names the version of each secret that may rotate. Of one that is read in its newest version, Azure gives a new one to all
-// nodes at once, within half an hour, and restarts them where it is a variable.
+// newClusterSecrets names the version of each secret that may rotate. Of one that is read in its newest version, Azure
+// gives a new one to all nodes at once, within half an hour, and restarts them where it is a variable.
 func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {
 	secrets := clusterSecrets{
 		c.vaultSecret(adminSecret, c.args.Database.adminPinned),
@@ -88,7 +89,8 @@ func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {
 		names = append(names, licenceSecret)
 	}
 	for _, name := range names {
-		secret, err := newBrokerSecretVersion(c.ctx, c.name+"-"+name+"-secret", c.args.Placement, c.args.Vault, name, stored[name], c.parent)
+		secret, err := newBrokerSecretVersion(c.ctx, c.name+"-"+name+"-secret", c.args.Placement, c.args.Vault, name,
+			stored[name], c.parent)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +99,8 @@ func (c *containerApps) newClusterSecrets() (clusterSecrets, error) {
 	return secrets, nil
 }
 
-func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clusterSecrets, after []pulumi.Resource) (*app.ContainerApp, error) {
+func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clusterSecrets, after []pulumi.Resource) (
+	*app.ContainerApp, error) {
 	all := make(app.SecretArray, 0, len(secrets)+1)
 	for _, s := range secrets {
 		all = append(all, s)
@@ -122,7 +125,8 @@ func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clust
 			Volumes: app.VolumeArray{
 				secretVolume("config", mounted{configSecret, assets.EMQXConfigFile}, mounted{schemaSecret, assets.SchemaFile},
 					mounted{gateSecret, assets.GateFile}),
-				secretVolume("secrets", mounted{brokerSecret, assets.DatabasePasswordFile}, mounted{redisSecret, assets.RedisPasswordFile}),
+				secretVolume("secrets", mounted{brokerSecret, assets.DatabasePasswordFile},
+					mounted{redisSecret, assets.RedisPasswordFile}),
 			},
 			TerminationGracePeriodSeconds: pulumi.Float64(600), // a node waits for its turn to stop: see the gate
 		},
@@ -134,7 +138,8 @@ func (c *containerApps) newNode(i int, config pulumi.StringOutput, secrets clust
 func nodeIngress() *app.IngressArgs {
 	ports := app.IngressPortMappingArray{}
 	for _, port := range []int{assets.RPCPort, assets.MQTTPort, assets.WebSocketPort, assets.StatusPort, assets.GatePort} {
-		ports = append(ports, &app.IngressPortMappingArgs{External: pulumi.Bool(false), TargetPort: pulumi.Int(port), ExposedPort: pulumi.Int(port)})
+		ports = append(ports, &app.IngressPortMappingArgs{External: pulumi.Bool(false), TargetPort: pulumi.Int(port),
+			ExposedPort: pulumi.Int(port)})
 	}
 	return &app.IngressArgs{
 		External: pulumi.Bool(false), Transport: pulumi.String("tcp"),
@@ -143,7 +148,8 @@ func nodeIngress() *app.IngressArgs {
 	}
 }
 
-// schemaContainer brings the database to the schema before the broker starts. It alone sees the administrator's password.
+// schemaContainer brings the database to the schema before the broker starts. It alone sees the administrator's
+// password.
 func (c *containerApps) schemaContainer() *app.InitContainerArgs {
 	return &app.InitContainerArgs{
 		Name:    pulumi.String("schema"),
@@ -211,9 +217,9 @@ func tcpProbe(kind string, port, everySeconds, failures int) *app.ContainerAppPr
 	}
 }
 
-// nodeScale keeps a node at exactly one replica, or, above MinNodes, starts and stops it with the clock. No load-driven rule
-// can: one that counts connections would be woken by the other nodes' attempts to join, and one that asks the broker is
-// not known to reach an app inside the environment.
+// nodeScale keeps a node at exactly one replica, or, above MinNodes, starts and stops it with the clock. No load-driven
+// rule can: one that counts connections would be woken by the other nodes' attempts to join, and one that asks the
+// broker is not known to reach an app inside the environment.
 func (c *containerApps) nodeScale(i int) *app.ScaleArgs {
 	if i < c.args.Size.MinNodes {
 		return &app.ScaleArgs{MinReplicas: pulumi.Int(1), MaxReplicas: pulumi.Int(1)}

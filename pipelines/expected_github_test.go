@@ -1,14 +1,15 @@
 package pipelines
 
-// What each workflow of GitHub says, whole: its triggers, and of each job who it logs in as, what it may do, when it runs and what. A line here is to
-// be changed by hand, together with the workflow and in view of the reason for it.
+// What each workflow of GitHub says, whole: its triggers, and of each job who it logs in as, what it may do, when it
+// runs and what. A line here is to be changed by hand, together with the workflow and in view of the reason for it.
 
 const ubuntu = "ubuntu-24.04"
 
 // What a job may do.
 var (
-	reads    = map[string]string{"contents": "read"}
-	logsIn   = map[string]string{"contents": "read", "id-token": "write"} // to Azure, as an identity that trusts this repository
+	reads = map[string]string{"contents": "read"}
+	// to Azure, as an identity that trusts this repository
+	logsIn   = map[string]string{"contents": "read", "id-token": "write"}
 	comments = map[string]string{"actions": "read", "contents": "read", "pull-requests": "write"}
 	releases = map[string]string{"contents": "write"}
 )
@@ -23,8 +24,10 @@ const (
 // Steps that several jobs have.
 var (
 	checkout = step{Uses: "actions/checkout@v4", With: object{"persist-credentials": false}}
-	setUpGo  = step{Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum"}}
-	setUpAll = step{Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache-dependency-path": "**/go.sum"}}
+	setUpGo  = step{Uses: "actions/setup-go@v5",
+		With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum"}}
+	setUpAll = step{Uses: "actions/setup-go@v5",
+		With: object{"go-version-file": "go.mod", "cache-dependency-path": "**/go.sum"}}
 )
 
 // environmentOf is what pulumi has of the identity, and azure/login for the state's storage account.
@@ -39,7 +42,8 @@ func environmentOf(identity string) map[string]string {
 
 func loginAs(identity string) step {
 	return step{Uses: "azure/login@v2", With: object{
-		"client-id": "${{ " + identity + " }}", "tenant-id": "${{ vars.AZURE_TENANT_ID }}", "subscription-id": "${{ vars.AZURE_SUBSCRIPTION_ID }}",
+		"client-id": "${{ " + identity + " }}", "tenant-id": "${{ vars.AZURE_TENANT_ID }}",
+		"subscription-id": "${{ vars.AZURE_SUBSCRIPTION_ID }}",
 	}}
 }
 
@@ -128,7 +132,8 @@ var expectedWorkflows = map[string]workflow{
 				checkout.with("sparse-checkout", "pipelines"),
 				download(object{"run-id": "${{ github.event.workflow_run.id }}", "github-token": "${{ github.token }}",
 					"path": "${{ runner.temp }}/found"}),
-				runOf(`pipelines/comment-github.sh "$FOUND/review/review.md" "$FOUND/azure/azure-dev.md" "$FOUND/azure/azure-prod.md"`,
+				runOf(`pipelines/comment-github.sh "$FOUND/review/review.md" "$FOUND/azure/azure-dev.md" `+
+					`"$FOUND/azure/azure-prod.md"`,
 					"FOUND", "${{ runner.temp }}/found", "GITHUB_TOKEN", "${{ github.token }}",
 					"HEAD_OWNER", "${{ github.event.workflow_run.head_repository.owner.login }}",
 					"HEAD_BRANCH", "${{ github.event.workflow_run.head_branch }}", "HEAD_SHA",
@@ -194,7 +199,8 @@ var expectedWorkflows = map[string]workflow{
 		Jobs: map[string]job{"deep": {
 			RunsOn: ubuntu, Minutes: 240, Permissions: reads,
 			Steps: []step{
-				checkout, setUpAll, runOf("pipelines/install-pulumi.sh"), runOf("make test-deep", "AMORA_LANGUAGE_HOST", "required"),
+				checkout, setUpAll, runOf("pipelines/install-pulumi.sh"),
+				runOf("make test-deep", "AMORA_LANGUAGE_HOST", "required"),
 			},
 		}},
 	},
@@ -221,7 +227,8 @@ var expectedWorkflows = map[string]workflow{
 				Needs: []string{"build"}, RunsOn: ubuntu, Minutes: 10, Permissions: releases,
 				Steps: []step{
 					download(nil),
-					runOf(`gh release create "$GITHUB_REF_NAME" --repo "$GITHUB_REPOSITORY" --verify-tag --notes-file notes/notes.md built-*/*`,
+					runOf(`gh release create "$GITHUB_REF_NAME" --repo "$GITHUB_REPOSITORY" --verify-tag `+
+						`--notes-file notes/notes.md built-*/*`,
 						"GH_TOKEN", "${{ github.token }}"),
 				},
 			},

@@ -175,7 +175,8 @@ func TestWhatUpdatesAStackIsNeverCancelledByAnotherUpdate(t *testing.T) {
 		for name, j := range w.Jobs {
 			if slices.ContainsFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Run, "pipelines/azure.sh up") }) {
 				found++
-				if w.Concurrency != nil || j.Concurrency == nil || j.Concurrency.Cancel != "false" || !strings.Contains(j.Concurrency.Group, "stack") {
+				if w.Concurrency != nil || j.Concurrency == nil || j.Concurrency.Cancel != "false" ||
+					!strings.Contains(j.Concurrency.Group, "stack") {
 					t.Errorf("%s: job %s: %+v, %+v", file, name, w.Concurrency, j.Concurrency)
 				}
 			}
@@ -186,7 +187,8 @@ func TestWhatUpdatesAStackIsNeverCancelledByAnotherUpdate(t *testing.T) {
 	}
 }
 
-// identities are whose login a verb of azure.sh has: on GitHub by the variable with its client ID, on Azure DevOps by the service connection.
+// identities are whose login a verb of azure.sh has: on GitHub by the variable with its client ID, on Azure DevOps by
+// the service connection.
 var identities = map[string]struct{ variable, connection string }{
 	"up": {deploys, "connection"}, "preview": {reviews, "reviewConnection"}, "drift": {drifts, "driftConnection"},
 }
@@ -216,7 +218,8 @@ func TestEachJobLogsInAsTheIdentityForItsTask(t *testing.T) {
 		for name, steps := range p.jobs() {
 			for _, s := range steps {
 				for _, found := range verb.FindAllStringSubmatch(fmt.Sprint(s.Parameters["script"]), -1) {
-					same(t, file+", job "+name, s.Parameters["connection"], any("${{ parameters."+identities[found[1]].connection+" }}"))
+					same(t, file+", job "+name, s.Parameters["connection"],
+						any("${{ parameters."+identities[found[1]].connection+" }}"))
 				}
 			}
 		}
@@ -287,7 +290,8 @@ func TestWhatMayWriteToAPullRequestRunsNothingOfIts(t *testing.T) {
 				}
 			}
 		}
-		if strings.HasPrefix(s.Uses, "actions/download-artifact@") && !strings.HasPrefix(s.With["path"].(string), "${{ runner.temp }}/") {
+		if strings.HasPrefix(s.Uses, "actions/download-artifact@") &&
+			!strings.HasPrefix(s.With["path"].(string), "${{ runner.temp }}/") {
 			t.Errorf("artifacts go to %v, beside the script", s.With["path"])
 		}
 		if s.Run != "" && !strings.HasPrefix(s.Run, "pipelines/comment-github.sh ") {
@@ -320,7 +324,8 @@ var (
 )
 
 func TestEveryScriptAndTemplateThatAPipelineNamesIsThere(t *testing.T) {
-	files := []string{"azure-pipelines.yml", "pipelines/azure-devops-go.yml", "pipelines/azure-devops-azure.yml", "pipelines/azure-devops-deploy.yml"}
+	files := []string{"azure-pipelines.yml", "pipelines/azure-devops-go.yml", "pipelines/azure-devops-azure.yml",
+		"pipelines/azure-devops-deploy.yml"}
 	for name := range workflows(t) {
 		files = append(files, ".github/workflows/"+name)
 	}

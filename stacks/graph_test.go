@@ -58,22 +58,28 @@ var deployments = map[string]struct {
 	stack   string
 	changes map[string]string
 }{
-	"dev":                 {"dev", nil},
-	"prod":                {"prod", nil},
-	"dev-hivemq":          {"dev", map[string]string{"broker": HiveMQAKS}},
-	"prod-hivemq":         {"prod", map[string]string{"broker": HiveMQAKS, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
-	"dev-vernemq":         {"dev", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `"}`}},
-	"prod-vernemq":        {"prod", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `","bastion":true}`}},
-	"prod-hivemq-backup":  {"prod", map[string]string{"broker": HiveMQAKS, "availability": backedUp, "hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
-	"prod-vernemq-backup": {"prod", map[string]string{"broker": VerneMQVMs, "availability": backedUp, "vernemq": `{"sshKey":"` + sshKey + `"}`}},
+	"dev":        {"dev", nil},
+	"prod":       {"prod", nil},
+	"dev-hivemq": {"dev", map[string]string{"broker": HiveMQAKS}},
+	"prod-hivemq": {"prod",
+		map[string]string{"broker": HiveMQAKS,
+			"hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
+	"dev-vernemq": {"dev", map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `"}`}},
+	"prod-vernemq": {"prod",
+		map[string]string{"broker": VerneMQVMs, "vernemq": `{"sshKey":"` + sshKey + `","bastion":true}`}},
+	"prod-hivemq-backup": {"prod", map[string]string{"broker": HiveMQAKS, "availability": backedUp,
+		"hivemq": `{"licence":"dGhlLWxpY2VuY2U=","securityLicence":"dGhlLW90aGVyLWxpY2VuY2U="}`}},
+	"prod-vernemq-backup": {"prod", map[string]string{"broker": VerneMQVMs, "availability": backedUp,
+		"vernemq": `{"sshKey":"` + sshKey + `"}`}},
 }
 
 const backedUp = `{"zones":[1,2,3],"databaseHA":true,"backupRetentionDays":14,"diskBackup":true}`
 
 // inTwoRegions are shipped stacks with a second region.
 var inTwoRegions = map[string]map[string]string{
-	"prod-regions":         {"availability": besideEurope},
-	"prod-hivemq-regions":  {"broker": HiveMQAKS, "availability": besideEurope, "hivemq": `{"licence":"dGhlLWxpY2VuY2U="}`},
+	"prod-regions": {"availability": besideEurope},
+	"prod-hivemq-regions": {"broker": HiveMQAKS, "availability": besideEurope,
+		"hivemq": `{"licence":"dGhlLWxpY2VuY2U="}`},
 	"prod-vernemq-regions": {"broker": VerneMQVMs, "availability": besideEurope},
 }
 
@@ -146,8 +152,10 @@ func TestNoTwoResourcesShareAURN(t *testing.T) {
 
 // untagged are the types that Azure gives no tags.
 var untagged = []string{
-	"Subnet", "PrivateDnsZoneGroup", "RecordSet", "Configuration", "Database", "RoleAssignment", "AFDOriginGroup", "AFDOrigin", "AFDCustomDomain", "Route",
-	"MaintenanceConfiguration", "FederatedIdentityCredential", "BlobContainer", "Blob", "BlobServiceProperties", "ManagementPolicy", "ProtectedItem", "ProtectionPolicy", "Extension", "FluxConfiguration",
+	"Subnet", "PrivateDnsZoneGroup", "RecordSet", "Configuration", "Database", "RoleAssignment", "AFDOriginGroup",
+	"AFDOrigin", "AFDCustomDomain", "Route",
+	"MaintenanceConfiguration", "FederatedIdentityCredential", "BlobContainer", "Blob", "BlobServiceProperties",
+	"ManagementPolicy", "ProtectedItem", "ProtectionPolicy", "Extension", "FluxConfiguration",
 	"DiagnosticSetting", "DataCollectionRuleAssociation", "ManagementLockByScope",
 }
 
@@ -176,13 +184,16 @@ func TestEverythingThatTakesTagsCarriesThem(t *testing.T) {
 }
 
 func takesNoTags(kind string) bool {
-	return slices.Contains(untagged, kind[strings.LastIndex(kind, ":")+1:]) || slices.Contains(untaggedBetweenRegions, kind)
+	return slices.Contains(untagged, kind[strings.LastIndex(kind, ":")+1:]) ||
+		slices.Contains(untaggedBetweenRegions, kind)
 }
 
 func TestEveryPasswordIsASecretInput(t *testing.T) {
-	planted := []string{"random-password", "insights-key", "managed-key", "the-licence", "dGhlLWxpY2VuY2U=", "dGhlLW90aGVyLWxpY2VuY2U="}
+	planted := []string{"random-password", "insights-key", "managed-key", "the-licence", "dGhlLWxpY2VuY2U=",
+		"dGhlLW90aGVyLWxpY2VuY2U="}
 	resources := append(deployment(t, "prod-hivemq"),
-		deployed(t, "prod", map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"the-licence"}`})...)
+		deployed(t, "prod", map[string]string{
+			"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"the-licence"}`})...)
 	found := map[string]int{}
 	for _, r := range resources {
 		walk(resource.NewObjectProperty(r.Inputs), false, func(v string, secret bool) {
@@ -239,7 +250,8 @@ func TestABadConfigRegistersNothing(t *testing.T) {
 	}
 }
 
-// countsNodes says whether a resource knows how many nodes there are: what reads their metrics, and what compares those with the plan.
+// countsNodes says whether a resource knows how many nodes there are: what reads their metrics, and what compares those
+// with the plan.
 func countsNodes(name string) bool {
 	return name == "emqx-collector" || strings.HasPrefix(name, "on-call-")
 }
@@ -286,7 +298,8 @@ func TestStatefulResourcesAreProtectedInProductionOnly(t *testing.T) {
 func TestEveryPasswordReachesItsContainerAsAReferenceToASecret(t *testing.T) {
 	secret, file := regexp.MustCompile(`PASSWORD|COOKIE|AUTH|LICENSE`), regexp.MustCompile(`_FILE$`)
 	looked := 0
-	for _, r := range deployed(t, "prod", map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"x"}`}) {
+	for _, r := range deployed(t, "prod",
+		map[string]string{"emqx": `{"image":"docker.io/emqx/emqx-enterprise:5.10.0","licence":"x"}`}) {
 		template := bare(r.Inputs["template"])
 		if !template.IsObject() {
 			continue
@@ -396,7 +409,8 @@ func TestTheNodesOfAStackAreToldWhoseTokensTheyTakeAndTakeNoQuestionsAboutThemFr
 		if name == "edge" {
 			continue
 		}
-		for _, v := range (assets.JWT{JWKSURL: "https://x.example/keys", Issuer: "i", Audience: "a", UsernameClaim: "sub"}).Environment() {
+		for _, v := range (assets.JWT{JWKSURL: "https://x.example/keys", Issuer: "i", Audience: "a",
+			UsernameClaim: "sub"}).Environment() {
 			if app.environment[v.Name] != v.Value {
 				t.Errorf("%s has %s=%q, want %q", name, v.Name, app.environment[v.Name], v.Value)
 			}
@@ -441,11 +455,13 @@ func TestTheProgramTakesItsConfigFromTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv(pulumi.EnvConfig, string(config))
-	if got, want := pulumitest.Graph(pulumitest.Run(t, "dev", Deploy)), pulumitest.Graph(deployed(t, "dev", nil)); got != want {
+	if got, want := pulumitest.Graph(pulumitest.Run(t, "dev", Deploy)),
+		pulumitest.Graph(deployed(t, "dev", nil)); got != want {
 		t.Errorf("it deploys\n%s", got)
 	}
 	t.Setenv(pulumi.EnvConfig, "{}")
-	if _, err := pulumitest.TryRun("dev", Deploy); err == nil || !strings.Contains(err.Error(), "amora-sync:location = (not set)") {
+	if _, err := pulumitest.TryRun("dev", Deploy); err == nil ||
+		!strings.Contains(err.Error(), "amora-sync:location = (not set)") {
 		t.Errorf("without a config it says %v", err)
 	}
 	t.Setenv(pulumi.EnvConfig, "")
@@ -456,14 +472,16 @@ func TestTheProgramTakesItsConfigFromTheEngine(t *testing.T) {
 
 func TestOnePlanAgainstFloodsServesBothRegions(t *testing.T) {
 	plans, networks := []string{}, 0
-	for _, r := range deployed(t, "prod", map[string]string{"availability": besideEurope, "security": `{"ddos":"network","deployFrom":["203.0.113.0/28"]}`}) {
+	for _, r := range deployed(t, "prod",
+		map[string]string{"availability": besideEurope, "security": `{"ddos":"network","deployFrom":["203.0.113.0/28"]}`}) {
 		switch {
 		case strings.HasSuffix(r.Type, ":DdosProtectionPlan"):
 			plans = append(plans, r.Name)
 		case strings.HasSuffix(r.Type, ":VirtualNetwork"):
 			networks++
 			plan := r.Inputs["ddosProtectionPlan"]
-			if !r.Inputs["enableDdosProtection"].BoolValue() || !plan.IsObject() || plan.ObjectValue()["id"].StringValue() != "/id/network-ddos-plan" {
+			if !r.Inputs["enableDdosProtection"].BoolValue() || !plan.IsObject() ||
+				plan.ObjectValue()["id"].StringValue() != "/id/network-ddos-plan" {
 				t.Errorf("%s is protected by %v", r.Name, plan)
 			}
 		}

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// expectedAlerts are what each alert is to be: how grave (0: clients can't use the broker, 1: they notice, 2: nobody does yet, 3: to be looked at one
-// day), over what it looks how often, when it fires, if it is on a metric, and what its title or description must say of that.
+// expectedAlerts are what each alert is to be: how grave (0: clients can't use the broker, 1: they notice, 2: nobody
+// does yet, 3: to be looked at one day), over what it looks how often, when it fires, if it is on a metric, and what
+// its title or description must say of that.
 var expectedAlerts = map[string]struct {
 	severity  int
 	condition string
@@ -46,7 +47,9 @@ var expectedAlerts = map[string]struct {
 	"replica-behind": {1,
 		"over PT15M every PT5M: Minimum of physical_replication_delay_in_bytes GreaterThan 134217728",
 		[]string{"For a quarter of an hour", "128 MiB"}},
-	"region-unreachable": {1, "over PT5M every PT1M: Maximum of ProbeAgentCurrentEndpointStateByProfileResourceId LessThan 1 each EndpointName", []string{"For five minutes"}},
+	"region-unreachable": {1,
+		"over PT5M every PT1M: Maximum of ProbeAgentCurrentEndpointStateByProfileResourceId LessThan 1 each " +
+			"EndpointName", []string{"For five minutes"}},
 	"redis-memory": {2, "over PT15M every PT15M: Maximum of usedmemorypercentage GreaterThan 85",
 		[]string{"More than 85 %"}},
 	"redis-load": {2, "over PT15M every PT5M: Maximum of serverLoad GreaterThan 80",
@@ -85,7 +88,8 @@ func TestAnAlertIsAsGraveAndFiresAsItsDescriptionSays(t *testing.T) {
 		}
 	}
 	for _, a := range slices.Concat(metricAlerts(), RedisAlerts("classic")) {
-		condition := fmt.Sprintf("over %s every %s: %s of %s %s %.10g", a.Window, a.Every, a.Aggregation, a.Metric, a.Operator, a.Threshold)
+		condition := fmt.Sprintf("over %s every %s: %s of %s %s %.10g", a.Window, a.Every, a.Aggregation, a.Metric,
+			a.Operator, a.Threshold)
 		if a.Each != "" {
 			condition += " each " + a.Each
 		}

@@ -10,7 +10,8 @@ import (
 
 // metricAlerts are all there are, by key; both kinds of Redis have the same.
 func metricAlerts() []MetricAlert {
-	return slices.Concat(DatabaseAlerts(), RedisAlerts("managed"), GatewayAlerts(), BalancerAlerts(), FrontDoorAlerts(), VaultAlerts(), ReplicationAlerts(), RegionAlerts())
+	return slices.Concat(DatabaseAlerts(), RedisAlerts("managed"), GatewayAlerts(), BalancerAlerts(), FrontDoorAlerts(),
+		VaultAlerts(), ReplicationAlerts(), RegionAlerts())
 }
 
 // queryAlertsOf are the alerts of every broker.
@@ -34,7 +35,8 @@ func TestAQueryLooksBackAsFarAsItsRuleAndAsOftenAsAzureAllows(t *testing.T) {
 	allowed := []string{"PT5M", "PT10M", "PT15M", "PT30M", "PT45M", "PT1H", "PT2H", "PT3H", "PT4H", "PT5H", "PT6H", "P1D"}
 	for broker, alerts := range queryAlertsOf(t) {
 		for _, a := range alerts {
-			if !slices.Contains(allowed, a.Every) || !slices.Contains(append(allowed, "P2D"), a.Window) || windows[a.Every] > windows[a.Window] {
+			if !slices.Contains(allowed, a.Every) || !slices.Contains(append(allowed, "P2D"), a.Window) ||
+				windows[a.Every] > windows[a.Window] {
 				t.Errorf("%s looks every %s over %s", a.Key, a.Every, a.Window)
 			}
 			found := lookBacks.FindAllStringSubmatch(a.Query, -1)
@@ -55,19 +57,24 @@ func TestAQueryLooksBackAsFarAsItsRuleAndAsOftenAsAzureAllows(t *testing.T) {
 // Source: https://learn.microsoft.com/azure/azure-monitor/reference/metrics-index
 var published = map[string]map[string]struct{ aggregations, grain string }{
 	"Microsoft.DBforPostgreSQL/flexibleServers": {
-		"is_db_alive": {"Average Maximum Minimum", "PT1M"}, "cpu_percent": {"Average Maximum Minimum", "PT1M"}, "storage_percent": {"Average Maximum Minimum", "PT1M"},
+		"is_db_alive": {"Average Maximum Minimum", "PT1M"}, "cpu_percent": {"Average Maximum Minimum", "PT1M"},
+		"storage_percent":                     {"Average Maximum Minimum", "PT1M"},
 		"physical_replication_delay_in_bytes": {"Average Maximum Minimum", "PT1M"}},
-	"Microsoft.Cache/redisEnterprise":          {"usedmemorypercentage": {"Maximum", "PT5M"}, "serverLoad": {"Maximum", "PT5M"}},
-	"Microsoft.Cache/redis":                    {"usedmemorypercentage": {"Maximum", "PT1M"}, "serverLoad": {"Maximum", "PT1M"}},
-	"Microsoft.Network/applicationGateways":    {"UnhealthyHostCount": {"Average", "PT1M"}},
-	"Microsoft.Network/loadBalancers":          {"VipAvailability": {"Average", "PT1M"}, "DipAvailability": {"Average", "PT1M"}},
+	"Microsoft.Cache/redisEnterprise": {"usedmemorypercentage": {"Maximum", "PT5M"},
+		"serverLoad": {"Maximum", "PT5M"}},
+	"Microsoft.Cache/redis": {"usedmemorypercentage": {"Maximum", "PT1M"},
+		"serverLoad": {"Maximum", "PT1M"}},
+	"Microsoft.Network/applicationGateways": {"UnhealthyHostCount": {"Average", "PT1M"}},
+	"Microsoft.Network/loadBalancers": {"VipAvailability": {"Average", "PT1M"},
+		"DipAvailability": {"Average", "PT1M"}},
 	"Microsoft.Cdn/profiles":                   {"OriginHealthPercentage": {"Average", "PT1M"}},
 	"Microsoft.Network/trafficManagerProfiles": {"ProbeAgentCurrentEndpointStateByProfileResourceId": {"Maximum", "PT1M"}},
 	"Microsoft.KeyVault/vaults":                {"Availability": {"Average", "PT1M"}},
 }
 
 func TestAMetricAlertIsOnAMetricThatAzureHasAndAsOftenAsItAllows(t *testing.T) {
-	every, over := []string{"PT1M", "PT5M", "PT15M", "PT30M", "PT1H"}, []string{"PT1M", "PT5M", "PT15M", "PT30M", "PT1H", "PT6H", "PT12H", "P1D"}
+	every, over := []string{"PT1M", "PT5M", "PT15M", "PT30M", "PT1H"},
+		[]string{"PT1M", "PT5M", "PT15M", "PT30M", "PT1H", "PT6H", "PT12H", "P1D"}
 	seen := map[string]bool{}
 	for _, a := range append(metricAlerts(), RedisAlerts("classic")...) {
 		seen[a.Namespace] = true
@@ -119,7 +126,8 @@ func TestAnAlertSaysInOnePlainLineWhatItMeans(t *testing.T) {
 		if len(a.title) < 10 || len(a.title) > 50 || strings.HasSuffix(a.title, ".") {
 			t.Errorf("%s has the title %q", key, a.title)
 		}
-		if len(a.description) < 40 || len(a.description) > 180 || !strings.HasSuffix(a.description, ".") || strings.ContainsAny(a.description, "\n{}|") {
+		if len(a.description) < 40 || len(a.description) > 180 || !strings.HasSuffix(a.description, ".") ||
+			strings.ContainsAny(a.description, "\n{}|") {
 			t.Errorf("%s has the description %q", key, a.description)
 		}
 		if a.severity < 0 || a.severity > 3 {
@@ -175,9 +183,11 @@ func TestABrokerHasNoAlertOnWhatItDoesNotMeasure(t *testing.T) {
 			t.Errorf("%s has an alert on failed logins: %v", broker, has)
 		}
 		for key, of := range map[string][]CollectedBroker{
-			"machine-disk": {CollectedVerneMQ}, "pods-unwell": {CollectedHiveMQ}, "certificate-refused": {CollectedEMQX, CollectedVerneMQ},
+			"machine-disk": {CollectedVerneMQ}, "pods-unwell": {CollectedHiveMQ},
+			"certificate-refused": {CollectedEMQX, CollectedVerneMQ},
 		} {
-			if has := slices.ContainsFunc(alerts, func(a QueryAlert) bool { return a.Key == key }); has != slices.Contains(of, broker) {
+			if has := slices.ContainsFunc(alerts,
+				func(a QueryAlert) bool { return a.Key == key }); has != slices.Contains(of, broker) {
 				t.Errorf("%s has %s: %v", broker, key, has)
 			}
 		}
@@ -187,9 +197,11 @@ func TestABrokerHasNoAlertOnWhatItDoesNotMeasure(t *testing.T) {
 		for _, m := range collectedBrokers[broker].Metrics {
 			measured = append(measured, m.Name)
 		}
-		for _, metric := range []string{MetricSubscriptions, MetricAuthenticationFailures, MetricMessagesDropped, MetricNodesRunning, MetricConnections} {
+		for _, metric := range []string{MetricSubscriptions, MetricAuthenticationFailures, MetricMessagesDropped,
+			MetricNodesRunning, MetricConnections} {
 			if (unmeasured[broker] == metric) == slices.Contains(measured, metric) {
-				t.Errorf("%s measures %v, and %s is said to be unmeasured: %v", broker, measured, metric, unmeasured[broker] == metric)
+				t.Errorf("%s measures %v, and %s is said to be unmeasured: %v", broker, measured, metric,
+					unmeasured[broker] == metric)
 			}
 		}
 	}

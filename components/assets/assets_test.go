@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-var someEMQX = EMQX{DatabaseHost: "db.example", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", RedisHost: "redis.example", RedisPort: 10000}
+var someEMQX = EMQX{DatabaseHost: "db.example", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker",
+	RedisHost: "redis.example", RedisPort: 10000}
 
 func TestEachNodeHasANameAndALockOfItsOwnInItsRegion(t *testing.T) {
 	names, locks := map[string]bool{}, map[string]bool{}
@@ -21,7 +22,8 @@ func TestEachNodeHasANameAndALockOfItsOwnInItsRegion(t *testing.T) {
 			}
 			names[variables["EMQX_NODE__NAME"]] = true
 			locks[variables["GATE_REGION"]+" "+variables["GATE_INDEX"]] = true
-			if variables["GATE_PORT"] != fmt.Sprint(GatePort) || variables["GATE_PASSWORD_FILE"] != SecretsDir+"/"+DatabasePasswordFile {
+			if variables["GATE_PORT"] != fmt.Sprint(GatePort) ||
+				variables["GATE_PASSWORD_FILE"] != SecretsDir+"/"+DatabasePasswordFile {
 				t.Errorf("node %d has the environment %v", i, variables)
 			}
 		}
@@ -51,10 +53,11 @@ func TestANodeNameKeepsThePortAndHasADottedHost(t *testing.T) {
 	}
 }
 
-// emqxKeys are the keys of EMQX 5.8's schema that the configuration may use, by path; lists are entered, "*" stands for a name of
-// ours. Sources: the schema modules and the documentation of release 5.8.
+// emqxKeys are the keys of EMQX 5.8's schema that the configuration may use, by path; lists are entered, "*" stands for
+// a name of ours. Sources: the schema modules and the documentation of release 5.8.
 var emqxKeys = map[string][]string{
-	"":                         {"node", "cluster", "telemetry", "listeners", "dashboard", "authentication", "authorization", "log"},
+	"": {"node", "cluster", "telemetry", "listeners", "dashboard", "authentication",
+		"authorization", "log"},
 	"node":                     {"data_dir", "dist_net_ticktime"},
 	"cluster":                  {"discovery_strategy", "autoheal"},
 	"telemetry":                {"enable"},
@@ -70,7 +73,8 @@ var emqxKeys = map[string][]string{
 	"dashboard":                {"listeners"},
 	"dashboard.listeners":      {"http"},
 	"dashboard.listeners.http": {"bind"},
-	"authentication": {"mechanism", "backend", "server", "database", "username", "password", "password_hash_algorithm", "query", "pool_size",
+	"authentication": {"mechanism", "backend", "server", "database", "username", "password", "password_hash_algorithm",
+		"query", "pool_size",
 		"ssl", "method", "url", "body", "request_timeout"},
 	"authentication.body":                    {"username", "password"},
 	"authentication.ssl":                     {"enable", "verify", "cacertfile", "server_name_indication"},
@@ -112,8 +116,8 @@ func TestTheBrokersConfigurationUsesKnownKeysOnly(t *testing.T) {
 	check("", decoded(t, with))
 }
 
-// TestTheBrokersConfigurationHasWhatEMQXRequires holds the keys that EMQX 5.8.9 gives no default: its name and its cookie
-// are in the environment, and the image's file, which has the third one, is replaced.
+// TestTheBrokersConfigurationHasWhatEMQXRequires holds the keys that EMQX 5.8.9 gives no default: its name and its
+// cookie are in the environment, and the image's file, which has the third one, is replaced.
 func TestTheBrokersConfigurationHasWhatEMQXRequires(t *testing.T) {
 	if at(t, decoded(t, someEMQX), "node", "data_dir") != "data" {
 		t.Error("EMQX does not start without node.data_dir")
@@ -170,7 +174,8 @@ func TestNothingIsAllowedUnlessARuleSaysSo(t *testing.T) {
 		t.Error("what no rule matches is not denied")
 	}
 	sources := at(t, config, "authorization", "sources").([]any)
-	if len(sources) != 1 || at(t, sources, 0, "cmd") != "HGETALL mqtt_acl:${username}" || at(t, sources, 0, "server") != "redis.example:10000" {
+	if len(sources) != 1 || at(t, sources, 0, "cmd") != "HGETALL mqtt_acl:${username}" ||
+		at(t, sources, 0, "server") != "redis.example:10000" {
 		t.Errorf("the sources of rules are %v", sources)
 	}
 }
@@ -184,7 +189,8 @@ func TestTokensWithoutAClaimThatNamesTheClientAreRefused(t *testing.T) {
 }
 
 func TestTokensComeFirstAndOnlyWhenAnIssuerIsConfigured(t *testing.T) {
-	if chain := at(t, decoded(t, someEMQX), "authentication").([]any); len(chain) != 1 || at(t, chain, 0, "backend") != "postgresql" {
+	if chain := at(t, decoded(t, someEMQX), "authentication").([]any); len(chain) != 1 ||
+		at(t, chain, 0, "backend") != "postgresql" {
 		t.Errorf("without an issuer the chain is %v", chain)
 	}
 	with := someEMQX
@@ -214,7 +220,8 @@ func TestTheGateIsToldWhichTokensAreRight(t *testing.T) {
 	if !maps.Equal(given, want) {
 		t.Errorf("the gate is told %v", given)
 	}
-	if url := at(t, decoded(t, with), "authentication", 0, "url"); url != "http://127.0.0.1:"+given["GATE_TOKEN_PORT"]+"/token" {
+	if url := at(t, decoded(t, with), "authentication", 0,
+		"url"); url != "http://127.0.0.1:"+given["GATE_TOKEN_PORT"]+"/token" {
 		t.Errorf("EMQX asks %v", url)
 	}
 	if !strings.Contains(Gate, "{ip, {127, 0, 0, 1}}") || !strings.Contains(Gate, `"/token"`) {
@@ -229,7 +236,8 @@ func TestEveryConnectionOfTheBrokerIsVerifiedAndNoPasswordIsInline(t *testing.T)
 		if tls["enable"] != true || tls["verify"] != "verify_peer" || tls["cacertfile"] == "" {
 			t.Errorf("%v: TLS is %v", path, tls)
 		}
-		if password := at(t, config, append(path, "password")...); !strings.HasPrefix(password.(string), "file://"+SecretsDir+"/") {
+		if password := at(t, config, append(path, "password")...); !strings.HasPrefix(password.(string),
+			"file://"+SecretsDir+"/") {
 			t.Errorf("%v: the password is %v", path, password)
 		}
 	}
@@ -254,7 +262,8 @@ func TestTheBrokerListensInsideOnly(t *testing.T) {
 
 func TestAConfigurationThatMissesSomethingIsNotRendered(t *testing.T) {
 	for name, broken := range map[string]func(*EMQX){
-		"database": func(e *EMQX) { e.DatabaseHost = "" }, "Redis": func(e *EMQX) { e.RedisHost = "" }, "port": func(e *EMQX) { e.RedisPort = 0 },
+		"database": func(e *EMQX) { e.DatabaseHost = "" }, "Redis": func(e *EMQX) { e.RedisHost = "" },
+		"port": func(e *EMQX) { e.RedisPort = 0 },
 	} {
 		e := someEMQX
 		broken(&e)
@@ -287,7 +296,8 @@ func TestTheEdgeKnowsEveryNodeThereMayBe(t *testing.T) {
 			}
 		}
 	}
-	for _, line := range []string{"maxconn 7\n", fmt.Sprintf("bind :%d ssl crt /f\n", EdgeMQTTSPort), fmt.Sprintf("bind :%d\n", EdgeWebSocketPort), "-m str the-id }\n",
+	for _, line := range []string{"maxconn 7\n", fmt.Sprintf("bind :%d ssl crt /f\n", EdgeMQTTSPort),
+		fmt.Sprintf("bind :%d\n", EdgeWebSocketPort), "-m str the-id }\n",
 		// Debian's OpenSSL refuses older ones by itself, so that no test with it can tell.
 		"ssl-default-bind-options ssl-min-ver TLSv1.2 "} {
 		if !strings.Contains(config, line) {

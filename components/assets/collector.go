@@ -11,11 +11,13 @@ import (
 	"time"
 )
 
-// The OpenTelemetry Collector: its "contrib" distribution, as an image for Container Apps and Kubernetes and as an archive for machines.
+// The OpenTelemetry Collector: its "contrib" distribution, as an image for Container Apps and Kubernetes and as an
+// archive for machines.
 const (
 	CollectorVersion = "0.159.0"
 	CollectorImage   = "docker.io/otel/opentelemetry-collector-contrib:" + CollectorVersion
-	CollectorURL     = "https://github.com/open-telemetry/opentelemetry-collector-releases/releases/download/v" + CollectorVersion +
+	CollectorURL     = "https://github.com/open-telemetry/opentelemetry-collector-releases/releases/download/v" +
+		CollectorVersion +
 		"/otelcol-contrib_" + CollectorVersion + "_linux_amd64.tar.gz"
 	// CollectorSHA256 is the archive's, from the release's own .sha256 file as the Homebrew tap mvrpl/unix-apps has it.
 	CollectorSHA256 = "9d589f6349f01179957a2052bc7307a99db2efc971e14e00575941a77122eaaf"
@@ -36,32 +38,35 @@ const (
 // CollectorRole is the AppRoleName of every row. Its AppRoleInstance is the node, where the collector has asked one.
 const CollectorRole = "mqtt-broker"
 
-// The metrics, which have the same name and meaning with every broker. Each data point is one row of the table AppMetrics, with its value in
-// Sum and 1 in ItemCount; Properties.node says whose it is, and Properties.zone, where known, in which zone that node is. A node has one row
-// a minute of each; counts are since the row before, and the first one after a start of the node or of the collector is left out.
+// The metrics, which have the same name and meaning with every broker. Each data point is one row of the table
+// AppMetrics, with its value in Sum and 1 in ItemCount; Properties.node says whose it is, and Properties.zone, where
+// known, in which zone that node is. A node has one row a minute of each; counts are since the row before, and the
+// first one after a start of the node or of the collector is left out.
 const (
 	MetricConnections      = "mqtt.connections"       // clients that are connected to the node
 	MetricMessagesReceived = "mqtt.messages.received" // count: PUBLISH packets from clients
 	MetricMessagesSent     = "mqtt.messages.sent"     // count: PUBLISH packets to clients
 
-	// MetricMessagesDropped counts messages for which a client's queue had no room, or which were too large for the client; with HiveMQ also
-	// those that it could not write or that an extension held back. It counts none that nobody subscribed to, and none that expired.
+	// MetricMessagesDropped counts messages for which a client's queue had no room, or which were too large for the
+	// client; with HiveMQ also those that it could not write or that an extension held back. It counts none that nobody
+	// subscribed to, and none that expired.
 	MetricMessagesDropped = "mqtt.messages.dropped"
 
-	// MetricSubscriptions is how many subscriptions the node's clients have. VerneMQ has no such metric: its router_subscriptions counts
-	// topics, those of all other nodes among them.
+	// MetricSubscriptions is how many subscriptions the node's clients have. VerneMQ has no such metric: its
+	// router_subscriptions counts topics, those of all other nodes among them.
 	MetricSubscriptions = "mqtt.subscriptions"
 
-	// MetricAuthenticationFailures counts clients that were refused in a CONNACK for their user name or password, or because they may not
-	// connect. HiveMQ has no such metric.
+	// MetricAuthenticationFailures counts clients that were refused in a CONNACK for their user name or password, or
+	// because they may not connect. HiveMQ has no such metric.
 	MetricAuthenticationFailures = "mqtt.authentication.failures"
 
-	// MetricNodesRunning is how many members of the cluster the node sees running, itself included. VerneMQ has no such metric: its nodes
-	// report it each minute to CollectorPushPort, under this name and with node and zone.
+	// MetricNodesRunning is how many members of the cluster the node sees running, itself included. VerneMQ has no such
+	// metric: its nodes report it each minute to CollectorPushPort, under this name and with node and zone.
 	MetricNodesRunning = "mqtt.nodes.running"
 
-	MetricNodeUp          = "mqtt.node.up"          // 1 while the node answers the collector, 0 otherwise
-	MetricCertificateDays = "mqtt.certificate.days" // until the certificate that clients see expires; negative afterwards; node only where each has its own
+	MetricNodeUp = "mqtt.node.up" // 1 while the node answers the collector, 0 otherwise
+	// until the certificate that clients see expires; negative afterwards; node only where each has its own
+	MetricCertificateDays = "mqtt.certificate.days"
 )
 
 // CollectedBroker is a broker whose metrics are collected.
@@ -140,7 +145,8 @@ var collectedBrokers = map[CollectedBroker]collected{
 }
 
 // collectorCounts are the metrics that say how many there were since the data point before.
-var collectorCounts = []string{MetricMessagesReceived, MetricMessagesSent, MetricMessagesDropped, MetricAuthenticationFailures}
+var collectorCounts = []string{MetricMessagesReceived, MetricMessagesSent, MetricMessagesDropped,
+	MetricAuthenticationFailures}
 
 // Config is the collector's configuration, in YAML. It holds no secret.
 func (c Collector) Config() (string, error) {

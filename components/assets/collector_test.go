@@ -9,7 +9,8 @@ import (
 
 var someCollector = Collector{
 	Broker: CollectedEMQX, Certificate: "mqtt.dev.example:8883",
-	Targets: []CollectorTarget{{Address: "emqx-0:18083", Node: "emqx-0", Zone: "1"}, {Address: "emqx-1:18083", Node: "emqx-1"}},
+	Targets: []CollectorTarget{{Address: "emqx-0:18083", Node: "emqx-0", Zone: "1"},
+		{Address: "emqx-1:18083", Node: "emqx-1"}},
 }
 
 func rendered(t *testing.T, c Collector) string {
@@ -25,8 +26,10 @@ func TestEveryTargetIsFetchedOnceAMinuteWithItsNameAndItsZone(t *testing.T) {
 	text := rendered(t, someCollector)
 	for _, want := range []string{
 		"scrape_interval: 1m0s\n", "collection_interval: 1m0s\n", `- endpoint: "mqtt.dev.example:8883"` + "\n",
-		`- targets: ["emqx-0:18083"]` + "\n              labels:\n                instance: \"emqx-0\"\n                node: \"emqx-0\"\n                zone: \"1\"\n",
-		`- targets: ["emqx-1:18083"]` + "\n              labels:\n                instance: \"emqx-1\"\n                node: \"emqx-1\"\n          metric_relabel_configs:\n",
+		`- targets: ["emqx-0:18083"]` + "\n              labels:\n                instance: \"emqx-0\"\n" +
+			"                node: \"emqx-0\"\n                zone: \"1\"\n",
+		`- targets: ["emqx-1:18083"]` + "\n              labels:\n                instance: \"emqx-1\"\n" +
+			"                node: \"emqx-1\"\n          metric_relabel_configs:\n",
 	} {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("%q is not once in\n%s", want, text)
@@ -37,16 +40,19 @@ func TestEveryTargetIsFetchedOnceAMinuteWithItsNameAndItsZone(t *testing.T) {
 func TestACollectorReadsItsConnectionStringFromTheEnvironment(t *testing.T) {
 	for _, c := range []Collector{
 		someCollector, {Broker: CollectedHiveMQ, Certificate: "h:1"},
-		{Broker: CollectedVerneMQ, Certificate: "127.0.0.1:8883", Targets: []CollectorTarget{{Address: "${env:ADDRESS}:8888", Node: "${env:NODE}", Zone: "${env:ZONE}"}}},
+		{Broker: CollectedVerneMQ, Certificate: "127.0.0.1:8883",
+			Targets: []CollectorTarget{{Address: "${env:ADDRESS}:8888", Node: "${env:NODE}", Zone: "${env:ZONE}"}}},
 	} {
-		if text := rendered(t, c); strings.Count(text, "connection_string: ${env:APPLICATIONINSIGHTS_CONNECTION_STRING}\n") != 1 {
+		if text := rendered(t, c); strings.Count(text,
+			"connection_string: ${env:APPLICATIONINSIGHTS_CONNECTION_STRING}\n") != 1 {
 			t.Errorf("%s: there is another connection string in\n%s", c.Broker, text)
 		}
 	}
 }
 
 func TestOnlyACollectorBesideItsNodeListensForReportsAndSaysWhoseCertificateItSaw(t *testing.T) {
-	beside := Collector{Broker: CollectedVerneMQ, Certificate: "127.0.0.1:8883", Targets: []CollectorTarget{{Address: "10.20.1.5:8888", Node: "vernemq-0"}}}
+	beside := Collector{Broker: CollectedVerneMQ, Certificate: "127.0.0.1:8883",
+		Targets: []CollectorTarget{{Address: "10.20.1.5:8888", Node: "vernemq-0"}}}
 	const certificate = `set(datapoint.attributes["node"], "vernemq-0")`
 	listens := fmt.Sprintf("endpoint: 127.0.0.1:%d\n", CollectorPushPort)
 	if text := rendered(t, beside); !strings.Contains(text, certificate) || !strings.Contains(text, listens) {
@@ -69,7 +75,8 @@ func TestABrokersPodsServeTheirMetricsWhereTheCollectorLooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("metrics:\n      enabled: true\n      port: %d\n", hiveMQMetricsPort); !strings.Contains(files["broker/manifests.yaml"], want) {
+	if want := fmt.Sprintf("metrics:\n      enabled: true\n      port: %d\n",
+		hiveMQMetricsPort); !strings.Contains(files["broker/manifests.yaml"], want) {
 		t.Errorf("the chart's values have no\n%s", want)
 	}
 }

@@ -19,8 +19,9 @@ func TestPortsAndLimitsAreThoseThatTheirProgramsHave(t *testing.T) {
 		"VerneMQ's WebSocket": {VerneMQWebSocketPort, 8084},
 		"VerneMQ's health":    {VerneMQHealthPort, 8888}, "copies that HiveMQ keeps": {HiveMQCopies, 2},
 		"a trial's connections": {HiveMQTrialConnections, 25},
-		"nodes":                 {MaxNodes, 10}, "disk": {VerneMQDataLUN, 0}, "collector's health": {CollectorHealthPort, 13133},
-		"collector's OTLP": {CollectorPushPort, 4318},
+		"nodes":                 {MaxNodes, 10}, "disk": {VerneMQDataLUN, 0},
+		"collector's health": {CollectorHealthPort, 13133},
+		"collector's OTLP":   {CollectorPushPort, 4318},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("%s: %d, want %d", name, c[0], c[1])
@@ -57,7 +58,9 @@ func TestWhatIsFetchedIsPinned(t *testing.T) {
 func TestCommandsStartWhatTheyAreFor(t *testing.T) {
 	for got, want := range map[string]string{
 		strings.Join(EdgeCommand()[:2], " "): "/bin/sh -c",
-		strings.Join(NodeCommand(), " "):     "/bin/sh -c cp /mnt/config/emqx.conf /opt/emqx/etc/emqx.conf && exec /opt/emqx/erts-*/bin/escript /mnt/config/gate.escript",
+		strings.Join(NodeCommand(),
+			" "): "/bin/sh -c cp /mnt/config/emqx.conf /opt/emqx/etc/emqx.conf && exec " +
+			"/opt/emqx/erts-*/bin/escript /mnt/config/gate.escript",
 	} {
 		if got != want {
 			t.Errorf("it is %q, want %q", got, want)
@@ -76,7 +79,8 @@ func TestANodesSettingsAreAllInItsFile(t *testing.T) {
 	s := VerneMQSettings{
 		Files: "f", FileNames: []string{"a", "b"}, Shared: "s", DatabaseHost: "h", DatabaseName: "n",
 		DatabaseAdmin: "d", AdminPasswordURL: "ap",
-		BrokerPasswordURL: "bp", CertificateURL: "c", Hosts: []string{"h", "ws.h"}, ConnectionURL: "u", Cookie: "it's", Members: []string{"1", "2"},
+		BrokerPasswordURL: "bp", CertificateURL: "c", Hosts: []string{"h", "ws.h"}, ConnectionURL: "u", Cookie: "it's",
+		Members: []string{"1", "2"},
 	}
 	const want = `FILES='f'
 FILE_NAMES='a b'

@@ -17,10 +17,11 @@ const (
 	RedisPasswordFile    = "redis-password"
 )
 
-// The queries of the broker. They run as the role mqtt_broker; EMQX replaces ${username}. An unknown user gets a hash that
-// no password has, so that it is refused as one with a wrong password is, and as late.
+// The queries of the broker. They run as the role mqtt_broker; EMQX replaces ${username}. An unknown user gets a hash
+// that no password has, so that it is refused as one with a wrong password is, and as late.
 const (
-	UserQuery = "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS password_hash, " +
+	UserQuery = "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS " +
+		"password_hash, " +
 		"coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser " +
 		"FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username}"
 	RulesCommand = "HGETALL mqtt_acl:${username}"
@@ -146,7 +147,8 @@ type (
 // Config is emqx.conf. It holds no secret: passwords are read from files.
 func (e EMQX) Config() (string, error) {
 	if e.DatabaseHost == "" || e.RedisHost == "" || e.RedisPort == 0 {
-		return "", fmt.Errorf("emqx.conf: database and Redis must be known, have %q and %q:%d", e.DatabaseHost, e.RedisHost, e.RedisPort)
+		return "", fmt.Errorf("emqx.conf: database and Redis must be known, have %q and %q:%d", e.DatabaseHost,
+			e.RedisHost, e.RedisPort)
 	}
 	verified := func(host string) emqxTLS {
 		return emqxTLS{Enable: true, Verify: "verify_peer", CACertFile: systemCertificates, ServerName: host}
@@ -170,7 +172,8 @@ func (e EMQX) Config() (string, error) {
 			Cache: emqxCache{Enable: true, TTL: "1m"},
 			Sources: []emqxRedis{{
 				Type: "redis", RedisType: "single", Server: fmt.Sprintf("%s:%d", e.RedisHost, e.RedisPort),
-				Username: "default", Password: "file://" + SecretsDir + "/" + RedisPasswordFile, Cmd: RulesCommand, SSL: verified(e.RedisHost),
+				Username: "default", Password: "file://" + SecretsDir + "/" + RedisPasswordFile, Cmd: RulesCommand,
+				SSL: verified(e.RedisHost),
 			}},
 		},
 		Log: emqxLog{emqxConsole{Enable: true, Level: "warning", Formatter: "json"}},
@@ -181,7 +184,8 @@ func (e EMQX) Config() (string, error) {
 		}
 		// First: a password that is no token is passed on to the database, a token that is not right is refused for good.
 		config.Authentication = append(config.Authentication, emqxGate{
-			Mechanism: "password_based", Backend: "http", Method: "post", URL: fmt.Sprintf("http://127.0.0.1:%d/token", GateTokenPort),
+			Mechanism: "password_based", Backend: "http", Method: "post",
+			URL:  fmt.Sprintf("http://127.0.0.1:%d/token", GateTokenPort),
 			Body: map[string]string{"username": "${username}", "password": "${password}"}, RequestTimeout: "3s",
 		})
 	}

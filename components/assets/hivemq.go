@@ -13,8 +13,9 @@ import (
 
 // Where the brokers on Kubernetes are, and what they are called there.
 const (
-	HiveMQNamespace        = "hivemq"
-	HiveMQBrokerAccount    = "hivemq-platform-pod-" + hiveMQRelease // service account; the operator makes it, with the rights that a broker needs
+	HiveMQNamespace = "hivemq"
+	// service account; the operator makes it, with the rights that a broker needs
+	HiveMQBrokerAccount    = "hivemq-platform-pod-" + hiveMQRelease
 	HiveMQAdminAccount     = "admin"
 	HiveMQCollectorAccount = "collector"
 	HiveMQAdminJob         = "admin" // suspended CronJob whose runs change users and rules
@@ -35,7 +36,8 @@ const (
 	HiveMQWebSocketPort = 8000
 )
 
-// HiveMQCopies is how many nodes have each message that is kept, HiveMQ's default. Source: docs.hivemq.com, "Cluster", replica count.
+// HiveMQCopies is how many nodes have each message that is kept, HiveMQ's default. Source: docs.hivemq.com, "Cluster",
+// replica count.
 const HiveMQCopies = 2
 
 // HiveMQTrialConnections is what HiveMQ takes without a licence. Source: docs.hivemq.com, "Restrictions".
@@ -66,7 +68,8 @@ type HiveMQ struct {
 
 	VaultName, TenantID, ClientID string // ClientID: of the identity that may read the vault
 
-	// Names of secrets in the vault. The licences are files in base64; without one it is a trial, with users and rules in files.
+	// Names of secrets in the vault. The licences are files in base64; without one it is a trial, with users and rules
+	// in files.
 	AdminPassword, BrokerPassword, Licence, SecurityLicence string
 
 	BrokerPasswordVersion string // of BrokerPassword: the one of DatabaseUser
@@ -85,7 +88,8 @@ func (h HiveMQ) Licensed() bool { return h.Licence != "" }
 //go:embed hivemq/*.tmpl
 var hiveMQTemplates embed.FS
 
-// HiveMQFolders are the folders of the manifests, in the order in which they are applied, each when all of the one before it is ready.
+// HiveMQFolders are the folders of the manifests, in the order in which they are applied, each when all of the one
+// before it is ready.
 func HiveMQFolders(monitored bool) []string {
 	folders := []string{"base", "operator", HiveMQBrokerFolder}
 	if monitored {
@@ -99,19 +103,21 @@ const (
 	HiveMQCollectorFolder = "collector" // the one that nothing waits for: a broker without metrics is better than none
 )
 
-// HiveMQSubstitutes are what the manifests of the brokers leave to Flux: their number, and the cores and memory of one as Kubernetes
-// quantities.
+// HiveMQSubstitutes are what the manifests of the brokers leave to Flux: their number, and the cores and memory of one
+// as Kubernetes quantities.
 func HiveMQSubstitutes(brokers int, cpu, memory string) map[string]string {
 	return map[string]string{"brokers": strconv.Itoa(brokers), "cpu": cpu, "memory": memory}
 }
 
-// Manifests renders what the cluster is filled with: one file of YAML documents for each folder, by path. None holds a secret.
+// Manifests renders what the cluster is filled with: one file of YAML documents for each folder, by path. None holds a
+// secret.
 func (h HiveMQ) Manifests() (map[string]string, error) {
 	if h.JWT != nil && !h.Licensed() {
 		return nil, errors.New("manifests: tokens need a licensed HiveMQ")
 	}
 	if h.JWT != nil && h.JWT.UsernameClaim != "sub" {
-		return nil, fmt.Errorf("manifests: HiveMQ compares the MQTT username with the claim sub, not with %q", h.JWT.UsernameClaim)
+		return nil, fmt.Errorf("manifests: HiveMQ compares the MQTT username with the claim sub, not with %q",
+			h.JWT.UsernameClaim)
 	}
 	files := map[string]string{}
 	for _, folder := range HiveMQFolders(h.Collector != "") {
@@ -132,12 +138,15 @@ func (h HiveMQ) SecurityConfig() (string, error) {
 	return h.render("file-rbac.xml.tmpl")
 }
 
-// DatabaseSecretName is the name of what a broker mounts to log in. It goes with the password: a broker that has the one before still finds it.
+// DatabaseSecretName is the name of what a broker mounts to log in. It goes with the password: a broker that has the
+// one before still finds it.
 func (h HiveMQ) DatabaseSecretName() string { return strings.ReplaceAll(h.DatabaseUser, "_", "-") }
 
 // PrepareVersion changes when the job that prepares database and credentials has to run again.
 func (h HiveMQ) PrepareVersion() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.DatabaseUser, h.ClientID, fmt.Sprint(h.Licensed())}, "|")))
+	sum := sha256.Sum256(
+		[]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.DatabaseUser,
+			h.ClientID, fmt.Sprint(h.Licensed())}, "|")))
 	return fmt.Sprintf("%x", sum[:5])
 }
 
@@ -188,7 +197,8 @@ func (d hiveMQData) render(name string) (string, error) {
 	return out.String(), nil
 }
 
-// AdminPod is the pod that runs a script on the database, and then publishes users and rules where brokers read them from files.
+// AdminPod is the pod that runs a script on the database, and then publishes users and rules where brokers read them
+// from files.
 func (d hiveMQData) AdminPod(script string) (string, error) {
 	d.Script = script
 	return d.render("admin-pod.yaml.tmpl")

@@ -12,7 +12,8 @@ const (
 	HiveMQSnapshotsFolder = "snapshots"
 	hiveMQSnapshotClass   = "amora-backup"
 
-	// hiveMQClaim and the number of a broker make the name of its claim: the name of the template, and that of the operator's StatefulSet.
+	// hiveMQClaim and the number of a broker make the name of its claim: the name of the template, and that of the
+	// operator's StatefulSet.
 	hiveMQClaim = "data-" + hiveMQRelease
 )
 

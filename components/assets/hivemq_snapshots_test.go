@@ -20,7 +20,9 @@ func plannedSnapshots(t *testing.T, brokers, days int) (taken, expired []string)
 	t.Helper()
 	work := t.TempDir()
 	command := exec.Command("sh", "-c", SnapshotsScript)
-	command.Env = append(os.Environ(), fmt.Sprintf("NOW=%d", thatNight.Unix()), "TZ=HST10", "WORK="+work, "NAMESPACE=hivemq", "CLASS=amora-backup", "CLAIM="+hiveMQClaim, fmt.Sprintf("BROKERS=%d", brokers), fmt.Sprintf("DAYS=%d", days))
+	command.Env = append(os.Environ(), fmt.Sprintf("NOW=%d", thatNight.Unix()), "TZ=HST10", "WORK="+work,
+		"NAMESPACE=hivemq", "CLASS=amora-backup", "CLAIM="+hiveMQClaim, fmt.Sprintf("BROKERS=%d", brokers),
+		fmt.Sprintf("DAYS=%d", days))
 	if said, err := command.CombinedOutput(); err != nil || len(said) > 0 {
 		t.Fatalf("%v\n%s", err, said)
 	}
@@ -64,20 +66,23 @@ func TestSnapshotsExpireAtTheirAgeAndNotBeforeOfBrokersThatAreGoneToo(t *testing
 }
 
 func TestOldSnapshotsGoOnlyOnceNewOnesAreComplete(t *testing.T) {
-	files, err := HiveMQSnapshots{Group: "amora-backup-abcd", Brokers: 3, RetentionDays: 14, ShellImage: "shell"}.Manifests()
+	files, err := HiveMQSnapshots{Group: "amora-backup-abcd", Brokers: 3, RetentionDays: 14,
+		ShellImage: "shell"}.Manifests()
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := files[HiveMQSnapshotsFolder+"/manifests.yaml"]
 	last := 0
-	for _, step := range []string{"initContainers:", "name: plan", "name: take", "/work/taken.yaml", "name: complete", "readyToUse", "containers:", "name: expire", "/work/expired.yaml"} {
+	for _, step := range []string{"initContainers:", "name: plan", "name: take", "/work/taken.yaml", "name: complete",
+		"readyToUse", "containers:", "name: expire", "/work/expired.yaml"} {
 		at := strings.Index(text[last:], step)
 		if at < 0 {
 			t.Fatalf("%q is missing, or too early, in\n%s", step, text)
 		}
 		last += at
 	}
-	for _, want := range []string{`resourceGroup: "amora-backup-abcd"`, `{name: BROKERS, value: "3"}`, `{name: DAYS, value: "14"}`, "deletionPolicy: Delete"} {
+	for _, want := range []string{`resourceGroup: "amora-backup-abcd"`, `{name: BROKERS, value: "3"}`,
+		`{name: DAYS, value: "14"}`, "deletionPolicy: Delete"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

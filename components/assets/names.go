@@ -1,5 +1,6 @@
-// Package assets renders the configuration of the broker and of the proxy in front of it, and holds the SQL and the scripts
-// that run in Azure. It needs nothing but the standard library, so that it can be tested with the real programs alone.
+// Package assets renders the configuration of the broker and of the proxy in front of it, and holds the SQL and the
+// scripts that run in Azure. It needs nothing but the standard library, so that it can be tested with the real programs
+// alone.
 package assets
 
 import (
@@ -10,9 +11,9 @@ import (
 // MaxNodes is the largest cluster. Every configuration lists all of its names, so that one node more changes no other.
 const MaxNodes = 10
 
-// ClusterDomain is where an app's short name is found inside a Container Apps environment. Erlang takes no host without a dot, so
-// the short name alone can't be used. Microsoft does not document the domain; should it go, let a node's command resolve
-// the short names to the addresses of their ingress and use those in place of the hosts.
+// ClusterDomain is where an app's short name is found inside a Container Apps environment. Erlang takes no host without
+// a dot, so the short name alone can't be used. Microsoft does not document the domain; should it go, let a node's
+// command resolve the short names to the addresses of their ingress and use those in place of the hosts.
 const ClusterDomain = "k8se-apps.svc.cluster.local"
 
 // Ports of a node and of the edge.
@@ -30,8 +31,9 @@ const (
 
 // Paths of the gate.
 const (
-	GateAlivePath   = "/alive"   // 200, also while the node waits until another instance of its name has gone
-	GateServingPath = "/serving" // 200; 404 while it can't check new clients, and keeps those it has; 503 while it has none
+	GateAlivePath = "/alive" // 200, also while the node waits until another instance of its name has gone
+	// 200; 404 while it can't check new clients, and keeps those it has; 503 while it has none
+	GateServingPath = "/serving"
 )
 
 // Paths of the edge's HTTP side.
@@ -46,7 +48,8 @@ func NodeApp(i int) string { return fmt.Sprintf("emqx-%d", i) }
 // NodeHost is the host name under which the environment reaches node i.
 func NodeHost(i int) string { return NodeApp(i) + "." + ClusterDomain }
 
-// ErlangName is the name of node i in the cluster. It has no digit before the "@": EMQX would add it to the distribution port.
+// ErlangName is the name of node i in the cluster. It has no digit before the "@": EMQX would add it to the
+// distribution port.
 func ErlangName(i int) string { return "emqx@" + NodeHost(i) }
 
 // Variable is one environment variable.

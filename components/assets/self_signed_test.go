@@ -17,13 +17,15 @@ func TestACertificateOfTheStacksOwnIsForItsHostsAndRenewsItselfWithAnotherKey(t 
 		t.Skip("bash is not installed")
 	}
 	folder := t.TempDir()
-	const az = "#!/bin/sh\n[ \"$3\" = create ] || exit 1\nwhile [ \"$1\" != --policy ]; do shift; done\nprintf %s \"$2\" >\"$POLICY\"\n"
+	const az = "#!/bin/sh\n[ \"$3\" = create ] || exit 1\nwhile [ \"$1\" != --policy ]; do shift; done\n" +
+		"printf %s \"$2\" >\"$POLICY\"\n"
 	if err := os.WriteFile(filepath.Join(folder, "az"), []byte(az), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	command := exec.Command(bash, "-c", SelfSignedScript)
 	file := filepath.Join(folder, "policy")
-	command.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "POLICY="+file, "VAULT_NAME=v", "CERTIFICATE_NAME=c", "DOMAINS=a.example ws.a.example")
+	command.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "POLICY="+file, "VAULT_NAME=v",
+		"CERTIFICATE_NAME=c", "DOMAINS=a.example ws.a.example")
 	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}

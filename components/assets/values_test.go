@@ -10,8 +10,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// What the brokers' configurations decide: who may do what, what is kept, and who is served. Each value is written here once more, so that none changes
-// unnoticed.
+// What the brokers' configurations decide: who may do what, what is kept, and who is served. Each value is written here
+// once more, so that none changes unnoticed.
 
 // holds compares a value with what it must have: each key of an object, all elements of a list.
 func holds(t *testing.T, where string, got, want any) {
@@ -109,14 +109,16 @@ func sameLines(t *testing.T, name string, got, want []string) {
 	t.Helper()
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
-			t.Errorf("%s: from line %d on it says\n%s\nwant\n%s", name, i, strings.Join(got[min(i, len(got)):], "\n"), strings.Join(want[min(i, len(want)):], "\n"))
+			t.Errorf("%s: from line %d on it says\n%s\nwant\n%s", name, i, strings.Join(got[min(i, len(got)):], "\n"),
+				strings.Join(want[min(i, len(want)):], "\n"))
 			return
 		}
 	}
 }
 
 func TestEveryLineOfTheEdgesConfigurationIsTheOneThatWasChosen(t *testing.T) {
-	config, err := Edge{Nodes: EdgeNodes()[:1], FrontDoorID: "the-id", MaxConnections: 7, CertificateFile: "/f", User: EdgeUser}.Config()
+	config, err := Edge{Nodes: EdgeNodes()[:1], FrontDoorID: "the-id", MaxConnections: 7, CertificateFile: "/f",
+		User: EdgeUser}.Config()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +205,8 @@ server emqx-0 emqx-0.k8se-apps.svc.cluster.local:8083 port 18084
 }
 
 func TestEveryLineOfVerneMQsConfigurationIsTheOneThatWasChosen(t *testing.T) {
-	v := VerneMQ{DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker", Rotation: "r", Connections: 1000, Package: &VerneMQPackage{"https://x.example/v.deb", "ab"}}
+	v := VerneMQ{DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker", Rotation: "r", Connections: 1000,
+		Package: &VerneMQPackage{"https://x.example/v.deb", "ab"}}
 	files, err := v.Files()
 	if err != nil {
 		t.Fatal(err)
@@ -382,7 +385,8 @@ write_files:
       WantedBy=timers.target
 runcmd: [[systemctl, daemon-reload], [systemctl, enable, --now, amora-node.timer]]
 `))
-	if got, want := VerneMQDeployCommand("c", "10.0.0.4"), "cloud-init status --wait >/dev/null; exec /usr/local/sbin/amora-node deploy c 10.0.0.4"; got != want {
+	if got, want := VerneMQDeployCommand("c", "10.0.0.4"),
+		"cloud-init status --wait >/dev/null; exec /usr/local/sbin/amora-node deploy c 10.0.0.4"; got != want {
 		t.Errorf("a deployment runs %q, want %q", got, want)
 	}
 }
@@ -409,10 +413,13 @@ func documents(t *testing.T, files map[string]string) map[string]any {
 }
 
 var someHiveMQ = HiveMQ{
-	DiskGB: 128, Zoned: true, Address: "10.0.0.9", Subnet: "aks", GatewaySubnet: "10.0.1.0/24", DatabaseSubnet: "10.0.2.0/24",
-	DatabaseHost: "db.example", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker_1", DatabaseAdmin: "amora", PostgresImage: "r.example/postgres:16",
-	VaultName: "v", TenantID: "t", ClientID: "c", AdminPassword: "admin-password", BrokerPassword: "broker-password", BrokerPasswordVersion: "v1",
-	KeepSnapshots: true, Collector: "receivers: {}\n", Connection: "connection",
+	DiskGB: 128, Zoned: true, Address: "10.0.0.9", Subnet: "aks", GatewaySubnet: "10.0.1.0/24",
+	DatabaseSubnet: "10.0.2.0/24",
+	DatabaseHost:   "db.example", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker_1", DatabaseAdmin: "amora",
+	PostgresImage: "r.example/postgres:16",
+	VaultName:     "v", TenantID: "t", ClientID: "c", AdminPassword: "admin-password", BrokerPassword: "broker-password",
+	BrokerPasswordVersion: "v1",
+	KeepSnapshots:         true, Collector: "receivers: {}\n", Connection: "connection",
 }
 
 func TestWhatHiveMQsManifestsDecideIsWhatWasChosen(t *testing.T) {
@@ -430,7 +437,8 @@ func TestWhatHiveMQsManifestsDecideIsWhatWasChosen(t *testing.T) {
 		}
 		for _, table := range chosen {
 			for document, want := range table {
-				holds(t, name+" "+document, found[strings.ReplaceAll(document, "VERSION", kind.PrepareVersion())], fromYAML(t, want))
+				holds(t, name+" "+document, found[strings.ReplaceAll(document, "VERSION", kind.PrepareVersion())],
+					fromYAML(t, want))
 			}
 		}
 	}
@@ -445,7 +453,8 @@ const (
 )
 
 var hiveMQOfBoth = map[string]string{
-	"Namespace/hivemq": `metadata: {annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}, labels: {pod-security.kubernetes.io/enforce: baseline}}`,
+	"Namespace/hivemq": `metadata: {annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}, labels: ` +
+		`{pod-security.kubernetes.io/enforce: baseline}}`,
 	"Service/edge": `
 metadata:
   annotations:
@@ -473,11 +482,17 @@ spec:
   podSelector: {matchLabels: {amora-sync/pool: broker}}
   policyTypes: [Ingress]
   ingress: [{from: [{ipBlock: {cidr: 10.0.1.0/24}}], ports: [{protocol: TCP, port: 1883}, {protocol: TCP, port: 8000}]}]`,
-	"NetworkPolicy/collector":            `spec: {podSelector: {matchLabels: {app: collector}}, policyTypes: [Egress], egress: [{ports: [{protocol: TCP, port: 8883}]}]}`,
-	"SecretProviderClass/administration": `spec: {` + ofVault + `, objects: "array:\n  - |\n    objectName: admin-password\n    objectType: secret\n    objectAlias: admin\n  - |\n    objectName: broker-password\n    objectType: secret\n    objectAlias: broker\n"}}`,
-	"CronJob/admin":                      `spec: {suspend: true, jobTemplate: {spec: {backoffLimit: 0, ttlSecondsAfterFinished: 3600, template: {spec: {serviceAccountName: admin, restartPolicy: Never, securityContext: ` + postgres + `}}}}}`,
-	"Job/prepare-VERSION":                `spec: {backoffLimit: 10, template: {spec: {serviceAccountName: admin, restartPolicy: Never, securityContext: ` + postgres + `}}}`,
-	"HelmRepository/hivemq":              `spec: {url: "https://hivemq.github.io/helm-charts"}`,
+	"NetworkPolicy/collector": `spec: {podSelector: {matchLabels: {app: collector}}, policyTypes: ` +
+		`[Egress], egress: [{ports: [{protocol: TCP, port: 8883}]}]}`,
+	"SecretProviderClass/administration": `spec: {` + ofVault +
+		`, objects: "array:\n  - |\n    objectName: admin-password\n    objectType: secret\n    objectAlias: admin\n ` +
+		` - |\n    objectName: broker-password\n    objectType: secret\n    objectAlias: broker\n"}}`,
+	"CronJob/admin": `spec: {suspend: true, jobTemplate: {spec: {backoffLimit: 0, ` +
+		`ttlSecondsAfterFinished: 3600, template: {spec: {serviceAccountName: admin, restartPolicy: Never, ` +
+		`securityContext: ` + postgres + `}}}}}`,
+	"Job/prepare-VERSION": `spec: {backoffLimit: 10, template: {spec: {serviceAccountName: admin, ` +
+		`restartPolicy: Never, securityContext: ` + postgres + `}}}`,
+	"HelmRepository/hivemq": `spec: {url: "https://hivemq.github.io/helm-charts"}`,
 	"HelmRelease/operator": `
 spec:
   chart: {spec: {chart: hivemq-platform-operator, version: 0.2.26}}
@@ -551,7 +566,8 @@ var hiveMQOfATrial = map[string]string{
 rules:
   - {apiGroups: [""], resources: [secrets], verbs: [create]}
   - {apiGroups: [""], resources: [secrets], resourceNames: [credentials], verbs: [get, patch]}`,
-	"RoleBinding/credentials": `{roleRef: {kind: Role, name: credentials}, subjects: [{kind: ServiceAccount, name: admin, namespace: hivemq}]}`,
+	"RoleBinding/credentials": `{roleRef: {kind: Role, name: credentials}, subjects: [{kind: ServiceAccount, name: ` +
+		`admin, namespace: hivemq}]}`,
 	"HelmRelease/broker": `
 spec:
   values:
@@ -572,12 +588,17 @@ spec:
         - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1}]}
         - {name: credentials, securityContext: ` + narrow + `, env: [` + database + `]}
       containers: [{name: publish, securityContext: ` + narrow + `, args: [apply, --server-side, --force-conflicts, --filename, /work/secret.json]}]`,
-	"ConfigMap/scripts": `data: {config.xml: "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<extension-configuration>\n` +
-		`  <credentials-reload-interval>30</credentials-reload-interval>\n  <password-type>HASHED</password-type>\n</extension-configuration>\n"}`,
+	"ConfigMap/scripts": `data: {config.xml: "<?xml version=\"1.0\" encoding=\"UTF-8\" ` +
+		`standalone=\"yes\"?>\n<extension-configuration>\n` +
+		`  <credentials-reload-interval>30</credentials-reload-interval>\n  <password-type>HASHED</password-type>\n</` +
+		`extension-configuration>\n"}`,
 }
 
 var hiveMQWithALicence = map[string]string{
-	"SecretProviderClass/licence": `spec: {` + ofVault + `, objects: "array:\n  - |\n    objectName: licence\n    objectType: secret\n    objectAlias: license.lic\n    objectEncoding: base64\n  - |\n    objectName: security-licence\n    objectType: secret\n    objectAlias: enterprise-security.elic\n    objectEncoding: base64\n"}}`,
+	"SecretProviderClass/licence": `spec: {` + ofVault +
+		`, objects: "array:\n  - |\n    objectName: licence\n    objectType: secret\n    objectAlias: license.lic\n  ` +
+		`  objectEncoding: base64\n  - |\n    objectName: security-licence\n    objectType: secret\n    objectAlias: ` +
+		`enterprise-security.elic\n    objectEncoding: base64\n"}}`,
 	"SecretProviderClass/mqtt-broker-1": `
 metadata: {annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}}
 spec: {` + ofVault + `, objects: "array:\n  - |\n    objectName: broker-password\n    objectType: secret\n    objectVersion: \"v1\"\n"},
@@ -617,23 +638,32 @@ spec:
 func TestHiveMQLetsInWhoHasAPasswordOrATokenUnderItsOwnNameOverAVerifiedConnection(t *testing.T) {
 	h := someHiveMQ
 	h.Licence = "licence"
-	const realm = "<sql-realm><name>users</name><enabled>true</enabled><configuration><db-type>POSTGRES</db-type><db-name>${DATABASE_NAME}</db-name>" +
-		"<db-host>${DATABASE_HOST}</db-host><db-port>5432</db-port><db-username>${DATABASE_USER}</db-username><db-password>${DATABASE_PASSWORD}</db-password>" +
-		"<db-options>sslmode=verify-full;sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory</db-options></configuration></sql-realm>"
+	const realm = "<sql-realm><name>users</name><enabled>true</enabled><configuration><db-type>POSTGRES</db-type>" +
+		"<db-name>${DATABASE_NAME}</db-name>" +
+		"<db-host>${DATABASE_HOST}</db-host><db-port>5432</db-port><db-username>${DATABASE_USER}</db-username>" +
+		"<db-password>${DATABASE_PASSWORD}</db-password>" +
+		"<db-options>sslmode=verify-full;sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory</db-options></" +
+		"configuration></sql-realm>"
 	const rules = "<sql-authorization-manager><realm>users</realm><use-authorization-key>true</use-authorization-key>" +
 		"<use-authorization-role-key>false</use-authorization-role-key></sql-authorization-manager>"
 	for _, c := range []struct {
 		jwt   *JWT
 		wants []string
 	}{
-		{nil, []string{realm + "</realms>", `<listener-pipeline listener="ALL"><sql-authentication-manager><realm>users</realm></sql-authentication-manager>` + rules + "</listener-pipeline>"}},
+		{nil, []string{realm + "</realms>",
+			`<listener-pipeline listener="ALL"><sql-authentication-manager><realm>users</realm></` +
+				`sql-authentication-manager>` + rules + "</listener-pipeline>"}},
 		{&JWT{"https://i.example/keys", "https://i.example", "mqtt", "sub"}, []string{
-			realm + "<jwt-realm><name>tokens</name><enabled>true</enabled><configuration><jwks-endpoint>https://i.example/keys</jwks-endpoint>" +
+			realm + "<jwt-realm><name>tokens</name><enabled>true</enabled><configuration><jwks-endpoint>https://" +
+				"i.example/keys</jwks-endpoint>" +
 				"<jwks-cache-duration>300</jwks-cache-duration></configuration></jwt-realm></realms>",
-			`<listener-pipeline listener="ALL"><jwt-authentication-manager><realm>tokens</realm><jwt-validation><reserved-claims><iss>https://i.example</iss>` +
+			`<listener-pipeline listener="ALL"><jwt-authentication-manager><realm>tokens</realm><jwt-validation>` +
+				`<reserved-claims><iss>https://i.example</iss>` +
 				"<aud>mqtt</aud><sub>${mqtt-username}</sub></reserved-claims></jwt-validation></jwt-authentication-manager>" +
-				"<authorization-preprocessors><plain-preprocessor><transformations><transformation><from>mqtt-username</from><to>authorization-key</to>" +
-				"</transformation></transformations></plain-preprocessor></authorization-preprocessors>" + rules + "</listener-pipeline>",
+				"<authorization-preprocessors><plain-preprocessor><transformations><transformation><from>" +
+				"mqtt-username</from><to>authorization-key</to>" +
+				"</transformation></transformations></plain-preprocessor></authorization-preprocessors>" + rules +
+				"</listener-pipeline>",
 		}},
 	} {
 		h.JWT = c.jwt
@@ -657,8 +687,10 @@ func TestWhatTheNightlySnapshotsDecideIsWhatWasChosen(t *testing.T) {
 	}
 	found := documents(t, files)
 	for name, want := range map[string]string{
-		"VolumeSnapshotClass/amora-backup": `{driver: disk.csi.azure.com, deletionPolicy: Delete, parameters: {incremental: "true", resourceGroup: g}}`,
-		"Role/snapshots":                   `rules: [{apiGroups: [snapshot.storage.k8s.io], resources: [volumesnapshots], verbs: [get, list, watch, create, patch, delete]}]`,
+		"VolumeSnapshotClass/amora-backup": `{driver: disk.csi.azure.com, deletionPolicy: Delete, parameters: ` +
+			`{incremental: "true", resourceGroup: g}}`,
+		"Role/snapshots": `rules: [{apiGroups: [snapshot.storage.k8s.io], resources: ` +
+			`[volumesnapshots], verbs: [get, list, watch, create, patch, delete]}]`,
 		"CronJob/snapshots": `
 spec:
   schedule: 0 2 * * *
@@ -688,17 +720,23 @@ spec:
 // collectedAs are a broker's own metrics by the name that they get.
 var collectedAs = map[CollectedBroker]map[string]string{
 	CollectedEMQX: {
-		"mqtt.connections": "emqx_live_connections_count", "mqtt.messages.received": "emqx_messages_received", "mqtt.messages.sent": "emqx_messages_sent",
-		"mqtt.messages.dropped": "emqx_delivery_dropped_queue_full|emqx_delivery_dropped_too_large", "mqtt.subscriptions": "emqx_subscriptions_count",
+		"mqtt.connections": "emqx_live_connections_count", "mqtt.messages.received": "emqx_messages_received",
+		"mqtt.messages.sent":           "emqx_messages_sent",
+		"mqtt.messages.dropped":        "emqx_delivery_dropped_queue_full|emqx_delivery_dropped_too_large",
+		"mqtt.subscriptions":           "emqx_subscriptions_count",
 		"mqtt.authentication.failures": "emqx_packets_connack_auth_error", "mqtt.nodes.running": "emqx_cluster_nodes_running",
 	},
 	CollectedHiveMQ: {
-		"mqtt.connections": "com_hivemq_networking_connections_current", "mqtt.messages.received": "com_hivemq_messages_incoming_publish_count",
-		"mqtt.messages.sent": "com_hivemq_messages_outgoing_publish_count", "mqtt.messages.dropped": "com_hivemq_messages_dropped_count",
-		"mqtt.subscriptions": "com_hivemq_subscriptions_overall_current", "mqtt.nodes.running": "com_hivemq_cluster_nodes_count",
+		"mqtt.connections":       "com_hivemq_networking_connections_current",
+		"mqtt.messages.received": "com_hivemq_messages_incoming_publish_count",
+		"mqtt.messages.sent":     "com_hivemq_messages_outgoing_publish_count",
+		"mqtt.messages.dropped":  "com_hivemq_messages_dropped_count",
+		"mqtt.subscriptions":     "com_hivemq_subscriptions_overall_current",
+		"mqtt.nodes.running":     "com_hivemq_cluster_nodes_count",
 	},
 	CollectedVerneMQ: {
-		"mqtt.connections": "total_active_connections", "mqtt.messages.received": "mqtt_publish_received", "mqtt.messages.sent": "mqtt_publish_sent",
+		"mqtt.connections": "total_active_connections", "mqtt.messages.received": "mqtt_publish_received",
+		"mqtt.messages.sent":    "mqtt_publish_sent",
 		"mqtt.messages.dropped": "queue_message_drop", "mqtt.authentication.failures": "mqtt_connack_sent",
 	},
 }
@@ -761,8 +799,8 @@ service:
     metrics/certificate: {receivers: [tlscheck], processors: [memory_limiter, transform/certificate, batch], exporters: [azuremonitor]}
   telemetry: {metrics: {level: none}, logs: {level: warn, encoding: json}}
 `))
-		scrape := config["receivers"].(map[string]any)["prometheus"].(map[string]any)["config"].(map[string]any)["scrape_configs"].([]any)[0]
-		holds(t, string(broker), scrape, fromYAML(t, collectedFrom[broker]))
+		scrapes := config["receivers"].(map[string]any)["prometheus"].(map[string]any)["config"].(map[string]any)
+		holds(t, string(broker), scrapes["scrape_configs"].([]any)[0], fromYAML(t, collectedFrom[broker]))
 		transforms := config["processors"].(map[string]any)["metrics_transform"].(map[string]any)["transforms"].([]any)
 		if len(transforms) != len(metrics)+1 {
 			t.Errorf("%s: %d metrics are renamed, want %d and whether a node is up", broker, len(transforms), len(metrics))

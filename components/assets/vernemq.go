@@ -24,14 +24,16 @@ const (
 // VerneMQClusterPorts are what nodes reach each other on, as security rules name them.
 func VerneMQClusterPorts() []string {
 	return []string{
-		strconv.Itoa(vernemqPortMapper), fmt.Sprintf("%d-%d", vernemqFirstPort, vernemqLastPort), strconv.Itoa(vernemqCluster), strconv.Itoa(VerneMQPort),
+		strconv.Itoa(vernemqPortMapper), fmt.Sprintf("%d-%d", vernemqFirstPort, vernemqLastPort),
+		strconv.Itoa(vernemqCluster), strconv.Itoa(VerneMQPort),
 	}
 }
 
 // VerneMQHealthPath answers 200 while a node is in its cluster and takes clients, and 503 otherwise.
 const VerneMQHealthPath = "/health"
 
-// VerneMQShared is the container of the storage account in which nodes keep what one of them built, and leave notes for each other.
+// VerneMQShared is the container of the storage account in which nodes keep what one of them built, and leave notes for
+// each other.
 const VerneMQShared = "vernemq-shared"
 
 // VerneMQDataLUN is where a node finds the disk for its data.
@@ -68,7 +70,8 @@ func (v VerneMQ) Files() (map[string]string, error) {
 	if v.Connections <= 0 || v.DatabaseName == "" || v.DatabaseRoles == "" {
 		return nil, errors.New("vernemq: database and connections must be given")
 	}
-	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript, "certificate.sh": CertificateToPEMScript}
+	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript,
+		"certificate.sh": CertificateToPEMScript}
 	for _, name := range []string{
 		"node.sh", "cluster.sh", "install.sh", "collector.sh", "auth.lua", "vernemq.conf.tmpl", "vernemq.service.tmpl",
 		"vernemq.env.tmpl", "otelcol.service.tmpl",
@@ -153,9 +156,10 @@ type VerneMQSettings struct {
 	AdminPasswordURL, BrokerPasswordURL       string   // of secrets
 	CertificateURL                            string   // of a secret
 	Hosts                                     []string // names that clients use
-	ConnectionURL                             string   // of a secret: the connection string of Application Insights; "" for no telemetry
-	Cookie                                    string
-	Members                                   []string // addresses of all nodes, the one that founds the cluster first
+	// of a secret: the connection string of Application Insights; "" for no telemetry
+	ConnectionURL string
+	Cookie        string
+	Members       []string // addresses of all nodes, the one that founds the cluster first
 }
 
 // Text is the settings as variables of a shell.
@@ -164,7 +168,8 @@ func (s VerneMQSettings) Text() string {
 	for _, v := range []Variable{
 		{"FILES", s.Files}, {"FILE_NAMES", strings.Join(s.FileNames, " ")}, {"SHARED", s.Shared},
 		{"DATABASE_HOST", s.DatabaseHost}, {"DATABASE_NAME", s.DatabaseName}, {"DATABASE_ADMIN", s.DatabaseAdmin},
-		{"ADMIN_PASSWORD_URL", s.AdminPasswordURL}, {"BROKER_PASSWORD_URL", s.BrokerPasswordURL}, {"CERTIFICATE_URL", s.CertificateURL},
+		{"ADMIN_PASSWORD_URL", s.AdminPasswordURL}, {"BROKER_PASSWORD_URL", s.BrokerPasswordURL},
+		{"CERTIFICATE_URL", s.CertificateURL},
 		{"HOSTS", strings.Join(s.Hosts, " ")},
 		{"COOKIE", s.Cookie}, {"MEMBERS", strings.Join(s.Members, " ")}, {"CONNECTION_URL", s.ConnectionURL},
 	} {
@@ -196,8 +201,8 @@ func (m VerneMQMachine) CloudInit() (string, error) {
 	}{m, VerneMQNodeCommand, string(script)})
 }
 
-// VerneMQDeployCommand has a machine take the files of a container, and ends well once its node serves clients. With addresses, it waits as
-// well until nobody else is in the cluster.
+// VerneMQDeployCommand has a machine take the files of a container, and ends well once its node serves clients. With
+// addresses, it waits as well until nobody else is in the cluster.
 func VerneMQDeployCommand(container string, addresses ...string) string {
 	words := append([]string{"exec", VerneMQNodeCommand, "deploy", container}, addresses...)
 	return "cloud-init status --wait >/dev/null; " + strings.Join(words, " ")

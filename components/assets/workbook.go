@@ -29,8 +29,8 @@ type Series struct {
 	Limit         bool // of the plan, not measured
 }
 
-// Tiles are the workbook's, in the order in which a person who is called reads them: is it up, is it full, does it work, where is the fault,
-// what will be next. Each title says the unit.
+// Tiles are the workbook's, in the order in which a person who is called reads them: is it up, is it full, does it
+// work, where is the fault, what will be next. Each title says the unit.
 func (w Watch) Tiles() ([]Tile, error) {
 	if err := w.check(); err != nil {
 		return nil, fmt.Errorf("workbook: %w", err)
@@ -38,12 +38,15 @@ func (w Watch) Tiles() ([]Tile, error) {
 	all := []Tile{
 		{name: "now", Title: string(w.Broker) + " now", Visualization: TableTile, Wide: true},
 		{name: "nodes", Title: "Nodes (number)", Series: []Series{
-			{"Serving", "serve clients", false}, {"Seen", "members that the loneliest node sees", false}, {"Expected", "always run", true}}},
+			{"Serving", "serve clients", false}, {"Seen", "members that the loneliest node sees", false},
+			{"Expected", "always run", true}}},
 		{name: "connections", Title: "Connections (number)", Series: []Series{
 			{"Held", "held", false}, {"Warning", "80 % of the plan", true}, {"Limit", "the plan's limit", true}}},
-		{name: "messages", Title: "Messages (per second)", Series: []Series{{"Received", "received", false}, {"Sent", "sent", false}}},
+		{name: "messages", Title: "Messages (per second)",
+			Series: []Series{{"Received", "received", false}, {"Sent", "sent", false}}},
 		{name: "dropped", Title: "Dropped messages, by node (per minute)"},
-		{name: "failures", Title: "Failed logins (per minute)", Series: []Series{{"Failures", "failed", false}, {"Limit", "an alert", true}}},
+		{name: "failures", Title: "Failed logins (per minute)",
+			Series: []Series{{"Failures", "failed", false}, {"Limit", "an alert", true}}},
 		{name: "subscriptions", Title: "Subscriptions (number)", Series: []Series{{"Subscriptions", "held", false}}},
 		{name: "members", Title: "Members of the cluster, as each node sees it (number)"},
 		{name: "zones", Title: "Connections by zone (number)"},
@@ -61,7 +64,8 @@ func (w Watch) Tiles() ([]Tile, error) {
 		if t.Query, err = w.query("tiles/" + t.name); err != nil {
 			return nil, err
 		}
-		if t.name == "zones" && w.Broker == CollectedEMQX || !w.measures(t.Query) { // an app of Container Apps is not told its zone
+		// an app of Container Apps is not told its zone
+		if t.name == "zones" && w.Broker == CollectedEMQX || !w.measures(t.Query) {
 			continue
 		}
 		if t.Visualization == "" {
@@ -73,10 +77,11 @@ func (w Watch) Tiles() ([]Tile, error) {
 }
 
 // errorTiles are where the logs of a broker's nodes are: of apps, pods, or machines.
-var errorTiles = map[CollectedBroker]string{CollectedEMQX: "errors-apps", CollectedHiveMQ: "errors-cluster", CollectedVerneMQ: "errors-machines"}
+var errorTiles = map[CollectedBroker]string{CollectedEMQX: "errors-apps", CollectedHiveMQ: "errors-cluster",
+	CollectedVerneMQ: "errors-machines"}
 
-// Workbook is the serialized data of an Azure Monitor workbook whose queries run on the workspace with this ARM id. It names the workspace in
-// each of them, so that it does not matter from where in the portal it is opened.
+// Workbook is the serialized data of an Azure Monitor workbook whose queries run on the workspace with this ARM id. It
+// names the workspace in each of them, so that it does not matter from where in the portal it is opened.
 func (w Watch) Workbook(workspaceID string) (string, error) {
 	if workspaceID == "" {
 		return "", errors.New("workbook: the workspace must be given")
@@ -99,7 +104,8 @@ func (w Watch) Workbook(workspaceID string) (string, error) {
 	return string(text), nil
 }
 
-// timeRange is the parameter that the charts follow, a day by default. A chart has a point each five minutes, so three days are the most.
+// timeRange is the parameter that the charts follow, a day by default. A chart has a point each five minutes, so three
+// days are the most.
 func timeRange() any {
 	var ranges []any
 	for _, hours := range []int{1, 4, 12, 24, 72} {
@@ -107,7 +113,8 @@ func timeRange() any {
 	}
 	return map[string]any{"type": 9, "name": "time", "content": map[string]any{
 		"version": "KqlParameterItem/1.0", "style": "pills", "parameters": []any{map[string]any{
-			"id": "5c9c3f0e-6a07-4d52-9a39-6d1c0f6f2b11", "version": "KqlParameterItem/1.0", "name": "Range", "label": "Time range", "type": 4,
+			"id": "5c9c3f0e-6a07-4d52-9a39-6d1c0f6f2b11", "version": "KqlParameterItem/1.0", "name": "Range",
+			"label": "Time range", "type": 4,
 			"isRequired": true, "value": lookBack(24), "typeSettings": map[string]any{"selectableValues": ranges},
 		}},
 	}}

@@ -26,33 +26,41 @@ func tilesOf(t *testing.T, broker CollectedBroker) []Tile {
 
 // logs are the tables that only the workbook reads.
 var logs = map[string][]kql.Column{
-	"Syslog": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "Computer", Type: kql.String}, {Name: "ProcessName", Type: kql.String},
+	"Syslog": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "Computer", Type: kql.String},
+		{Name: "ProcessName", Type: kql.String},
 		{Name: "SeverityLevel", Type: kql.String}, {Name: "SyslogMessage", Type: kql.String}},
-	"ContainerLogV2": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "PodNamespace", Type: kql.String}, {Name: "PodName", Type: kql.String},
+	"ContainerLogV2": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "PodNamespace", Type: kql.String},
+		{Name: "PodName", Type: kql.String},
 		{Name: "LogMessage", Type: kql.Dynamic}},
-	"ContainerAppConsoleLogs": {{Name: "TimeGenerated", Type: kql.DateTime}, {Name: "ContainerAppName", Type: kql.String}, {Name: "Log", Type: kql.String}},
+	"ContainerAppConsoleLogs": {{Name: "TimeGenerated", Type: kql.DateTime},
+		{Name: "ContainerAppName", Type: kql.String}, {Name: "Log", Type: kql.String}},
 }
 
 // shaking is what a node reports for an hour: within each five minutes, two less than a value to two more.
 func shaking(metric, node string, value float64) []entry {
 	var all []entry
 	for minute := range 61 {
-		all = append(all, entry{"AppMetrics", 60 - minute, []any{metric, value + float64(minute%5-2), map[string]any{"node": node, "zone": "1"}}})
+		all = append(all, entry{"AppMetrics", 60 - minute,
+			[]any{metric, value + float64(minute%5-2), map[string]any{"node": node, "zone": "1"}}})
 	}
 	return all
 }
 
-// aDay is an hour of two nodes, two days of usage, and each kind of log: 21 errors, one of them twice, and the newest line is none.
+// aDay is an hour of two nodes, two days of usage, and each kind of log: 21 errors, one of them twice, and the newest
+// line is none.
 func aDay(t *testing.T) kql.Database {
 	t.Helper()
 	var entries [][]entry
 	for metric, values := range map[string][2]float64{
-		MetricNodeUp: {-1, -1}, MetricNodesRunning: {3, 4}, MetricConnections: {2000, 1000}, MetricMessagesReceived: {600, 300}, MetricMessagesSent: {1200, 600},
-		MetricMessagesDropped: {5, 6}, MetricSubscriptions: {40, 20}, MetricAuthenticationFailures: {2, 4}, MetricCertificateDays: {60, 70},
+		MetricNodeUp: {-1, -1}, MetricNodesRunning: {3, 4}, MetricConnections: {2000, 1000},
+		MetricMessagesReceived: {600, 300}, MetricMessagesSent: {1200, 600},
+		MetricMessagesDropped: {5, 6}, MetricSubscriptions: {40, 20}, MetricAuthenticationFailures: {2, 4},
+		MetricCertificateDays: {60, 70},
 	} {
 		entries = append(entries, shaking(metric, "a", values[0]), shaking(metric, "b", values[1]))
 	}
-	usage := []entry{{"Usage", 25 * 60, []any{"AppMetrics", 900.0, true}}, {"Usage", 60, []any{"Free", 800.0, false}}, {"Usage", 60, []any{"AppMetrics", 300.5, true}},
+	usage := []entry{{"Usage", 25 * 60, []any{"AppMetrics", 900.0, true}}, {"Usage", 60, []any{"Free", 800.0, false}},
+		{"Usage", 60, []any{"AppMetrics", 300.5, true}},
 		{"Usage", 120, []any{"AppMetrics", 200.25, true}}}
 	for _, kind := range strings.Fields("a b c d e f g h") {
 		usage = append(usage, entry{"Usage", 60, []any{kind, 10.0, true}})
@@ -74,7 +82,8 @@ func aDay(t *testing.T) kql.Database {
 		for i := range 20 {
 			table.Rows = append(table.Rows, line(noon.Add(-time.Hour-time.Duration(i)*time.Minute), true, strconv.Itoa(i)))
 		}
-		table.Rows = append(table.Rows, line(noon.Add(-2*time.Minute), true, long), line(noon.Add(-time.Minute), true, long), line(noon, false, "well"))
+		table.Rows = append(table.Rows, line(noon.Add(-2*time.Minute), true, long),
+			line(noon.Add(-time.Minute), true, long), line(noon, false, "well"))
 		db[name] = table
 	}
 	others := db["ContainerLogV2"]
@@ -122,11 +131,14 @@ func TestEveryTileShowsWhatItIsTitled(t *testing.T) {
 		{CollectedEMQX, "What fills", 8, 0, map[string]any{"Table": "AppMetrics", "Gigabytes": 0.501, "PercentOfCap": 25.1}},
 		{CollectedEMQX, "What fills", 8, 1, map[string]any{"Gigabytes": 0.01, "PercentOfCap": 0.5}},
 		{CollectedVerneMQ, "Errors", 20, 0, map[string]any{
-			"Source": "mqtt-0 vernemq", "Message": "[error] " + strings.Repeat("x", 192), "Times": int64(2), "Newest": noon.Add(-time.Minute)}},
+			"Source": "mqtt-0 vernemq", "Message": "[error] " + strings.Repeat("x", 192), "Times": int64(2),
+			"Newest": noon.Add(-time.Minute)}},
 		{CollectedHiveMQ, "Errors", 20, 0, map[string]any{
-			"Source": "broker-0", "Message": "ERROR - " + strings.Repeat("x", 192), "Times": int64(2), "Newest": noon.Add(-time.Minute)}},
+			"Source": "broker-0", "Message": "ERROR - " + strings.Repeat("x", 192), "Times": int64(2),
+			"Newest": noon.Add(-time.Minute)}},
 		{CollectedEMQX, "Errors", 20, 0, map[string]any{
-			"Source": "emqx-0", "Message": "error: " + strings.Repeat("x", 193), "Times": int64(2), "Newest": noon.Add(-time.Minute)}},
+			"Source": "emqx-0", "Message": "error: " + strings.Repeat("x", 193), "Times": int64(2),
+			"Newest": noon.Add(-time.Minute)}},
 	} {
 		table := result(t, c.broker, c.title, db)
 		if len(table.Rows) != c.rows {
@@ -143,8 +155,10 @@ func TestEveryTileShowsWhatItIsTitled(t *testing.T) {
 }
 
 func TestTheFirstTileSaysWhatIsPlannedOfEachFigure(t *testing.T) {
-	db := data(t, time.Hour, each(MetricNodeUp, "a", 0, 20, 1), each(MetricNodeUp, "a", 1, 0, 0), each(MetricNodeUp, "b", 1, 20, 0),
-		each(MetricNodesRunning, "a", 2, 20, 0), each(MetricNodesRunning, "b", 3, 20, 0), each(MetricConnections, "a", 1000, 20, 0),
+	db := data(t, time.Hour, each(MetricNodeUp, "a", 0, 20, 1), each(MetricNodeUp, "a", 1, 0, 0),
+		each(MetricNodeUp, "b", 1, 20, 0),
+		each(MetricNodesRunning, "a", 2, 20, 0), each(MetricNodesRunning, "b", 3, 20, 0),
+		each(MetricConnections, "a", 1000, 20, 0),
 		each(MetricConnections, "b", 2000, 20, 0), each(MetricCertificateDays, "", 45.26, 20, 2))
 	want := [][]any{
 		{"Nodes that serve clients", 2.0, "3", "look", noon},
@@ -171,7 +185,8 @@ func TestTheFirstTileSaysWhatIsNotWell(t *testing.T) {
 		}
 		return strings.Join(words, " ")
 	}
-	well := slices.Concat(threeNodes(MetricNodeUp, 1), threeNodes(MetricNodesRunning, 3), threeNodes(MetricConnections, 2666), each(MetricCertificateDays, "", 30, 60, 0))
+	well := slices.Concat(threeNodes(MetricNodeUp, 1), threeNodes(MetricNodesRunning, 3),
+		threeNodes(MetricConnections, 2666), each(MetricCertificateDays, "", 30, 60, 0))
 	for _, c := range []struct {
 		when, want string
 		entries    [][]entry
@@ -179,15 +194,18 @@ func TestTheFirstTileSaysWhatIsNotWell(t *testing.T) {
 		{"all is well", "well well well well", [][]entry{well}},
 		{"nothing is reported", "", nil},
 		{"a node is down", "look well well well", [][]entry{
-			each(MetricNodeUp, "a", 1, 60, 0), each(MetricNodeUp, "b", 1, 60, 0), each(MetricNodeUp, "c", 0, 60, 0), threeNodes(MetricNodesRunning, 3),
+			each(MetricNodeUp, "a", 1, 60, 0), each(MetricNodeUp, "b", 1, 60, 0), each(MetricNodeUp, "c", 0, 60, 0),
+			threeNodes(MetricNodesRunning, 3),
 			threeNodes(MetricConnections, 1), each(MetricCertificateDays, "", 30, 60, 0)}},
 		{"80 % are held", "well well look well", [][]entry{
-			threeNodes(MetricNodeUp, 1), threeNodes(MetricNodesRunning, 3), each(MetricConnections, "a", 8000, 60, 0), each(MetricCertificateDays, "", 30, 60, 0)}},
+			threeNodes(MetricNodeUp, 1), threeNodes(MetricNodesRunning, 3), each(MetricConnections, "a", 8000, 60, 0),
+			each(MetricCertificateDays, "", 30, 60, 0)}},
 		{"one sees two", "well look well well", [][]entry{
 			threeNodes(MetricNodeUp, 1), each(MetricNodesRunning, "a", 2, 9, 0), each(MetricNodesRunning, "b", 3, 9, 0),
 			threeNodes(MetricConnections, 2666), each(MetricCertificateDays, "", 30, 60, 0)}},
 		{"the certificate ends", "well well well look", [][]entry{
-			threeNodes(MetricNodeUp, 1), threeNodes(MetricNodesRunning, 3), threeNodes(MetricConnections, 2666), each(MetricCertificateDays, "", 29.9, 60, 0)}},
+			threeNodes(MetricNodeUp, 1), threeNodes(MetricNodesRunning, 3), threeNodes(MetricConnections, 2666),
+			each(MetricCertificateDays, "", 29.9, 60, 0)}},
 	} {
 		if got := states(c.entries...); got != c.want {
 			t.Errorf("when %s: %q, want %q", c.when, got, c.want)
@@ -224,8 +242,10 @@ func TestAWorkbookNamesItsWorkspaceAndItsTilesInTheirOrder(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &book); err != nil {
 			t.Fatal(err)
 		}
-		if book.Version != "Notebook/1.0" || !slices.Equal(book.FallbackResourceIDs, []string{workspace}) || book.Items[0].Type != 9 {
-			t.Errorf("%s: version %q, workspace %v, the first item is of type %d", broker, book.Version, book.FallbackResourceIDs, book.Items[0].Type)
+		if book.Version != "Notebook/1.0" || !slices.Equal(book.FallbackResourceIDs, []string{workspace}) ||
+			book.Items[0].Type != 9 {
+			t.Errorf("%s: version %q, workspace %v, the first item is of type %d", broker, book.Version,
+				book.FallbackResourceIDs, book.Items[0].Type)
 		}
 		parameter := book.Items[0].Content.Parameters[0].Name
 		tiles := tilesOf(t, broker)
@@ -234,14 +254,18 @@ func TestAWorkbookNamesItsWorkspaceAndItsTilesInTheirOrder(t *testing.T) {
 		}
 		for i, tile := range tiles {
 			item := book.Items[i+1].Content
-			if book.Items[i+1].Type != 3 || item.Title != tile.Title || item.Query != tile.Query || item.Visualization != tile.Visualization {
+			if book.Items[i+1].Type != 3 || item.Title != tile.Title || item.Query != tile.Query ||
+				item.Visualization != tile.Visualization {
 				t.Errorf("%s: item %d is %+v, not %q", broker, i, item, tile.Title)
 			}
-			if !slices.Equal(item.CrossComponentResources, []string{workspace}) || item.ResourceType != "microsoft.operationalinsights/workspaces" {
+			if !slices.Equal(item.CrossComponentResources, []string{workspace}) ||
+				item.ResourceType != "microsoft.operationalinsights/workspaces" {
 				t.Errorf("%s: %q runs on %v, which is a %q", broker, tile.Title, item.CrossComponentResources, item.ResourceType)
 			}
-			if tile.Days == 0 && item.TimeContextFromParameter != parameter || item.TimeContext.DurationMs != tile.Days*86_400_000 {
-				t.Errorf("%s: %q looks back by %q and %d ms", broker, tile.Title, item.TimeContextFromParameter, item.TimeContext.DurationMs)
+			if tile.Days == 0 && item.TimeContextFromParameter != parameter ||
+				item.TimeContext.DurationMs != tile.Days*86_400_000 {
+				t.Errorf("%s: %q looks back by %q and %d ms", broker, tile.Title, item.TimeContextFromParameter,
+					item.TimeContext.DurationMs)
 			}
 			if len(item.ChartSettings.SeriesLabelSettings) != len(tile.Series) {
 				t.Errorf("%s: %q has the labels %v", broker, tile.Title, item.ChartSettings.SeriesLabelSettings)
@@ -301,7 +325,8 @@ func TestEveryQueryIsUsedAndAsksForMetricsThatAreCollected(t *testing.T) {
 			used[firstLine(a.Query)] = a.Query
 		}
 	}
-	collected := []string{MetricConnections, MetricMessagesReceived, MetricMessagesSent, MetricMessagesDropped, MetricSubscriptions,
+	collected := []string{MetricConnections, MetricMessagesReceived, MetricMessagesSent, MetricMessagesDropped,
+		MetricSubscriptions,
 		MetricAuthenticationFailures, MetricNodesRunning, MetricNodeUp, MetricCertificateDays, "mqtt."}
 	for first, query := range used {
 		if !strings.HasPrefix(first, "// ") || strings.Contains(query, "{{") {

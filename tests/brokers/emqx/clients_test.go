@@ -60,7 +60,8 @@ func (w way) open(client, user, password string) (session, byte, error) {
 	}
 	s := session{conn}
 	connect := &packets.Connect{
-		ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: client, CleanStart: true, KeepAlive: 60, Properties: &packets.Properties{},
+		ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: client, CleanStart: true, KeepAlive: 60,
+		Properties: &packets.Properties{},
 	}
 	if user != "" {
 		connect.UsernameFlag, connect.Username, connect.PasswordFlag, connect.Password = true, user, true, []byte(password)
@@ -111,7 +112,8 @@ func (w way) deliver(client, user, topic, text string) (byte, error) {
 	if code != 0 {
 		return 0, fmt.Errorf("CONNACK %#x", code)
 	}
-	answer, err := s.ask(&packets.Publish{Topic: topic, QoS: 1, PacketID: 1, Payload: []byte(text), Properties: &packets.Properties{}})
+	answer, err := s.ask(&packets.Publish{Topic: topic, QoS: 1, PacketID: 1, Payload: []byte(text),
+		Properties: &packets.Properties{}})
 	if err != nil {
 		return 0, err
 	}
@@ -203,8 +205,8 @@ func (c *client) missing(payloads map[string]byte) []string {
 	return missing
 }
 
-// hammer tries to get in with what must not let anybody in, as fast as it can, by every way it is given, some ninety times a
-// second each.
+// hammer tries to get in with what must not let anybody in, as fast as it can, by every way it is given, some ninety
+// times a second each.
 type hammer struct {
 	stop        chan struct{}
 	running     sync.WaitGroup
@@ -336,7 +338,8 @@ func (f *traffic) end(t testing.TB) {
 			break
 		}
 	}
-	t.Logf("%d acknowledged, %d of them lost; %d not accepted; the slowest took %s", len(promised), len(missing), f.failed, f.slowest.Round(time.Millisecond))
+	t.Logf("%d acknowledged, %d of them lost; %d not accepted; the slowest took %s", len(promised), len(missing),
+		f.failed, f.slowest.Round(time.Millisecond))
 	if len(missing) > 0 {
 		t.Errorf("acknowledged and lost: %v", missing[:min(len(missing), 20)])
 	}

@@ -1,8 +1,8 @@
 // Package emqx starts the real EMQX with what the program deploys, and breaks it: gate, configuration, command and
 // environment of a node, schema, HAProxy, PostgreSQL and Redis with certificates for names only, as Azure's.
 //
-// It needs root, for nodes with addresses of their own, and EMQX in the folder that AMORA_EMQX_HOME names: what the image
-// emqx/emqx has in /opt/emqx.
+// It needs root, for nodes with addresses of their own, and EMQX in the folder that AMORA_EMQX_HOME names: what the
+// image emqx/emqx has in /opt/emqx.
 package emqx
 
 import (
@@ -43,7 +43,8 @@ func TestMain(m *testing.M) {
 		return
 	}
 	command := exec.Command("unshare", append([]string{
-		"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private", os.Args[0]}, os.Args[1:]...)...)
+		"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private", os.Args[0]},
+		os.Args[1:]...)...)
 	command.Env = append(os.Environ(), insideLab+"=yes")
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	if err := command.Run(); err != nil {
@@ -92,7 +93,8 @@ func run(m *testing.M) int {
 	}
 	for _, line := range []string{
 		// An address of its own, or it takes that of another link whenever one comes, and nobody finds it for a while.
-		"ip link set lo up", "ip link add br0 address 02:00:00:00:00:01 type bridge", "ip addr add " + hub + "/16 dev br0", "ip link set br0 up",
+		"ip link set lo up", "ip link add br0 address 02:00:00:00:00:01 type bridge", "ip addr add " + hub +
+			"/16 dev br0", "ip link set br0 up",
 		"mount -t tmpfs tmpfs /run/netns", "mount --bind " + resolver + " /etc/resolv.conf",
 	} {
 		if line == "mount -t tmpfs tmpfs /run/netns" {

@@ -18,7 +18,8 @@ import (
 
 var (
 	proofs      = flag.Int("proofs", 3, "how many times an endpoint is proven")
-	connections = flag.Int("connections", 300, "how many clients are connected to measure what one takes; EMQX checks some 15 passwords a second on a core")
+	connections = flag.Int("connections", 300,
+		"how many clients are connected to measure what one takes; EMQX checks some 15 passwords a second on a core")
 )
 
 // target is the lab's endpoint, for amora smoke.

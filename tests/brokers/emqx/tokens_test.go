@@ -243,22 +243,23 @@ func letsInTheRightOnes(t *testing.T, issuer *issuer, _ *replica) {
 	later, secret := time.Now().Add(time.Hour).Unix(), []byte(sharedSecret)
 	unsigned := func(header claims) string { return signed(t, header, good(nil), func([]byte) []byte { return nil }) }
 	for name, wrong := range map[string]string{
-		"without an end":                       with(claims{"exp": nil}),
-		"that ended":                           with(claims{"exp": time.Now().Unix() - 1}),
-		"whose end is a text":                  with(claims{"exp": fmt.Sprint(later)}),
-		"whose end is in milliseconds":         with(claims{"exp": later * 1000}),
-		"that has not begun":                   with(claims{"nbf": later}),
-		"of the future":                        with(claims{"iat": later}),
-		"of another issuer":                    with(claims{"iss": "https://another.example"}),
-		"of no issuer":                         with(claims{"iss": nil}),
-		"for another application":              with(claims{"aud": "another"}),
-		"for other applications":               with(claims{"aud": []string{"another", "a third"}}),
-		"for no application":                   with(claims{"aud": nil}),
-		"of another user":                      with(claims{"sub": "u2"}),
-		"of no user":                           with(claims{"sub": nil}),
-		"without claims":                       issuer.token("rsa", claims{}),
-		"that was changed":                     changed(with(nil)),
-		"with what has to be understood":       resigned(issuer, claims{"alg": "RS256", "kid": "rsa", "crit": []string{"x"}, "x": 1}),
+		"without an end":               with(claims{"exp": nil}),
+		"that ended":                   with(claims{"exp": time.Now().Unix() - 1}),
+		"whose end is a text":          with(claims{"exp": fmt.Sprint(later)}),
+		"whose end is in milliseconds": with(claims{"exp": later * 1000}),
+		"that has not begun":           with(claims{"nbf": later}),
+		"of the future":                with(claims{"iat": later}),
+		"of another issuer":            with(claims{"iss": "https://another.example"}),
+		"of no issuer":                 with(claims{"iss": nil}),
+		"for another application":      with(claims{"aud": "another"}),
+		"for other applications":       with(claims{"aud": []string{"another", "a third"}}),
+		"for no application":           with(claims{"aud": nil}),
+		"of another user":              with(claims{"sub": "u2"}),
+		"of no user":                   with(claims{"sub": nil}),
+		"without claims":               issuer.token("rsa", claims{}),
+		"that was changed":             changed(with(nil)),
+		"with what has to be understood": resigned(issuer,
+			claims{"alg": "RS256", "kid": "rsa", "crit": []string{"x"}, "x": 1}),
 		"said to be signed with another key":   resigned(issuer, claims{"alg": "RS256", "kid": "ec"}),
 		"without a signature":                  unsigned(claims{"alg": "none"}),
 		"of a key, without a signature":        unsigned(claims{"alg": "none", "kid": "rsa"}),
@@ -282,7 +283,8 @@ func letsInTheRightOnes(t *testing.T, issuer *issuer, _ *replica) {
 			t.Errorf("%q: %#x, %v, want %#x", password, code, err, want)
 		}
 	}
-	if code, err := inside(0).login("somebody", "", issuer.token("rsa", good(claims{"sub": ""}))); code == 0 || err != nil {
+	if code, err := inside(0).login("somebody", "", issuer.token("rsa", good(claims{"sub": ""}))); code == 0 ||
+		err != nil {
 		t.Errorf("a token for nobody: %#x, %v", code, err)
 	}
 }
@@ -409,16 +411,18 @@ func wasAway(t *testing.T, issuer *issuer, node *replica) {
 func followsTheKeys(t *testing.T, issuer *issuer, _ *replica) {
 	old := issuer.token("rsa", good(nil))
 	issuer.rotate("rsa", "renewed")
-	t.Logf("a token of the new key lets in after %s", within(t, 10*time.Second, "a token of the new key lets in", func() bool {
-		return letsIn(t, issuer.token("renewed", good(nil)))
-	}))
+	t.Logf("a token of the new key lets in after %s",
+		within(t, 10*time.Second, "a token of the new key lets in", func() bool {
+			return letsIn(t, issuer.token("renewed", good(nil)))
+		}))
 	if letsIn(t, old) {
 		t.Error("a token of the old key lets in")
 	}
 	issuer.rotate("renewed", "renewed")
-	t.Logf("another key of the same name: %s", within(t, 10*time.Second, "a token of another key of that name lets in", func() bool {
-		return letsIn(t, issuer.token("renewed", good(nil)))
-	}))
+	t.Logf("another key of the same name: %s", within(t, 10*time.Second, "a token of another key of that name lets in",
+		func() bool {
+			return letsIn(t, issuer.token("renewed", good(nil)))
+		}))
 	flood := strangers(t, "rsa")
 	before, begun := issuer.questions(), time.Now()
 	for i := 0; time.Since(begun) < 12*time.Second; i++ {

@@ -1,14 +1,14 @@
 // Package hivemq starts HiveMQ's free Community Edition with what the program gives to the licensed one on Kubernetes,
 // and real clients connect to it.
 //
-// config.xml is what HiveMQ's chart makes of our values, recorded in testdata. The Community Edition reads it as it is. Of
-// it, it obeys the two listeners with names, ports and path. It says nothing about the cluster and the health API, and
-// does not open their ports: those parts, the Enterprise Security extension, the metrics extension and the trial's limit
-// of 25 connections are of the licensed edition alone, and nothing here speaks for them.
+// config.xml is what HiveMQ's chart makes of our values, recorded in testdata. The Community Edition reads it as it is.
+// Of it, it obeys the two listeners with names, ports and path. It says nothing about the cluster and the health API,
+// and does not open their ports: those parts, the Enterprise Security extension, the metrics extension and the trial's
+// limit of 25 connections are of the licensed edition alone, and nothing here speaks for them.
 //
-// HiveMQ comes from the folder that AMORA_HIVEMQ_HOME names, laid out as a release of it (bin or lib with its jars), else
-// by Maven from Maven Central. Users and rules are asked of the extension that a stack without a licence has, with the
-// file that our script writes out of a real PostgreSQL. That extension is on GitHub only: without
+// HiveMQ comes from the folder that AMORA_HIVEMQ_HOME names, laid out as a release of it (bin or lib with its jars),
+// else by Maven from Maven Central. Users and rules are asked of the extension that a stack without a licence has, with
+// the file that our script writes out of a real PostgreSQL. That extension is on GitHub only: without
 // extensions/hivemq-file-rbac-extension in AMORA_HIVEMQ_HOME, its tests skip. homes.sh beside this folder fetches both.
 // Each broker has a network of its own, which takes root.
 package hivemq

@@ -18,8 +18,8 @@ import (
 )
 
 // Recorded with the chart at this version: what `helm template broker hivemq-platform --version 0.2.72 --values VALUES
-// --repo https://hivemq.github.io/helm-charts --show-only templates/hivemq-configuration.yml` has below config.xml, where
-// VALUES is what stands below spec.values in the manifests of the broker's folder.
+// --repo https://hivemq.github.io/helm-charts --show-only templates/hivemq-configuration.yml` has below config.xml,
+// where VALUES is what stands below spec.values in the manifests of the broker's folder.
 const recordedChart = "0.2.72"
 
 // listener is one as the chart writes it, and the service of our values that it is made of.

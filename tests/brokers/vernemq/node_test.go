@@ -137,8 +137,8 @@ func TestAMessageToATopicThatBeginsWithADollarReachesNobodyAndHoldsUpNothingElse
 	}
 }
 
-// The listener for WebSocket has no limit that holds, as docs/vernemq.md says: its server, cowboy, takes a connection out
-// of the count (ranch:remove_connection) once it is one of WebSocket.
+// The listener for WebSocket has no limit that holds, as docs/vernemq.md says: its server, cowboy, takes a connection
+// out of the count (ranch:remove_connection) once it is one of WebSocket.
 func TestTheListenerForMQTTTakesNoMoreThanItsPartOfThePlansConnections(t *testing.T) {
 	const planned = 150
 	s := newSite(t, 1, assets.VerneMQ{Connections: planned})
