@@ -252,6 +252,31 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	together(t, all...)
 }
 
+// TestANodeThatIsHeldUpIsCountedWhenItGoesOn freezes EMQX, and not its gate: while it opens its listeners, and later for
+// longer than the others wait for it.
+func TestANodeThatIsHeldUpIsCountedWhenItGoesOn(t *testing.T) {
+	l := newLab(t, 2)
+	l.data.user("u1")
+	held := l.run(0)
+	within(t, 60*time.Second, "it founds the cluster", func() bool { return strings.Contains(held.said.String(), "founds") })
+	thaw := held.freeze()
+	other := l.run(1)
+	time.Sleep(8 * time.Second)
+	thaw()
+	held.mustServe()
+	other.mustServe()
+	together(t, held, other)
+
+	other.terminate()
+	thaw = held.freeze()
+	within(t, 40*time.Second, "the gate gives up waiting", func() bool { return strings.Contains(held.said.String(), "clients are not let in") })
+	thaw()
+	held.mustServe()
+	other = l.run(1)
+	other.mustServe()
+	together(t, held, other)
+}
+
 func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) {
 	l, all := served(t, 2)
 	stays := inside(1).mustConnect(t, "stays", "u1", "u1")
