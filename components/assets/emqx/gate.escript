@@ -23,6 +23,9 @@
 
 -define(TICK, 1000).            % ms between two looks at the node
 -define(LIMIT, 3000).           % ms that the database or EMQX have for an answer
+-define(ANSWER, 2000).          % ms that a store has for an answer, so that a login has one within 5 s
+-define(REMEMBERS, 60000).       % ms for which EMQX remembers what a client may do, as its configuration says
+-define(WITHOUT_RULES, 600000). % the same while it can ask nobody
 -define(SETTLED, 10000).        % ms that a session must have stood before a waiter takes a name: holders retake it first
 -define(SILENT, 15000).         % ms in which EMQX answers nothing, until the others need not wait for this node
 -define(CUT_OFF, 10).           % ticks in which a node is not in one cluster with others that it reaches
@@ -39,6 +42,7 @@ main([]) ->
     know_own_host(Node),
     {ok, _} = net_kernel:start('gate@127.0.0.1', #{name_domain => longnames, hidden => true, dist_listen => false}),
     erlang:set_cookie(Node, list_to_atom(env("EMQX_NODE__COOKIE"))),
+    [spawn_link(fun() -> watch(Node, Type) end) || Type <- [emqx_postgresql, emqx_redis]],
     loop(start(hold(#{node => Node, db => none, serves => false, heard => now_ms(), cut => 0, stops => never}))).
 
 %% A node's own name leads to the app's ingress, and perhaps to another revision. This program means the one beside it.
@@ -79,8 +83,8 @@ wanted(S) ->
         _ -> unknown
     end.
 
-%% What fails is tried again with the next tick: EMQX may be starting its applications anew, or be held up. Its listeners
-%% may be open meanwhile, or open late: for a while the others count it.
+%% What fails is tried again with the next tick: EMQX may be starting its applications anew, or be held up. Its
+%% listeners may be open meanwhile, or open late: for a while the others count it.
 look(#{heard := Heard} = S) ->
     case catch facts(S) of
         #{} = Facts -> decide(S#{heard := now_ms()}, Facts);
@@ -92,15 +96,16 @@ look(#{heard := Heard} = S) ->
             end
     end.
 
-%% What EMQX says of itself: its own listeners, its stores that are away, and the nodes in its cluster that run. Without a
-%% session of its own, a node does not know who else serves: then others are better for new clients too.
+%% What EMQX says of itself: its own listeners, its stores that are away, and the nodes in its cluster that run. Without
+%% a session of its own, a node does not know who else serves: then others are better for new clients too.
 facts(#{node := Node, db := Db}) ->
     Ids = ask(Node, emqx_resource, list_instances, []),
     #{
         %% At the end of its boot EMQX says what it does when it joins. Before that, a join stops half of it.
         booted => ask(Node, application, get_env, [ekka, {callback, start}]) =/= undefined,
         open => lists:any(fun({_, #{running := Is}}) -> Is end, ask(Node, emqx_listeners, list, [])),
-        away => [database || Db =:= none] ++ [Id || Id <- Ids, not connected(ask(Node, emqx_resource, get_instance, [Id]))],
+        away => [database || Db =:= none] ++
+            [Id || Id <- Ids, not connected(ask(Node, emqx_resource, get_instance, [Id]))],
         stores => length(Ids),
         nodes => ask(Node, mria, running_nodes, [])
     }.
@@ -228,6 +233,54 @@ anew(S, Others) ->
     say(starting, "cut off from ~p", [Others]),
     say("cut off from ~p, which are more: starting anew", [Others]),
     start(finish(S)).
+
+%%% Stores that do not answer
+
+%% EMQX waits for its stores for as long as they take, and each login with it. So they are asked here too, over EMQX's
+%% own connections. One that does not answer is taken down in EMQX, which then refuses at once, and is brought up again
+%% when it can be reached: EMQX itself looks every 15 s.
+watch(Node, Type) ->
+    timer:sleep(?TICK),
+    catch [check(Node, Id, question(Type, Id)) || Id <- ask(Node, emqx_resource, list_instances_by_type, [Type])],
+    watch(Node, Type).
+
+question(emqx_postgresql, Id) -> {prepared_query, Id, [<<>>]};
+question(emqx_redis, _) -> {cmd, [<<"PING">>]}.
+
+check(Node, Id, Question) ->
+    Before = answered(Node, Id),
+    case catch erpc:call(Node, emqx_resource, simple_sync_query, [Id, Question], ?ANSWER) of
+        Answer when element(1, Answer) =:= ok -> remember(Node, Id, ?REMEMBERS);
+        {error, {resource_error, #{reason := Reason}}} when Reason =/= exception ->
+            remember(Node, Id, ?WITHOUT_RULES),
+            up(Node, Id);
+        _ -> answered(Node, Id) =:= Before andalso admits() andalso down(Node, Id)
+    end.
+
+%% EMQX denies what it cannot ask, and cuts the client off. So what it knows counts for longer while rules are away.
+remember(Node, <<"emqx_authz_", _/binary>>, Ms) ->
+    Key = [authorization, cache, ttl],
+    ask(Node, emqx_config, get, [Key]) =:= Ms orelse ask(Node, emqx_config, put, [Key, Ms]);
+remember(_, _, _) -> ok.
+
+admits() -> lists:member(element(1, status()), [serving, unchecked]).
+
+%% How often it answered. A store that answers others is busy, and does not hang.
+answered(Node, Id) ->
+    #{counters := #{success := Count}} = ask(Node, emqx_resource, get_metrics, [Id]),
+    Count.
+
+%% Whoever waits for an answer is refused with the end of its connection.
+down(Node, Id) ->
+    remember(Node, Id, ?WITHOUT_RULES),
+    say(unchecked, "~s does not answer", [Id]),
+    [exit(Connection, kill) || {_, Worker} <- ask(Node, ecpool, workers, [Id]),
+        {ok, Connection} <- [ask(Node, ecpool_monitor, get_client_global, [Worker])]],
+    ask(Node, emqx_resource, stop, [Id]).
+
+up(Node, Id) ->
+    timer:sleep(2 * ?TICK),
+    erpc:call(Node, emqx_resource, start, [Id], 2 * ?LIMIT).
 
 %%% EMQX itself
 

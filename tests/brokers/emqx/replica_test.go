@@ -91,7 +91,8 @@ func (l *lab) run(node int) *replica {
 	l.t.Helper()
 	n := int(replicas.Add(1))
 	space := fmt.Sprintf("node%d", n)
-	r := &replica{l: l, node: node, address: fmt.Sprintf("10.99.2.%d", n), space: space, link: fmt.Sprintf("veth%d", n), booted: time.Now()}
+	r := &replica{l: l, node: node, address: fmt.Sprintf("10.99.2.%d", n), space: space, link: fmt.Sprintf("veth%d", n),
+		booted: time.Now()}
 	sh(l.t, fmt.Sprintf(`ip netns add %[1]s && ip link add %[2]s type veth peer name eth0 netns %[1]s && ip link set %[2]s master br0 up &&
 		ip -n %[1]s link set lo up && ip -n %[1]s addr add %[3]s/16 dev eth0 && ip -n %[1]s link set eth0 up &&
 		ip -n %[1]s route add default via %[4]s`, space, r.link, r.address, hub))
@@ -197,7 +198,7 @@ func (r *replica) serves() bool {
 
 func (r *replica) mustServe() time.Duration {
 	r.l.t.Helper()
-	return within(r.l.t, 120*time.Second, r.address+" serves", r.serves)
+	return within(r.l.t, 6*time.Minute, r.address+" serves", r.serves)
 }
 
 // eval runs an expression in EMQX.
