@@ -26,7 +26,11 @@
 
 -define(TICK, 1000).            % ms between two looks at the node
 -define(LIMIT, 3000).           % ms that the database or EMQX have for an answer
+-define(ANSWER, 2000).          % ms that a store has for an answer, so that a login has one within 5 s
+-define(REMEMBERS, 60000).       % ms for which EMQX remembers what a client may do, as its configuration says
+-define(WITHOUT_RULES, 600000). % the same while it can ask nobody
 -define(SETTLED, 10000).        % ms that a session must have stood before a waiter takes a name: holders retake it first
+-define(SILENT, 15000).         % ms in which EMQX answers nothing, until the others need not wait for this node
 -define(CUT_OFF, 10).           % ticks in which a node is not in one cluster with others that it reaches
 -define(FLUSH, 2000).           % ms between the last client and the end of EMQX
 -define(GRACE, 540000).         % ms that a node may wait for its turn to stop; its app has 60 s more
@@ -45,7 +49,8 @@ main([]) ->
     know_own_host(Node),
     {ok, _} = net_kernel:start('gate@127.0.0.1', #{name_domain => longnames, hidden => true, dist_listen => false}),
     erlang:set_cookie(Node, list_to_atom(env("EMQX_NODE__COOKIE"))),
-    loop(start(hold(#{node => Node, db => none, serves => false, cut => 0, stops => never}))).
+    [spawn_link(fun() -> watch(Node, Type) end) || Type <- [emqx_postgresql, emqx_redis]],
+    loop(start(hold(#{node => Node, db => none, serves => false, heard => now_ms(), cut => 0, stops => never}))).
 
 %% A node's own name leads to the app's ingress, and perhaps to another revision. This program means the one beside it.
 know_own_host(Node) ->
@@ -85,22 +90,29 @@ wanted(S) ->
         _ -> unknown
     end.
 
-%% What fails is tried again with the next tick: EMQX may be starting its applications anew.
-look(S) ->
-    try
-        decide(S, facts(S))
-    catch
-        _:_ -> say(starting, "EMQX does not answer"), shut(S)
+%% What fails is tried again with the next tick: EMQX may be starting its applications anew, or be held up. Its
+%% listeners may be open meanwhile, or open late: for a while the others count it.
+look(#{heard := Heard} = S) ->
+    case catch facts(S) of
+        #{} = Facts -> decide(S#{heard := now_ms()}, Facts);
+        _ ->
+            say(starting, "EMQX does not answer"),
+            case now_ms() - Heard > ?SILENT of
+                true -> shut(S);
+                false -> S
+            end
     end.
 
-%% What EMQX says of itself: its own listeners, its stores that are away, and the nodes in its cluster that run.
-facts(#{node := Node}) ->
+%% What EMQX says of itself: its own listeners, its stores that are away, and the nodes in its cluster that run. Without
+%% a session of its own, a node does not know who else serves: then others are better for new clients too.
+facts(#{node := Node, db := Db}) ->
     Ids = ask(Node, emqx_resource, list_instances, []),
     #{
         %% At the end of its boot EMQX says what it does when it joins. Before that, a join stops half of it.
         booted => ask(Node, application, get_env, [ekka, {callback, start}]) =/= undefined,
         open => lists:any(fun({_, #{running := Is}}) -> Is end, ask(Node, emqx_listeners, list, [])),
-        away => [Id || Id <- Ids, not connected(ask(Node, emqx_resource, get_instance, [Id]))],
+        away => [database || Db =:= none] ++
+            [Id || Id <- Ids, not connected(ask(Node, emqx_resource, get_instance, [Id]))],
         stores => length(Ids),
         nodes => ask(Node, mria, running_nodes, [])
     }.
@@ -111,6 +123,13 @@ connected(_) -> false.
 ask(Node, Module, Function, Arguments) -> erpc:call(Node, Module, Function, Arguments, ?LIMIT).
 
 decide(S, #{booted := false}) -> say(starting, "EMQX starts"), shut(S);
+decide(#{serves := false, db := Db, node := Node} = S, #{open := true} = Facts) when Db =/= none ->
+    %% EMQX was held up for so long that the lock was given back.
+    case locked(S, serving, index()) of
+        true -> decide(S#{serves := true}, Facts);
+        false -> say(starting, "another one serves as this node"), catch ask(Node, emqx_listeners, stop, []), S;
+        lost -> S
+    end;
 decide(S, #{open := true, away := []} = Facts) -> together(S, Facts);
 decide(S, #{open := true, away := Away} = Facts) ->
     %% Whoever is connected stays. The edge sends new clients elsewhere, unless no node can check them.
@@ -180,10 +199,8 @@ open(#{node := Node} = S) ->
                 say("clients are let in"),
                 S#{serves := true}
             catch
-                _:Reason ->
-                    say("the listeners do not open: ~0p", [Reason]),
-                    unlock(S, serving, index()),
-                    S
+                %% They may still open: the next tick sees, and gives the lock back if they are shut.
+                _:Reason -> say("the listeners do not open: ~0p", [Reason]), S#{serves := true}
             end;
         _ -> S
     end.
@@ -215,10 +232,9 @@ together_later(#{node := Node, cut := Cut} = S, #{nodes := Nodes}) ->
         Others when is_list(Others) ->
             Missing = Others -- Nodes,
             Mine = length(Others) - length(Missing) + 1,
-            Smaller = {Mine, lists:min([Node | Others -- Missing])},
-            Gives = Missing =/= [] andalso
-                (Mine < length(Missing) orelse Mine =:= length(Missing) andalso element(2, Smaller) > lists:min(Missing))
-                andalso lists:any(fun(Other) -> reaches(Node, Other) end, Missing),
+            Smaller = Mine < length(Missing) orelse
+                Mine =:= length(Missing) andalso lists:min([Node | Others -- Missing]) > lists:min(Missing),
+            Gives = Missing =/= [] andalso Smaller andalso lists:any(fun(Other) -> reaches(Node, Other) end, Missing),
             case Gives of
                 false -> S#{cut := 0};
                 true when Cut < ?CUT_OFF -> S#{cut := Cut + 1};
@@ -234,13 +250,61 @@ anew(S, Others) ->
     say("cut off from ~p, which are more: starting anew", [Others]),
     start(finish(S)).
 
+%%% Stores that do not answer
+
+%% EMQX waits for its stores for as long as they take, and each login with it. So they are asked here too, over EMQX's
+%% own connections. One that does not answer is taken down in EMQX, which then refuses at once, and is brought up again
+%% when it can be reached: EMQX itself looks every 15 s.
+watch(Node, Type) ->
+    timer:sleep(?TICK),
+    catch [check(Node, Id, question(Type, Id)) || Id <- ask(Node, emqx_resource, list_instances_by_type, [Type])],
+    watch(Node, Type).
+
+question(emqx_postgresql, Id) -> {prepared_query, Id, [<<>>]};
+question(emqx_redis, _) -> {cmd, [<<"PING">>]}.
+
+check(Node, Id, Question) ->
+    Before = answered(Node, Id),
+    case catch erpc:call(Node, emqx_resource, simple_sync_query, [Id, Question], ?ANSWER) of
+        Answer when element(1, Answer) =:= ok -> remember(Node, Id, ?REMEMBERS);
+        {error, {resource_error, #{reason := Reason}}} when Reason =/= exception ->
+            remember(Node, Id, ?WITHOUT_RULES),
+            up(Node, Id);
+        _ -> answered(Node, Id) =:= Before andalso admits() andalso down(Node, Id)
+    end.
+
+%% EMQX denies what it cannot ask, and cuts the client off. So what it knows counts for longer while rules are away.
+remember(Node, <<"emqx_authz_", _/binary>>, Ms) ->
+    Key = [authorization, cache, ttl],
+    ask(Node, emqx_config, get, [Key]) =:= Ms orelse ask(Node, emqx_config, put, [Key, Ms]);
+remember(_, _, _) -> ok.
+
+admits() -> lists:member(element(1, status()), [serving, unchecked]).
+
+%% How often it answered. A store that answers others is busy, and does not hang.
+answered(Node, Id) ->
+    #{counters := #{success := Count}} = ask(Node, emqx_resource, get_metrics, [Id]),
+    Count.
+
+%% Whoever waits for an answer is refused with the end of its connection.
+down(Node, Id) ->
+    remember(Node, Id, ?WITHOUT_RULES),
+    say(unchecked, "~s does not answer", [Id]),
+    [exit(Connection, kill) || {_, Worker} <- ask(Node, ecpool, workers, [Id]),
+        {ok, Connection} <- [ask(Node, ecpool_monitor, get_client_global, [Worker])]],
+    ask(Node, emqx_resource, stop, [Id]).
+
+up(Node, Id) ->
+    timer:sleep(2 * ?TICK),
+    erpc:call(Node, emqx_resource, start, [Id], 2 * ?LIMIT).
+
 %%% EMQX itself
 
 start(S) ->
     _ = file:del_dir_r("data/mnesia"), % there is none at first
     Port = open_port({spawn_executable, env("GATE_ENTRYPOINT")}, [
         {args, ["/opt/emqx/bin/emqx", "foreground"]}, exit_status, nouse_stdio,
-        {env, [{"ERL_ZFLAGS", "-emqx boot_modules [broker]"}, {"ERL_LIBS", false}]}
+        {env, [{"ERL_ZFLAGS", "-emqx boot_modules [broker]"}]}
     ]),
     say(starting, "EMQX starts"),
     S#{port => Port, serves := false}.

@@ -3,6 +3,7 @@ package emqx
 import (
 	"context"
 	"flag"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -252,6 +253,33 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	together(t, all...)
 }
 
+// TestANodeThatIsHeldUpIsCountedWhenItGoesOn freezes EMQX, and not its gate: while it opens its listeners, and later
+// for longer than the others wait for it.
+func TestANodeThatIsHeldUpIsCountedWhenItGoesOn(t *testing.T) {
+	l := newLab(t, 2)
+	l.data.user("u1")
+	held := l.run(0)
+	within(t, 4*time.Minute, "it founds", func() bool { return strings.Contains(held.said.String(), "founds") })
+	thaw := held.freeze()
+	other := l.run(1)
+	time.Sleep(8 * time.Second)
+	thaw()
+	held.mustServe()
+	other.mustServe()
+	together(t, held, other)
+
+	other.terminate()
+	thaw = held.freeze()
+	within(t, time.Minute, "the gate gives up waiting", func() bool {
+		return strings.Contains(held.said.String(), "clients are not let in")
+	})
+	thaw()
+	held.mustServe()
+	other = l.run(1)
+	other.mustServe()
+	together(t, held, other)
+}
+
 func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) {
 	l, all := served(t, 2)
 	stays := inside(1).mustConnect(t, "stays", "u1", "u1")
@@ -331,4 +359,99 @@ func TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledg
 	l.cache.allow("u1", "devices/u1/#", "all")
 	within(t, 30*time.Second, "it serves again", all[0].serves)
 	must(t, writes.publish("devices/u1/again", "again"))
+	within(t, 10*time.Second, "EMQX remembers for a minute again", func() bool {
+		return all[0].eval("emqx_config:get([authorization, cache, ttl]).") == "60000"
+	})
+}
+
+// TestADatabaseThatHangsHasLoginsRefusedInTime freezes PostgreSQL, and drops its answers, while clients are connected.
+func TestADatabaseThatHangsHasLoginsRefusedInTime(t *testing.T) {
+	for name, hang := range map[string]func(*lab) func(){
+		"frozen": func(l *lab) func() { return l.data.freeze() },
+		"silent": func(l *lab) func() { return silence(l.t, 5432) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, all := served(t, 1)
+			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
+			must(t, stays.subscribe("devices/u1/#"))
+			h := swing(t, inside(0))
+			goOn := hang(l)
+			refuses(t, all[0])
+			must(t, stays.publish("devices/u1/new", "meanwhile"))
+			within(t, 10*time.Second, "the edge's question has another answer", func() bool {
+				code, _ := all[0].gate(assets.GateServingPath)
+				return code == 404
+			})
+			for range 10 {
+				time.Sleep(2 * time.Second)
+				refuses(t, all[0])
+			}
+			goOn()
+			recovers(t, all[0])
+			h.rest(t)
+			must(t, stays.publish("devices/u1/new", "afterwards"))
+			within(t, patience, "what was acknowledged comes", func() bool {
+				return len(stays.missing(map[string]byte{"meanwhile": 0, "afterwards": 0})) == 0
+			})
+		})
+	}
+}
+
+// refuses holds that a login with the right password has its answer in five seconds.
+func refuses(t *testing.T, r *replica) {
+	t.Helper()
+	begun := time.Now()
+	code, err := r.straight().login("new", "u1", "u1")
+	t.Logf("a login was answered with %#x after %s", code, time.Since(begun).Round(time.Millisecond))
+	if err != nil || code == 0 {
+		t.Errorf("a login is answered with %#x, %v", code, err)
+	}
+}
+
+// recovers holds that a node serves within 15 seconds.
+func recovers(t *testing.T, r *replica) {
+	t.Helper()
+	t.Logf("it lets clients in after %s", within(t, 15*time.Second, "a client is let in", func() bool {
+		code, err := r.straight().login("new", "u1", "u1")
+		return err == nil && code == 0
+	}))
+	t.Logf("and serves after %s", within(t, 15*time.Second, "it serves", r.serves))
+}
+
+// TestRulesThatHangCutOffNobodyWhoDoesWhatWasAllowed does so with Redis, for more than the minute for which EMQX
+// remembers.
+func TestRulesThatHangCutOffNobodyWhoDoesWhatWasAllowed(t *testing.T) {
+	for name, hang := range map[string]func(*lab) func(){
+		"frozen": func(l *lab) func() { return l.cache.freeze() },
+		"silent": func(l *lab) func() { return silence(l.t, cachePort) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, all := served(t, 1)
+			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
+			must(t, stays.subscribe("devices/u1/#"))
+			must(t, stays.publish("devices/u1/known", "before"))
+			goOn := hang(l)
+			begun := time.Now()
+			if code, err := inside(0).deliver("new", "u1", "devices/u1/new", "new"); err == nil {
+				t.Errorf("without rules a new topic is acknowledged with %#x", code)
+			}
+			if took := time.Since(begun); took > patience {
+				t.Errorf("the answer took %s", took)
+			}
+			within(t, 10*time.Second, "the edge's question has another answer", func() bool {
+				code, _ := all[0].gate(assets.GateServingPath)
+				return code == 404
+			})
+			for i := range 40 { // until what EMQX remembers would be forgotten
+				time.Sleep(2 * time.Second)
+				must(t, stays.publish("devices/u1/known", fmt.Sprint(i)))
+			}
+			goOn()
+			t.Logf("it serves after %s", within(t, 15*time.Second, "it serves", all[0].serves))
+			must(t, stays.publish("devices/u1/again", "again"))
+			if stays.cut.Load() {
+				t.Error("who did what was allowed was cut off")
+			}
+		})
+	}
 }

@@ -182,6 +182,14 @@ func (d *database) stop() {
 	<-d.server.over
 }
 
+// freeze has it take connections and questions, and answer none, until it is told to go on.
+func (d *database) freeze() (thaw func()) {
+	d.t.Helper()
+	pids := fmt.Sprintf("%d $(cat /proc/%[1]d/task/%[1]d/children)", d.server.Process.Pid)
+	sh(d.t, "kill -STOP "+pids)
+	return func() { sh(d.t, "kill -CONT "+pids) }
+}
+
 // environment is how the deployed script finds the database.
 func (d *database) environment(more ...string) []string {
 	return append([]string{
@@ -243,6 +251,20 @@ func (c *cache) stop() {
 	c.t.Helper()
 	must(c.t, c.server.Process.Kill())
 	<-c.server.over
+}
+
+// freeze is as the database's.
+func (c *cache) freeze() (thaw func()) {
+	c.t.Helper()
+	must(c.t, c.server.Process.Signal(syscall.SIGSTOP))
+	return func() { must(c.t, c.server.Process.Signal(syscall.SIGCONT)) }
+}
+
+// silence drops all that a store answers to nodes, without a word to anybody, until it is told to go on.
+func silence(t testing.TB, port int) (speak func()) {
+	t.Helper()
+	sh(t, fmt.Sprintf("ip rule add sport %d blackhole", port))
+	return func() { sh(t, fmt.Sprintf("ip rule del sport %d blackhole", port)) }
 }
 
 // allow writes rules as the rules job does: the topic, and what may be done with it.
