@@ -4,9 +4,9 @@
 %% Starts EMQX, and lets clients in when it may serve them.
 %%
 %% A name is held once: a session of PostgreSQL holds a lock on it for the node's whole life. Azure starts the new
-%% revision of an app beside the old one; the new one waits here, EMQX not started, until the old one has gone. To Azure
-%% it is well meanwhile, or the old one would never be ended; but from then on the app's name leads to the new one. So one
-%% node at a time does that: the others answer no probe before it is their turn.
+%% revision of an app beside the old one; the new one waits here, EMQX not started, until the old one has gone. To
+%% Azure it is well meanwhile, or the old one would never be ended; but from then on the app's name leads to the new
+%% one. So one node at a time does that: the others answer no probe before it is their turn.
 %%
 %% EMQX boots with its MQTT listeners shut (boot_modules). They are opened when its user store and its rules can be
 %% reached, and when it is in one cluster with every node that serves. Who serves is a second lock in PostgreSQL: a node
@@ -29,9 +29,10 @@
 -define(ANSWER, 2000).          % ms that a store has for an answer, so that a login has one within 5 s
 -define(REMEMBERS, 60000).       % ms for which EMQX remembers what a client may do, as its configuration says
 -define(WITHOUT_RULES, 600000). % the same while it can ask nobody
--define(SETTLED, 10000).        % ms that a session must have stood before a waiter takes a name: holders retake it first
+-define(SETTLED, 10000).        % ms that a session must stand before a waiter takes a name: holders retake it first
 -define(SILENT, 15000).         % ms in which EMQX answers nothing, until the others need not wait for this node
 -define(CUT_OFF, 10).           % ticks in which a node is not in one cluster with others that it reaches
+-define(JOIN, 300000).          % ms that a node may take to join the others
 -define(FLUSH, 2000).           % ms between the last client and the end of EMQX
 -define(GRACE, 540000).         % ms that a node may wait for its turn to stop; its app has 60 s more
 -define(STOP, 40000).           % ms that EMQX has to stop, within the app's grace period
@@ -93,7 +94,8 @@ wanted(S) ->
 %% What fails is tried again with the next tick: EMQX may be starting its applications anew, or be held up. Its
 %% listeners may be open meanwhile, or open late: for a while the others count it.
 look(#{heard := Heard} = S) ->
-    case catch facts(S) of
+    case whereis(joining) =:= undefined andalso catch facts(S) of
+        false -> shut(S#{heard := now_ms()}); % until that is over
         #{} = Facts -> decide(S#{heard := now_ms()}, Facts);
         _ ->
             say(starting, "EMQX does not answer"),
@@ -162,17 +164,18 @@ admit(#{node := Node} = S, #{nodes := Nodes}) ->
                 [] -> open(S);
                 _ ->
                     say(starting, "joining ~p", [Others]),
-                    join(Node, Others),
+                    register(joining, spawn(fun() -> join(Node, Others) end)),
                     S
             end
     end.
 
+%% EMQX stops and starts its applications meanwhile, however long that takes: a second join on top would break both.
 join(_, []) -> ok;
 join(Node, [Other | Others]) ->
-    %% The node stops and starts its applications meanwhile.
-    case catch erpc:call(Node, ekka, join, [Other], 60000) of
+    case catch erpc:call(Node, ekka, join, [Other], ?JOIN) of
         ok -> say("joined ~s", [Other]);
-        Reason -> say("could not join ~s: ~0p", [Other, Reason]), join(Node, Others)
+        {'EXIT', {{erpc, timeout}, _}} -> say("joining ~s does not end: stopping at once", [Other]), halt(1);
+        Reason -> say("could not join ~s: ~0P", [Other, Reason, 20]), join(Node, Others)
     end.
 
 %% One founds at a time: the others find it serving afterwards.
@@ -314,8 +317,8 @@ stop(S) ->
     finish(S),
     halt(0).
 
-%% EMQX takes its user store away before its listeners: these are shut first. What it has acknowledged is then on its way
-%% to the other nodes.
+%% EMQX takes its user store away before its listeners: these are shut first. What it has acknowledged is then on its
+%% way to the other nodes.
 finish(#{node := Node, port := Port} = S) ->
     catch ask(Node, emqx_listeners, stop, []),
     timer:sleep(?FLUSH),
@@ -392,8 +395,9 @@ connected_since(#{since := Since} = S) ->
         lost -> {S#{db := none}, 0}
     end.
 
-%% Notices a session that is gone, and takes the locks again: a database that restarts forgets them. What is then held by
-%% another instance is lost; what is held by the session before, which the server still believes in, is taken from it.
+%% Notices a session that is gone, and takes the locks again: a database that restarts forgets them. What is then
+%% held by another instance is lost; what is held by the session before, which the server still believes in, is taken
+%% from it.
 keep(#{db := none, serves := Serves} = S) ->
     case connect() of
         {ok, Db} ->
@@ -444,7 +448,8 @@ indexes(S, What) ->
 
 other(I) ->
     Name = env("EMQX_NODE__NAME"),
-    list_to_atom(lists:flatten(string:replace(Name, "-" ++ env("GATE_INDEX") ++ ".", "-" ++ integer_to_list(I) ++ "."))).
+    Of = fun(Index) -> "-" ++ Index ++ "." end,
+    list_to_atom(lists:flatten(string:replace(Name, Of(env("GATE_INDEX")), Of(integer_to_list(I))))).
 
 locked(S, What, I) ->
     case query(S, "SELECT pg_try_advisory_lock(" ++ key(What, I) ++ ")") of
@@ -523,12 +528,14 @@ judge_tokens() ->
             Unknown = atomics:new(1, []),
             spawn_link(fun() -> keep_keys(Unknown, now_ms() - ?KEYS, never) end),
             Wanted = #{
-                issuer => list_to_binary(env("GATE_TOKEN_ISSUER")), audience => list_to_binary(env("GATE_TOKEN_AUDIENCE")),
+                issuer => list_to_binary(env("GATE_TOKEN_ISSUER")),
+                audience => list_to_binary(env("GATE_TOKEN_AUDIENCE")),
                 name => list_to_binary(env("GATE_TOKEN_USERNAME_CLAIM")), unknown => Unknown
             },
             Routes = cowboy_router:compile([{'_', [{"/token", ?MODULE, Wanted}]}]),
             {ok, _} = cowboy:start_clear(tokens, [{ip, {127, 0, 0, 1}}, {port, list_to_integer(Port)}], #{
-                env => #{dispatch => Routes}, request_timeout => infinity, idle_timeout => infinity, max_keepalive => infinity
+                env => #{dispatch => Routes},
+                request_timeout => infinity, idle_timeout => infinity, max_keepalive => infinity
             })
     end.
 
@@ -538,8 +545,8 @@ init(Request, Wanted) ->
     Verdict = jose:encode(verdict(jose:decode(Body), Wanted)),
     {ok, cowboy_req:reply(200, #{<<"content-type">> => <<"application/json">>}, Verdict, Read), Wanted}.
 
-%% What has no token's form is a password: EMQX then asks its user store. It ends a session when the token ends, and takes
-%% nothing else of what a token claims.
+%% What has no token's form is a password: EMQX then asks its user store. It ends a session when the token ends, and
+%% takes nothing else of what a token claims.
 verdict(#{<<"username">> := Username, <<"password">> := Password}, Wanted) ->
     case catch jose:decode(jose_jws:peek_protected(Password)) of
         #{<<"alg">> := _} = Header ->
@@ -552,7 +559,8 @@ verdict(#{<<"username">> := Username, <<"password">> := Password}, Wanted) ->
 
 %% RFC 7519. A list of extensions that have to be understood makes a token unfit: none is.
 claims(Header, Token, #{unknown := Unknown}) when not is_map_key(<<"crit">>, Header) ->
-    Fit = [Jwk || {Key, Jwk} <- persistent_term:get(keys, []), same(<<"kid">>, Key, Header), same(<<"alg">>, Key, Header)],
+    Known = persistent_term:get(keys, []),
+    Fit = [Jwk || {Key, Jwk} <- Known, same(<<"kid">>, Key, Header), same(<<"alg">>, Key, Header)],
     case [Payload || Jwk <- Fit, {true, Payload, _} <- [catch jose_jws:verify_strict(Jwk, algorithms(), Token)]] of
         [Payload | _] -> jose:decode(Payload);
         [] -> atomics:put(Unknown, 1, 1), unknown
@@ -566,7 +574,8 @@ same(Name, Key, Header) ->
 
 %% Those whose key everybody may know. Ed25519 is not among them: jose takes 7 ms for one.
 algorithms() ->
-    [<<"RS256">>, <<"RS384">>, <<"RS512">>, <<"PS256">>, <<"PS384">>, <<"PS512">>, <<"ES256">>, <<"ES384">>, <<"ES512">>].
+    [<<Family/binary, Bits/binary>> ||
+        Family <- [<<"RS">>, <<"PS">>, <<"ES">>], Bits <- [<<"256">>, <<"384">>, <<"512">>]].
 
 holds(Claims, Username, #{issuer := Issuer, audience := Audience, name := Name}) ->
     Now = erlang:system_time(second),
@@ -595,7 +604,8 @@ keep_keys(Unknown, Asked, Was) ->
 ask_keys(Was) ->
     Options = [{timeout, 2 * ?LIMIT}, {autoredirect, false}, {ssl, verified()}],
     try
-        {ok, {{_, 200, _}, _, Body}} = httpc:request(get, {env("GATE_TOKEN_KEYS_URL"), []}, Options, [{body_format, binary}]),
+        Request = {env("GATE_TOKEN_KEYS_URL"), []},
+        {ok, {{_, 200, _}, _, Body}} = httpc:request(get, Request, Options, [{body_format, binary}]),
         #{<<"keys">> := All} = jose:decode(Body),
         persistent_term:put(keys, lists:append([usable(Key) || Key <- All])),
         Was =:= known orelse say("the keys of tokens are known"),
@@ -629,7 +639,8 @@ say(State, Why, Arguments) ->
 status() -> persistent_term:get(gate, {waiting, ""}).
 
 serve(Port) ->
-    {ok, Listener} = gen_tcp:listen(Port, [binary, {packet, http_bin}, {active, false}, {reuseaddr, true}, {backlog, 64}]),
+    Options = [binary, {packet, http_bin}, {active, false}, {reuseaddr, true}, {backlog, 64}],
+    {ok, Listener} = gen_tcp:listen(Port, Options),
     spawn_link(fun() -> accept(Listener) end).
 
 accept(Listener) ->

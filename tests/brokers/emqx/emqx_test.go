@@ -81,7 +81,9 @@ func TestThreeNodesThatStartAtOnceAreOneCluster(t *testing.T) {
 	must(t, reader.subscribe("common/#"))
 	writer := inside(2).mustConnect(t, "writer", "u1", "u1")
 	must(t, writer.publish("common/1", "across"))
-	within(t, patience, "a message comes from another node", func() bool { return len(reader.missing(map[string]byte{"across": 0})) == 0 })
+	within(t, patience, "a message comes from another node", func() bool {
+		return len(reader.missing(map[string]byte{"across": 0})) == 0
+	})
 }
 
 func TestNothingAcknowledgedIsLostAndNobodyGetsInWhileNodesRestart(t *testing.T) {
@@ -112,7 +114,8 @@ func TestAnUpdateRunsOneInstanceOfANameThoughAzureStartsTwo(t *testing.T) {
 	for i := range all {
 		f := l.flow(inside((i + 1) % 3))
 		renewed := l.run(i)
-		within(t, 20*time.Second, "the new one is alive", func() bool { code, _ := renewed.gate(assets.GateAlivePath); return code == 200 })
+		within(t, 20*time.Second, "the new one is alive",
+			func() bool { code, _ := renewed.gate(assets.GateAlivePath); return code == 200 })
 		for end := time.Now().Add(*overlap); time.Now().Before(end); time.Sleep(time.Second) {
 			if code, why := renewed.gate(assets.GateServingPath); code != 503 {
 				t.Fatalf("beside the old one the new one answers %d, %s", code, why)
@@ -133,13 +136,15 @@ func TestAnUpdateRunsOneInstanceOfANameThoughAzureStartsTwo(t *testing.T) {
 	h.rest(t)
 }
 
-// TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther has Azure end each old instance once the new one answers its probes.
+// TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther has Azure end each old instance once the new one answers its
+// probes.
 func TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther(t *testing.T) {
 	l, all := served(t, 3)
 	keeper := inside(0).mustConnect(t, "keeper", "u1", "u1")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if _, err := keeper.Publish(ctx, &paho.Publish{Topic: "devices/u1/kept", QoS: 1, Retain: true, Payload: []byte("kept")}); err != nil {
+	if _, err := keeper.Publish(ctx, &paho.Publish{Topic: "devices/u1/kept", QoS: 1, Retain: true,
+		Payload: []byte("kept")}); err != nil {
 		t.Fatal(err)
 	}
 	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
@@ -175,7 +180,8 @@ func TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther(t *testing.T) {
 			t.Fatalf("%d have not stopped", left)
 		}
 	}
-	t.Logf("all have stopped after %s; %d of %d logins of the right password failed meanwhile", time.Since(begun), refused, tried)
+	t.Logf("all have stopped after %s; %d of %d logins of the right password failed meanwhile", time.Since(begun),
+		refused, tried)
 	if refused > tried/20 {
 		t.Error("too many logins failed: the edge was without nodes")
 	}
@@ -186,7 +192,46 @@ func TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther(t *testing.T) {
 	h.rest(t)
 	reader := inside(1).mustConnect(t, "late", "u1", "u1")
 	must(t, reader.subscribe("devices/u1/kept"))
-	within(t, patience, "the retained message is there", func() bool { return len(reader.missing(map[string]byte{"kept": 0})) == 0 })
+	within(t, patience, "the retained message is there", func() bool {
+		return len(reader.missing(map[string]byte{"kept": 0})) == 0
+	})
+}
+
+// TestASlowJoinLetsNobodyInAndLosesNothing freezes EMQX in the midst of a join: first that of the node that joins, for
+// longer than the others miss a node that is silent, then that of the node that it joins.
+func TestASlowJoinLetsNobodyInAndLosesNothing(t *testing.T) {
+	l := newLab(t, 3)
+	l.data.user("u1")
+	l.cache.allow("u1", "devices/u1/#", "all")
+	stay := []*replica{l.run(0), l.run(1)}
+	for _, r := range stay {
+		r.mustServe()
+	}
+	l.edgeKnows(2)
+	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+	for _, freeze := range []struct {
+		joins bool
+		long  time.Duration
+	}{{true, 20 * time.Second}, {false, 8 * time.Second}} {
+		f := l.flow(inside(1))
+		third := l.run(2)
+		within(t, 4*time.Minute, "it joins", func() bool { return strings.Contains(third.said.String(), "joining") })
+		who := stay[0]
+		if freeze.joins {
+			who = third
+		}
+		thaw := who.freeze()
+		if strings.Contains(third.said.String(), "joined") {
+			t.Log("the join was over already")
+		}
+		time.Sleep(freeze.long)
+		thaw()
+		t.Logf("it serves after %s", third.mustServe())
+		together(t, stay[0], stay[1], third)
+		f.end(t)
+		third.terminate()
+	}
+	h.rest(t)
 }
 
 func TestAClusterOfWhichAllNodesStopFoundsItselfAnew(t *testing.T) {
@@ -246,7 +291,8 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	f.end(t)
 	all[2].join()
 	within(t, 2*time.Minute, "it starts anew", func() bool {
-		return strings.Count(all[2].said.String(), "clients are let in") == 1 && strings.Contains(all[2].said.String(), "starting anew") &&
+		return strings.Count(all[2].said.String(), "clients are let in") == 1 &&
+			strings.Contains(all[2].said.String(), "starting anew") &&
 			!all[2].serves()
 	})
 	all[2].mustServe()
@@ -287,7 +333,8 @@ func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) 
 	waiter := l.run(1) // as an update's
 	time.Sleep(15 * time.Second)
 	l.data.stop()
-	within(t, 20*time.Second, "the edge's question has another answer", func() bool { code, _ := all[0].gate(assets.GateServingPath); return code == 404 })
+	within(t, 20*time.Second, "the edge's question has another answer",
+		func() bool { code, _ := all[0].gate(assets.GateServingPath); return code == 404 })
 	begun := time.Now()
 	if code, err := l.throughEdge().login("new", "u1", "u1"); err != nil || code == 0 {
 		t.Errorf("without a database a login is answered with %#x, %v", code, err)
@@ -307,7 +354,8 @@ func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) 
 		t.Error("who was connected was cut off")
 	}
 	time.Sleep(15 * time.Second)
-	if code, why := waiter.gate(assets.GateServingPath); code != 503 || strings.Contains(waiter.said.String(), "the name is held") {
+	if code, why := waiter.gate(assets.GateServingPath); code != 503 ||
+		strings.Contains(waiter.said.String(), "the name is held") {
 		t.Errorf("the one that waits answers %d, %s", code, why)
 	}
 	together(t, all...)
@@ -332,8 +380,8 @@ func TestClientIDsThatAreWildcardsAreRefused(t *testing.T) {
 	}
 }
 
-// TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledged takes Redis away for less than the minute
-// for which EMQX remembers its answers.
+// TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledged takes Redis away for less than the
+// minute for which EMQX remembers its answers.
 func TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledged(t *testing.T) {
 	l, all := served(t, 1)
 	listens := inside(0).mustConnect(t, "listens", "u1", "u1")

@@ -39,7 +39,8 @@ func newLab(t testing.TB, nodes int) *lab {
 	l := &lab{t: t, ca: newAuthority(t), apps: map[int]*ingress{}}
 	l.data, l.cache = newDatabase(t, l.ca), newCache(t, l.ca)
 	for i := range nodes {
-		l.apps[i] = newIngress(t, appAddress(i), assets.DistributionPort, assets.RPCPort, assets.MQTTPort, assets.WebSocketPort,
+		l.apps[i] = newIngress(t, appAddress(i), assets.DistributionPort, assets.RPCPort, assets.MQTTPort,
+			assets.WebSocketPort,
 			assets.StatusPort, assets.GatePort)
 	}
 	l.configure(stores)
@@ -75,7 +76,8 @@ func (l *lab) startEdge() {
 		CertificateFile: write(l.t, filepath.Join(dir, "tls.pem"), key+certificate),
 	}.Config()
 	must(l.t, err)
-	l.edge = start(l.t, "HAProxy", exec.Command("haproxy", "-W", "-db", "-q", "-f", write(l.t, filepath.Join(dir, "haproxy.cfg"), config)))
+	l.edge = start(l.t, "HAProxy",
+		exec.Command("haproxy", "-W", "-db", "-q", "-f", write(l.t, filepath.Join(dir, "haproxy.cfg"), config)))
 }
 
 // replica is one instance of a node, with a network and a filesystem of its own, as a container has.
@@ -102,10 +104,12 @@ func (l *lab) run(node int) *replica {
 		ip -n %[1]s link set lo up && ip -n %[1]s addr add %[3]s/16 dev eth0 && ip -n %[1]s link set eth0 up &&
 		ip -n %[1]s route add default via %[4]s`, space, r.link, r.address, hub))
 	root := filepath.Join(folder, space)
-	sh(l.t, fmt.Sprintf("cp -a %s %s && chown -R 1000:1000 %[2]s && mkdir -p /opt/emqx /mnt/config /mnt/secrets", os.Getenv("AMORA_EMQX_HOME"), root))
+	sh(l.t, fmt.Sprintf("cp -a %s %s && chown -R 1000:1000 %[2]s && mkdir -p /opt/emqx /mnt/config /mnt/secrets",
+		os.Getenv("AMORA_EMQX_HOME"), root))
 	l.t.Cleanup(func() { _ = exec.Command("sh", "-c", "ip netns del "+space+"; rm -rf "+root).Run() })
 
-	variables := []string{"HOME=/opt/emqx", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "PGHOST=" + dataHost, "PGDATABASE=mqtt", "PGUSER=" + brokerRole,
+	variables := []string{"HOME=/opt/emqx", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "PGHOST=" + dataHost,
+		"PGDATABASE=mqtt", "PGUSER=" + brokerRole,
 		"EMQX_NODE__COOKIE=cookie-of-nobody", "EMQX_DASHBOARD__DEFAULT_PASSWORD=dashboard-of-nobody"}
 	given := assets.NodeEnvironment(node, "westeurope")
 	if l.tokens != nil {
@@ -118,12 +122,15 @@ func (l *lab) run(node int) *replica {
 		}
 		variables = append(variables, v.Name+"="+value)
 	}
-	mounts := fmt.Sprintf("mount --bind %s /opt/emqx && mount --bind %s/config /mnt/config && mount --bind %[2]s/secrets /mnt/secrets && "+
-		"mount --bind %[3]s /etc/ssl/certs/ca-certificates.crt && cd /opt/emqx && "+
-		`exec setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all env -i "$@"`, root, l.files, l.ca.file)
-	arguments := append([]string{"netns", "exec", space, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+	mounts := fmt.Sprintf(
+		"mount --bind %s /opt/emqx && mount --bind %s/config /mnt/config && mount --bind %[2]s/secrets /mnt/secrets && "+
+			"mount --bind %[3]s /etc/ssl/certs/ca-certificates.crt && cd /opt/emqx && "+
+			`exec setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all env -i "$@"`, root, l.files, l.ca.file)
+	arguments := append([]string{"netns", "exec", space, "unshare", "--mount", "--pid", "--fork", "--kill-child",
+		"--mount-proc",
 		"sh", "-c", mounts, "sh"}, variables...)
-	r.process = start(l.t, fmt.Sprintf("emqx-%d at %s", node, r.address), exec.Command("ip", append(arguments, assets.NodeCommand()...)...))
+	r.process = start(l.t, fmt.Sprintf("emqx-%d at %s", node, r.address),
+		exec.Command("ip", append(arguments, assets.NodeCommand()...)...))
 	l.apps[node].add(r.address)
 	l.t.Cleanup(func() {
 		l.apps[node].remove(r.address)
@@ -216,8 +223,10 @@ func (r *replica) eval(expression string) string {
 	if err != nil {
 		return err.Error()
 	}
-	said, err := exec.Command("nsenter", "-t", fmt.Sprint(pid), "-n", "-m", "-p", "--wd=/opt/emqx", "setpriv", "--reuid", "1000", "--regid",
-		"1000", "--clear-groups", "env", "-i", "HOME=/opt/emqx", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "EMQX_NODE__NAME="+assets.ErlangName(r.node),
+	said, err := exec.Command("nsenter", "-t", fmt.Sprint(pid), "-n", "-m", "-p", "--wd=/opt/emqx", "setpriv",
+		"--reuid", "1000", "--regid",
+		"1000", "--clear-groups", "env", "-i", "HOME=/opt/emqx", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin",
+		"EMQX_NODE__NAME="+assets.ErlangName(r.node),
 		"EMQX_NODE__COOKIE=cookie-of-nobody", "/opt/emqx/bin/emqx", "eval", expression).CombinedOutput()
 	if err != nil {
 		return err.Error() + ": " + string(said)

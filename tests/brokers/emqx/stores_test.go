@@ -102,7 +102,8 @@ func newAuthority(t testing.TB) *authority {
 	a.certificate, err = x509.ParseCertificate(der)
 	must(t, err)
 	a.pool.AddCert(a.certificate)
-	a.file = write(t, filepath.Join(t.TempDir(), "ca.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	a.file = write(t, filepath.Join(t.TempDir(), "ca.pem"),
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	return a
 }
 
@@ -142,13 +143,15 @@ func newDatabase(t testing.TB, ca *authority) *database {
 	must(t, err)
 	uid, err := strconv.Atoi(postgres.Uid)
 	must(t, err)
-	d := &database{t: t, ca: ca, folder: t.TempDir(), bin: binaries[len(binaries)-1], owner: &syscall.Credential{Uid: uint32(uid)}}
+	d := &database{t: t, ca: ca, folder: t.TempDir(), bin: binaries[len(binaries)-1],
+		owner: &syscall.Credential{Uid: uint32(uid)}}
 	key, certificate := ca.sign(t, dataHost)
 	write(t, filepath.Join(d.folder, "key.pem"), key)
 	write(t, filepath.Join(d.folder, "certificate.pem"), certificate)
 	write(t, filepath.Join(d.folder, "password"), adminPassword)
 	// Its parents are of the test, and for root only.
-	sh(t, "chmod 600 "+d.folder+"/key.pem && chown -R postgres "+d.folder+" && chmod 755 "+filepath.Dir(d.folder)+" "+d.folder)
+	sh(t, "chmod 600 "+d.folder+"/key.pem && chown -R postgres "+d.folder+" && chmod 755 "+filepath.Dir(
+		d.folder)+" "+d.folder)
 	initdb := exec.Command(filepath.Join(d.bin, "initdb"), "-D", d.data(), "-U", "mqttadmin", "-A", "scram-sha-256",
 		"--pwfile", filepath.Join(d.folder, "password"), "-E", "UTF8", "--locale", "C.UTF-8", "-N")
 	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: d.owner}, d.folder
@@ -202,7 +205,8 @@ var brokerRole = assets.BrokerRole("mqtt_broker", brokerPassword)
 
 func (d *database) sql(text string, more ...string) string {
 	d.t.Helper()
-	return strings.TrimSpace(sh(d.t, `printf '%s' "$TEXT" | psql -v ON_ERROR_STOP=1 -qtA`, append(d.environment("TEXT="+text), more...)...))
+	return strings.TrimSpace(sh(d.t, `printf '%s' "$TEXT" | psql -v ON_ERROR_STOP=1 -qtA`,
+		append(d.environment("TEXT="+text), more...)...))
 }
 
 // user makes one whose password is its name, and who may use the topics below devices/NAME.
@@ -229,7 +233,8 @@ func newCache(t testing.TB, ca *authority) *cache {
 	dir := t.TempDir()
 	pair := write(t, filepath.Join(dir, "pair.pem"), key+certificate)
 	c := &cache{t: t, ca: ca, config: write(t, filepath.Join(dir, "redis.conf"), fmt.Sprintf(
-		"port 0\ntls-port %d\nbind %s\ntls-cert-file %[3]s\ntls-key-file %[3]s\ntls-auth-clients no\nrequirepass %s\nsave \"\"\ndir %s\n",
+		"port 0\ntls-port %d\nbind %s\ntls-cert-file %[3]s\ntls-key-file %[3]s\ntls-auth-clients no\nrequirepass %s\n"+
+			"save \"\"\ndir %s\n",
 		cachePort, hub, pair, cachePassword, dir))}
 	c.start()
 	return c

@@ -19,7 +19,8 @@ var webSocketURL = fmt.Sprintf("ws://127.0.0.1:%d%s", edgeHTTP, assets.WebSocket
 
 // throughFrontDoor is from outside over WebSocket, behind Front Door, which ends TLS.
 func throughFrontDoor() way {
-	return way{"Front Door", func() (net.Conn, error) { return mqtt.NewWebsocket(webSocketURL, nil, patience, frontDoor, nil) }}
+	return way{"Front Door",
+		func() (net.Conn, error) { return mqtt.NewWebsocket(webSocketURL, nil, patience, frontDoor, nil) }}
 }
 
 func TestClientsOfMQTT5AreServedOverTLSAndWebSocket(t *testing.T) {
@@ -27,7 +28,9 @@ func TestClientsOfMQTT5AreServedOverTLSAndWebSocket(t *testing.T) {
 	for _, w := range []way{l.throughEdge(), throughFrontDoor()} {
 		reader, writer := w.mustConnect(t, "reader-"+w.name, "u1", "u1"), w.mustConnect(t, "writer-"+w.name, "u1", "u1")
 		must(t, reader.subscribe("devices/u1/#"), writer.publish("devices/u1/up", w.name))
-		within(t, patience, "the message comes by "+w.name, func() bool { return len(reader.missing(map[string]byte{w.name: 0})) == 0 })
+		within(t, patience, "the message comes by "+w.name, func() bool {
+			return len(reader.missing(map[string]byte{w.name: 0})) == 0
+		})
 		for _, who := range [][2]string{{"u1", "wrong"}, {"nobody", "u1"}, {"", ""}} {
 			// Over WebSocket the end of the connection may be the answer: it is with a cowboy that is not EMQX's own.
 			if code, err := w.login("other-"+w.name, who[0], who[1]); err == nil && code == 0 {
@@ -41,7 +44,8 @@ func TestClientsOfMQTT311AreServedOverTLSAndWebSocket(t *testing.T) {
 	l, _ := served(t, 1)
 	for _, url := range []string{fmt.Sprintf("ssl://127.0.0.1:%d", edgeMQTTS), webSocketURL} {
 		connect := func(id, user, password string) (mqtt.Client, mqtt.Token) {
-			c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(url).SetHTTPHeaders(frontDoor).SetProtocolVersion(4).SetClientID(id).
+			c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(url).SetHTTPHeaders(frontDoor).SetProtocolVersion(4).
+				SetClientID(id).
 				SetTLSConfig(&tls.Config{RootCAs: l.ca.pool, ServerName: "mqtt.lab.test"}).SetUsername(user).SetPassword(password).
 				SetAutoReconnect(false).SetConnectTimeout(patience))
 			t.Cleanup(func() { c.Disconnect(0) })
