@@ -226,7 +226,6 @@ func letsIn(t testing.TB, password string) bool {
 }
 
 func letsInTheRightOnes(t *testing.T, issuer *issuer, _ *replica) {
-
 	with := func(changed claims) string { return issuer.token("rsa", good(changed)) }
 	for name, right := range map[string]string{
 		"signed with RSA":                     with(nil),
