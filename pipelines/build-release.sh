@@ -5,7 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 version=$1 GOOS=$2 GOARCH=$3
-export GOOS GOARCH CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
+GOFLAGS=$(cat pipelines/goflags)
+export GOOS GOARCH GOFLAGS CGO_ENABLED=0
 suffix=''
 [ "$GOOS" != windows ] || suffix=.exe
 name="mqtt-on-azure_${version}_${GOOS}_${GOARCH}"

@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
     echo "usage: pipelines/build.sh FILE PACKAGE" >&2
     exit 2
 }
-export GOFLAGS="-trimpath -buildvcs=false"
+GOFLAGS=$(cat pipelines/goflags)
+export GOFLAGS
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 go build -v -ldflags="-s -w" -o "$1" "$2" 2>"$log" &
@@ -22,7 +23,7 @@ while kill -0 "$build" 2>/dev/null; do
     if [ $((ticks % 50)) -eq 0 ]; then
         all=${all:-$(go list -deps "$2" | wc -l)}
         echo "building: $(grep -c '^[a-z].*[^:]$' "$log") packages compiled after $((ticks / 5)) s. The first time it is" \
-            "all $all, in some six minutes on two cores, and the largest come last."
+            "all $all, in three to five minutes on two cores, and the largest come last."
     fi
 done
 status=0

@@ -28,6 +28,7 @@ func newPlace(t *testing.T, script string, programs, files map[string]string) pl
 	}
 	p := place{folder, filepath.Join(folder, "pipelines", script), log}
 	p.write(t, "pipelines/"+script, string(text))
+	p.write(t, "pipelines/goflags", "-these -and=those\n")
 	for name, text := range files {
 		p.write(t, name, text)
 	}
@@ -157,7 +158,7 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 			table{"az": "exit 4", "pulumi": ""}, nil, 4,
 			"az account show --query id --output tsv\n", ""},
 		{"program.sh", []string{"build"}, nil, table{"go": `echo "with $GOFLAGS"; exit 5`}, nil, 5,
-			"go build -ldflags -s -w -o .rehearsal/bin/program .\n", "with -trimpath -buildvcs=false\n"},
+			"go build -ldflags -s -w -o .rehearsal/bin/program .\n", "with -these -and=those\n"},
 		{"install-pulumi.sh", nil, []string{"GITHUB_PATH="}, table{"curl": "exit 22"}, goMod, 22,
 			"curl -fsSL --retry 3 -o FILE https://get.pulumi.com\n", ""},
 		{"install-pulumi.sh", nil, []string{"GITHUB_PATH="}, table{"curl": curl}, goMod, 0,
@@ -234,7 +235,7 @@ go build -o .rehearsal/bin/amora ./cmd/amora
 go build -o .rehearsal/bin/amora ./cmd/amora
 amora review --base .rehearsal/review/base --out .rehearsal/review/review.md --limit 45000
 `
-	if code != 3 || called != want || !strings.Contains(said, "in base with -trimpath -buildvcs=false\n") {
+	if code != 3 || called != want || !strings.Contains(said, "in base with -these -and=those\n") {
 		t.Errorf("exit %d; it called\n%swant\n%sand said\n%s", code, called, want, said)
 	}
 	if left := p.text(t, ".rehearsal/review/review.md"); left != "" {
@@ -263,7 +264,7 @@ func TestAReleaseIsAnArchiveOfBothProgramsAndItsSum(t *testing.T) {
 			strings.Count(called, "go build -ldflags -s -w -o dist/"+name+"/") != 2 {
 			t.Fatalf("exit %d; it called\n%sand said\n%s", code, called, said)
 		}
-		flags := " " + system + " arm64 0 -trimpath -buildvcs=false\n"
+		flags := " " + system + " arm64 0 -these -and=those\n"
 		same(t, system, unpacked(t, filepath.Join(p.folder, "dist", name+".tar.gz")), table{
 			name + "/amora" + suffix: "./cmd/amora" + flags, name + "/program" + suffix: "." + flags,
 			name + "/LICENSE": "the licence",

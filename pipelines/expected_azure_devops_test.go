@@ -121,7 +121,7 @@ pipelines/comment-azure-devops.sh "$PIPELINE_WORKSPACE/review/review.md" \
 pipelines/install-pulumi.sh
 pipelines/program.sh build
 pipelines/program.sh use
-go build -trimpath -buildvcs=false -o .rehearsal/bin/amora ./cmd/amora
+make amora
 `},
 					asConnection("azure-devops-azure.yml", "connection",
 						"pipelines/azure.sh up ${{ parameters.stack }}"),

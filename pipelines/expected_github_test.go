@@ -149,7 +149,7 @@ var expectedWorkflows = map[string]workflow{
 				If: "vars.AZURE_TENANT_ID != ''", RunsOn: ubuntu, Minutes: 30, Permissions: reads,
 				Steps: []step{
 					checkout, setUpGo, runOf("pipelines/program.sh build"),
-					runOf("go build -trimpath -buildvcs=false -o .rehearsal/bin/amora ./cmd/amora"),
+					runOf("make amora"),
 					upload("program", ".rehearsal/bin").with("include-hidden-files", true),
 				},
 			},

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 program=.rehearsal/bin/program
 case ${1:-} in
 build)
-    GOFLAGS="-trimpath -buildvcs=false" go build -ldflags "-s -w" -o "$program" .
+    GOFLAGS=$(cat pipelines/goflags) go build -ldflags "-s -w" -o "$program" .
     ;;
 use)
     [ -f "$program" ] || {

@@ -4,7 +4,8 @@
 #     pipelines/review.sh [BASE]      BASE: a branch or commit, default main
 set -eu
 cd "$(dirname "$0")/.."
-export GOFLAGS="-trimpath -buildvcs=false"
+GOFLAGS=$(cat pipelines/goflags)
+export GOFLAGS
 base=$(git rev-parse --verify --quiet --end-of-options "${1:-main}^{commit}") || {
     echo "review: no such base: ${1:-main}" >&2
     exit 1
