@@ -27,7 +27,7 @@
 -define(TICK, 1000).            % ms between two looks at the node
 -define(LIMIT, 3000).           % ms that the database or EMQX have for an answer
 -define(ANSWER, 2000).          % ms that a store has for an answer, so that a login has one within 5 s
--define(REMEMBERS, 60000).       % ms for which EMQX remembers what a client may do, as its configuration says
+-define(REMEMBERS, 60000).      % ms for which EMQX remembers what a client may do, as its configuration says
 -define(WITHOUT_RULES, 600000). % the same while it can ask nobody
 -define(SETTLED, 10000).        % ms that a session must stand before a waiter takes a name: holders retake it first
 -define(SILENT, 15000).         % ms in which EMQX answers nothing, until the others need not wait for this node
@@ -164,7 +164,7 @@ admit(#{node := Node} = S, #{nodes := Nodes}) ->
                 [] -> open(S);
                 _ ->
                     say(starting, "joining ~p", [Others]),
-                    register(joining, spawn(fun() -> join(Node, Others) end)),
+                    spawn(fun() -> register(joining, self()), join(Node, Others) end),
                     S
             end
     end.

@@ -16,6 +16,7 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 // way is how a client comes to the broker.
@@ -29,7 +30,7 @@ const patience = 5 * time.Second // for an answer, however busy this machine is
 // throughEdge is from outside, with TLS.
 func (l *lab) throughEdge() way {
 	dialer := &net.Dialer{Timeout: patience}
-	config := &tls.Config{RootCAs: l.ca.pool, ServerName: edgeHost}
+	config := &tls.Config{RootCAs: l.ca.Pool, ServerName: edgeHost}
 	return way{"the edge", func() (net.Conn, error) {
 		return tls.DialWithDialer(dialer, "tcp", fmt.Sprintf("127.0.0.1:%d", edgeMQTTS), config)
 	}}
@@ -280,7 +281,7 @@ type traffic struct {
 func (l *lab) flow(reader way) *traffic {
 	l.t.Helper()
 	f := &traffic{stop: make(chan struct{}), reader: reader.mustConnect(l.t, "reader", "u1", "u1")}
-	must(l.t, f.reader.subscribe("devices/u1/#"))
+	parts.Must(l.t, f.reader.subscribe("devices/u1/#"))
 	edge := l.throughEdge()
 	for n := range 4 {
 		f.running.Go(func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 // restarts is how often nodes are restarted under a hammer. Twenty take ten minutes.
@@ -40,7 +41,7 @@ func served(t *testing.T, nodes int) (*lab, []*replica) {
 // edgeKnows waits until the edge sends clients somewhere.
 func (l *lab) edgeKnows(nodes int) {
 	l.t.Helper()
-	within(l.t, 20*time.Second, "the edge lets a client in", func() bool {
+	parts.Within(l.t, 20*time.Second, "the edge lets a client in", func() bool {
 		code, err := l.throughEdge().login("first", "u1", "u1")
 		return err == nil && code == 0
 	})
@@ -78,10 +79,10 @@ func TestThreeNodesThatStartAtOnceAreOneCluster(t *testing.T) {
 	}
 	l.cache.allow("u1", "common/#", "all")
 	reader := inside(0).mustConnect(t, "reader", "u1", "u1")
-	must(t, reader.subscribe("common/#"))
+	parts.Must(t, reader.subscribe("common/#"))
 	writer := inside(2).mustConnect(t, "writer", "u1", "u1")
-	must(t, writer.publish("common/1", "across"))
-	within(t, patience, "a message comes from another node", func() bool {
+	parts.Must(t, writer.publish("common/1", "across"))
+	parts.Within(t, patience, "a message comes from another node", func() bool {
 		return len(reader.missing(map[string]byte{"across": 0})) == 0
 	})
 }
@@ -114,7 +115,7 @@ func TestAnUpdateRunsOneInstanceOfANameThoughAzureStartsTwo(t *testing.T) {
 	for i := range all {
 		f := l.flow(inside((i + 1) % 3))
 		renewed := l.run(i)
-		within(t, 20*time.Second, "the new one is alive",
+		parts.Within(t, 20*time.Second, "the new one is alive",
 			func() bool { code, _ := renewed.gate(assets.GateAlivePath); return code == 200 })
 		for end := time.Now().Add(*overlap); time.Now().Before(end); time.Sleep(time.Second) {
 			if code, why := renewed.gate(assets.GateServingPath); code != 503 {
@@ -191,8 +192,8 @@ func TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther(t *testing.T) {
 	together(t, renewed...)
 	h.rest(t)
 	reader := inside(1).mustConnect(t, "late", "u1", "u1")
-	must(t, reader.subscribe("devices/u1/kept"))
-	within(t, patience, "the retained message is there", func() bool {
+	parts.Must(t, reader.subscribe("devices/u1/kept"))
+	parts.Within(t, patience, "the retained message is there", func() bool {
 		return len(reader.missing(map[string]byte{"kept": 0})) == 0
 	})
 }
@@ -215,7 +216,7 @@ func TestASlowJoinLetsNobodyInAndLosesNothing(t *testing.T) {
 	}{{true, 20 * time.Second}, {false, 8 * time.Second}} {
 		f := l.flow(inside(1))
 		third := l.run(2)
-		within(t, 4*time.Minute, "it joins", func() bool { return strings.Contains(third.said.String(), "joining") })
+		parts.Within(t, 4*time.Minute, "it joins", func() bool { return strings.Contains(third.said.String(), "joining") })
 		who := stay[0]
 		if freeze.joins {
 			who = third
@@ -274,7 +275,7 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	l, all := served(t, 3)
 	all[2].cut()
 	begun := time.Now()
-	within(t, 25*time.Second, "the others miss it", func() bool {
+	parts.Within(t, 25*time.Second, "the others miss it", func() bool {
 		return !strings.Contains(all[0].eval("mria:running_nodes()."), assets.ErlangName(2))
 	})
 	t.Logf("missed after %s", time.Since(begun))
@@ -290,7 +291,7 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	}
 	f.end(t)
 	all[2].join()
-	within(t, 2*time.Minute, "it starts anew", func() bool {
+	parts.Within(t, 2*time.Minute, "it starts anew", func() bool {
 		return strings.Count(all[2].said.String(), "clients are let in") == 1 &&
 			strings.Contains(all[2].said.String(), "starting anew") &&
 			!all[2].serves()
@@ -305,7 +306,7 @@ func TestANodeThatIsHeldUpIsCountedWhenItGoesOn(t *testing.T) {
 	l := newLab(t, 2)
 	l.data.user("u1")
 	held := l.run(0)
-	within(t, 4*time.Minute, "it founds", func() bool { return strings.Contains(held.said.String(), "founds") })
+	parts.Within(t, 4*time.Minute, "it founds", func() bool { return strings.Contains(held.said.String(), "founds") })
 	thaw := held.freeze()
 	other := l.run(1)
 	time.Sleep(8 * time.Second)
@@ -316,7 +317,7 @@ func TestANodeThatIsHeldUpIsCountedWhenItGoesOn(t *testing.T) {
 
 	other.terminate()
 	thaw = held.freeze()
-	within(t, time.Minute, "the gate gives up waiting", func() bool {
+	parts.Within(t, time.Minute, "the gate gives up waiting", func() bool {
 		return strings.Contains(held.said.String(), "clients are not let in")
 	})
 	thaw()
@@ -329,11 +330,11 @@ func TestANodeThatIsHeldUpIsCountedWhenItGoesOn(t *testing.T) {
 func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) {
 	l, all := served(t, 2)
 	stays := inside(1).mustConnect(t, "stays", "u1", "u1")
-	must(t, stays.subscribe("devices/u1/#"))
+	parts.Must(t, stays.subscribe("devices/u1/#"))
 	waiter := l.run(1) // as an update's
 	time.Sleep(15 * time.Second)
 	l.data.stop()
-	within(t, 20*time.Second, "the edge's question has another answer",
+	parts.Within(t, 20*time.Second, "the edge's question has another answer",
 		func() bool { code, _ := all[0].gate(assets.GateServingPath); return code == 404 })
 	begun := time.Now()
 	if code, err := l.throughEdge().login("new", "u1", "u1"); err != nil || code == 0 {
@@ -345,7 +346,7 @@ func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) 
 	time.Sleep(10 * time.Second)
 	l.data.start()
 	for _, r := range all {
-		t.Logf("%s serves again after %s", r.address, within(t, 30*time.Second, r.address+" serves again", r.serves))
+		t.Logf("%s serves again after %s", r.address, parts.Within(t, 30*time.Second, r.address+" serves again", r.serves))
 	}
 	if code, err := l.throughEdge().login("new", "u1", "u1"); err != nil || code != 0 {
 		t.Errorf("a login afterwards: %#x, %v", code, err)
@@ -372,9 +373,9 @@ func TestClientIDsThatAreWildcardsAreRefused(t *testing.T) {
 		t.Errorf("another one: %#x, %v", code, err)
 	}
 	unknown, err := l.throughEdge().login("x", "nobody", "x")
-	must(t, err)
+	parts.Must(t, err)
 	wrong, err := l.throughEdge().login("x", "u1", "x")
-	must(t, err)
+	parts.Must(t, err)
 	if unknown != wrong {
 		t.Errorf("an unknown user is refused with %#x, a wrong password with %#x", unknown, wrong)
 	}
@@ -385,12 +386,12 @@ func TestClientIDsThatAreWildcardsAreRefused(t *testing.T) {
 func TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledged(t *testing.T) {
 	l, all := served(t, 1)
 	listens := inside(0).mustConnect(t, "listens", "u1", "u1")
-	must(t, listens.subscribe("devices/u1/#"))
+	parts.Must(t, listens.subscribe("devices/u1/#"))
 	writes := inside(0).mustConnect(t, "writes", "u1", "u1")
-	must(t, writes.publish("devices/u1/known", "before"))
+	parts.Must(t, writes.publish("devices/u1/known", "before"))
 	l.cache.stop()
-	must(t, writes.publish("devices/u1/known", "known"))
-	within(t, 30*time.Second, "the edge's question has another answer", func() bool {
+	parts.Must(t, writes.publish("devices/u1/known", "known"))
+	parts.Within(t, 30*time.Second, "the edge's question has another answer", func() bool {
 		code, _ := all[0].gate(assets.GateServingPath)
 		return code == 404
 	})
@@ -400,14 +401,14 @@ func TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledg
 	if listens.cut.Load() || writes.cut.Load() {
 		t.Error("who did what was allowed was cut off")
 	}
-	within(t, patience, "what was acknowledged comes", func() bool {
+	parts.Within(t, patience, "what was acknowledged comes", func() bool {
 		return len(listens.missing(map[string]byte{"before": 0, "known": 0})) == 0
 	})
 	l.cache.start()
 	l.cache.allow("u1", "devices/u1/#", "all")
-	within(t, 30*time.Second, "it serves again", all[0].serves)
-	must(t, writes.publish("devices/u1/again", "again"))
-	within(t, 10*time.Second, "EMQX remembers for a minute again", func() bool {
+	parts.Within(t, 30*time.Second, "it serves again", all[0].serves)
+	parts.Must(t, writes.publish("devices/u1/again", "again"))
+	parts.Within(t, 10*time.Second, "EMQX remembers for a minute again", func() bool {
 		return all[0].eval("emqx_config:get([authorization, cache, ttl]).") == "60000"
 	})
 }
@@ -421,12 +422,12 @@ func TestADatabaseThatHangsHasLoginsRefusedInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, all := served(t, 1)
 			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
-			must(t, stays.subscribe("devices/u1/#"))
+			parts.Must(t, stays.subscribe("devices/u1/#"))
 			h := swing(t, inside(0))
 			goOn := hang(l)
 			refuses(t, all[0])
-			must(t, stays.publish("devices/u1/new", "meanwhile"))
-			within(t, 10*time.Second, "the edge's question has another answer", func() bool {
+			parts.Must(t, stays.publish("devices/u1/new", "meanwhile"))
+			parts.Within(t, 10*time.Second, "the edge's question has another answer", func() bool {
 				code, _ := all[0].gate(assets.GateServingPath)
 				return code == 404
 			})
@@ -437,8 +438,8 @@ func TestADatabaseThatHangsHasLoginsRefusedInTime(t *testing.T) {
 			goOn()
 			recovers(t, all[0])
 			h.rest(t)
-			must(t, stays.publish("devices/u1/new", "afterwards"))
-			within(t, patience, "what was acknowledged comes", func() bool {
+			parts.Must(t, stays.publish("devices/u1/new", "afterwards"))
+			parts.Within(t, patience, "what was acknowledged comes", func() bool {
 				return len(stays.missing(map[string]byte{"meanwhile": 0, "afterwards": 0})) == 0
 			})
 		})
@@ -459,11 +460,11 @@ func refuses(t *testing.T, r *replica) {
 // recovers holds that a node serves within 15 seconds.
 func recovers(t *testing.T, r *replica) {
 	t.Helper()
-	t.Logf("it lets clients in after %s", within(t, 15*time.Second, "a client is let in", func() bool {
+	t.Logf("it lets clients in after %s", parts.Within(t, 15*time.Second, "a client is let in", func() bool {
 		code, err := r.straight().login("new", "u1", "u1")
 		return err == nil && code == 0
 	}))
-	t.Logf("and serves after %s", within(t, 15*time.Second, "it serves", r.serves))
+	t.Logf("and serves after %s", parts.Within(t, 15*time.Second, "it serves", r.serves))
 }
 
 // TestRulesThatHangCutOffNobodyWhoDoesWhatWasAllowed does so with Redis, for more than the minute for which EMQX
@@ -476,8 +477,8 @@ func TestRulesThatHangCutOffNobodyWhoDoesWhatWasAllowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, all := served(t, 1)
 			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
-			must(t, stays.subscribe("devices/u1/#"))
-			must(t, stays.publish("devices/u1/known", "before"))
+			parts.Must(t, stays.subscribe("devices/u1/#"))
+			parts.Must(t, stays.publish("devices/u1/known", "before"))
 			goOn := hang(l)
 			begun := time.Now()
 			if code, err := inside(0).deliver("new", "u1", "devices/u1/new", "new"); err == nil {
@@ -486,17 +487,17 @@ func TestRulesThatHangCutOffNobodyWhoDoesWhatWasAllowed(t *testing.T) {
 			if took := time.Since(begun); took > patience {
 				t.Errorf("the answer took %s", took)
 			}
-			within(t, 10*time.Second, "the edge's question has another answer", func() bool {
+			parts.Within(t, 10*time.Second, "the edge's question has another answer", func() bool {
 				code, _ := all[0].gate(assets.GateServingPath)
 				return code == 404
 			})
 			for i := range 40 { // until what EMQX remembers would be forgotten
 				time.Sleep(2 * time.Second)
-				must(t, stays.publish("devices/u1/known", fmt.Sprint(i)))
+				parts.Must(t, stays.publish("devices/u1/known", fmt.Sprint(i)))
 			}
 			goOn()
-			t.Logf("it serves after %s", within(t, 15*time.Second, "it serves", all[0].serves))
-			must(t, stays.publish("devices/u1/again", "again"))
+			t.Logf("it serves after %s", parts.Within(t, 15*time.Second, "it serves", all[0].serves))
+			parts.Must(t, stays.publish("devices/u1/again", "again"))
 			if stays.cut.Load() {
 				t.Error("who did what was allowed was cut off")
 			}

@@ -6,7 +6,7 @@
 package emqx
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,10 +18,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// insideLab is in the environment of the test process that has namespaces of its own.
-const insideLab = "TEST_IS_INSIDE_LAB"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
+)
 
 // The lab's network: this process and all that nodes connect to, and the addresses behind the names of the apps.
 const (
@@ -32,9 +31,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(insideLab) != "" {
-		os.Exit(run(m))
-	}
 	if why := unable(); why != "" {
 		fmt.Println("real EMQX: skipped:", why)
 		if os.Getenv("AMORA_EMQX_HOME") != "" {
@@ -42,15 +38,11 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	command := exec.Command("unshare", append([]string{
-		"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private", os.Args[0]},
-		os.Args[1:]...)...)
-	command.Env = append(os.Environ(), insideLab+"=yes")
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	if err := command.Run(); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+	code := parts.Alone(m, prepare)
+	if folder != "" {
+		os.RemoveAll(folder)
 	}
+	os.Exit(code)
 }
 
 // unable says what is missing here.
@@ -75,21 +67,17 @@ func unable() string {
 
 var folder string // what all tests share
 
-func run(m *testing.M) int {
+// prepare makes the network that all is in.
+func prepare() error {
 	var err error
 	if folder, err = os.MkdirTemp("", "emqx"); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	defer os.RemoveAll(folder)
-	if err := os.Chmod(folder, 0o755); err != nil {
-		fmt.Println(err)
-		return 1
+		return err
 	}
 	resolver := filepath.Join(folder, "resolv.conf")
-	if err := os.WriteFile(resolver, []byte("nameserver "+hub+"\noptions timeout:1 attempts:2\n"), 0o644); err != nil {
-		fmt.Println(err)
-		return 1
+	err = errors.Join(os.Chmod(folder, 0o755), os.MkdirAll("/run/netns", 0o755),
+		os.WriteFile(resolver, []byte("nameserver "+hub+"\noptions timeout:1 attempts:2\n"), 0o644))
+	if err != nil {
+		return err
 	}
 	for _, line := range []string{
 		// An address of its own, or it takes that of another link whenever one comes, and nobody finds it for a while.
@@ -97,25 +85,12 @@ func run(m *testing.M) int {
 			"/16 dev br0", "ip link set br0 up",
 		"mount -t tmpfs tmpfs /run/netns", "mount --bind " + resolver + " /etc/resolv.conf",
 	} {
-		if line == "mount -t tmpfs tmpfs /run/netns" {
-			_ = os.MkdirAll("/run/netns", 0o755) // mount says what is wrong
-		}
 		if said, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
-			fmt.Printf("%s: %v\n%s", line, err, said)
-			return 1
+			return fmt.Errorf("%s: %w\n%s", line, err, said)
 		}
 	}
 	go answerNames()
-	return m.Run()
-}
-
-func must(t testing.TB, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	return nil
 }
 
 // sh runs a line that has to succeed.
@@ -133,17 +108,17 @@ func sh(t testing.TB, line string, environment ...string) string {
 // process is a running program. What it says is shown when its test fails.
 type process struct {
 	*exec.Cmd
-	said *said
+	said *parts.Said
 	over chan struct{}
 }
 
 func start(t testing.TB, name string, command *exec.Cmd) *process {
 	t.Helper()
-	p := &process{Cmd: command, said: &said{}, over: make(chan struct{})}
+	p := &process{Cmd: command, said: &parts.Said{}, over: make(chan struct{})}
 	command.Stdout = p.said
 	if logs := os.Getenv("TEST_LOGS"); logs != "" { // a folder in which all that is said is kept
 		file, err := os.Create(filepath.Join(logs, strings.ReplaceAll(name, " ", "-")+".log"))
-		must(t, err)
+		parts.Must(t, err)
 		t.Cleanup(func() { file.Close() })
 		command.Stdout = io.MultiWriter(p.said, file)
 	}
@@ -151,7 +126,7 @@ func start(t testing.TB, name string, command *exec.Cmd) *process {
 	if command.SysProcAttr == nil {
 		command.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	must(t, command.Start())
+	parts.Must(t, command.Start())
 	go func() {
 		_ = command.Wait() // the test asks how it ended
 		close(p.over)
@@ -167,40 +142,9 @@ func start(t testing.TB, name string, command *exec.Cmd) *process {
 	return p
 }
 
-type said struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-// within waits for something to become true, and gives back how long that took.
-func within(t testing.TB, limit time.Duration, what string, holds func() bool) time.Duration {
-	t.Helper()
-	begun := time.Now()
-	for time.Since(begun) < limit {
-		if holds() {
-			return time.Since(begun)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("not within %s: %s", limit, what)
-	return 0
-}
-
 func write(t testing.TB, path, content string) string {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644))
+	parts.Must(t, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644))
 	return path
 }
 
@@ -218,7 +162,7 @@ func newIngress(t testing.TB, address string, ports ...int) *ingress {
 	t.Cleanup(func() { _ = exec.Command("ip", "addr", "del", address+"/32", "dev", "br0").Run() })
 	for _, port := range ports {
 		listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", address, port))
-		must(t, err)
+		parts.Must(t, err)
 		t.Cleanup(func() { listener.Close() })
 		go func() {
 			for {

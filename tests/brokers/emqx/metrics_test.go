@@ -9,10 +9,10 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 var record = flag.String("record", "", "file to write the page of metrics to")
@@ -31,26 +31,11 @@ func figures(page string) map[string]float64 {
 func (r *replica) metrics() string {
 	r.l.t.Helper()
 	answer, err := http.Get(fmt.Sprintf("http://%s:%d/api/v5/prometheus/stats?mode=node", r.address, assets.StatusPort))
-	must(r.l.t, err)
+	parts.Must(r.l.t, err)
 	defer answer.Body.Close()
 	page, err := io.ReadAll(answer.Body)
-	must(r.l.t, err)
+	parts.Must(r.l.t, err)
 	return string(page)
-}
-
-// keptByCollector are the names that the collector keeps of a page.
-func keptByCollector(t *testing.T) []string {
-	t.Helper()
-	config, err := assets.Collector{
-		Broker: assets.CollectedEMQX, Certificate: "localhost:8883",
-		Targets: []assets.CollectorTarget{{Address: "localhost:18083", Node: "n"}},
-	}.Config()
-	must(t, err)
-	keep := regexp.MustCompile(`source_labels: \[__name__\]\n +regex: (.*)\n +action: keep`).FindStringSubmatch(config)
-	if keep == nil {
-		t.Fatal("the collector keeps no names")
-	}
-	return strings.Split(keep[1], "|")
 }
 
 // TestThePageOfMetricsSaysWhatClientsDid holds what the collector reads against what two clients did.
@@ -58,9 +43,9 @@ func TestThePageOfMetricsSaysWhatClientsDid(t *testing.T) {
 	_, all := served(t, 1)
 	before := figures(all[0].metrics())
 	reader := inside(0).mustConnect(t, "reader", "u1", "u1")
-	must(t, reader.subscribe("devices/u1/#"))
+	parts.Must(t, reader.subscribe("devices/u1/#"))
 	for range 3 {
-		must(t, reader.publish("devices/u1/a", "m"))
+		parts.Must(t, reader.publish("devices/u1/a", "m"))
 	}
 	if code, err := inside(0).login("wrong", "u1", "wrong"); err != nil || code == 0 {
 		t.Fatalf("a wrong password: %#x, %v", code, err)
@@ -70,7 +55,7 @@ func TestThePageOfMetricsSaysWhatClientsDid(t *testing.T) {
 		"emqx_messages_sent": 3, "emqx_packets_connack_auth_error": 1,
 	}
 	var page string
-	within(t, patience, "the page says what clients did", func() bool {
+	parts.Within(t, patience, "the page says what clients did", func() bool {
 		page = all[0].metrics()
 		now := figures(page)
 		for name, by := range rose {
@@ -81,9 +66,12 @@ func TestThePageOfMetricsSaysWhatClientsDid(t *testing.T) {
 		return now["emqx_cluster_nodes_running"] == 1
 	})
 	if *record != "" {
-		must(t, os.WriteFile(*record, []byte(page), 0o600))
+		parts.Must(t, os.WriteFile(*record, []byte(page), 0o600))
 	}
-	live, kept := figures(page), keptByCollector(t)
+	live, kept := figures(page), parts.Kept(t, assets.Collector{
+		Broker: assets.CollectedEMQX, Certificate: "localhost:8883",
+		Targets: []assets.CollectorTarget{{Address: "localhost:18083", Node: "n"}},
+	})
 	for _, name := range kept {
 		if _, is := live[name]; !is {
 			t.Errorf("the page has no %s", name)
@@ -95,7 +83,7 @@ func TestThePageOfMetricsSaysWhatClientsDid(t *testing.T) {
 		}
 	}
 	recorded, err := os.ReadFile("../../collector/testdata/emqx-5.8.9.prom")
-	must(t, err)
+	parts.Must(t, err)
 	for name := range figures(string(recorded)) {
 		if _, is := live[name]; !is {
 			t.Errorf("the recorded page has %s, and the broker's has not", name)

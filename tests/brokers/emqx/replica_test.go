@@ -15,12 +15,13 @@ import (
 	"time"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 // lab is an environment with stores and an edge, in which nodes run.
 type lab struct {
 	t      testing.TB
-	ca     *authority
+	ca     *parts.Authority
 	data   *database
 	cache  *cache
 	apps   map[int]*ingress
@@ -36,7 +37,7 @@ var stores = assets.EMQX{
 
 func newLab(t testing.TB, nodes int) *lab {
 	t.Helper()
-	l := &lab{t: t, ca: newAuthority(t), apps: map[int]*ingress{}}
+	l := &lab{t: t, ca: parts.NewAuthority(t, t.TempDir()), apps: map[int]*ingress{}}
 	l.data, l.cache = newDatabase(t, l.ca), newCache(t, l.ca)
 	for i := range nodes {
 		l.apps[i] = newIngress(t, appAddress(i), assets.DistributionPort, assets.RPCPort, assets.MQTTPort,
@@ -51,7 +52,7 @@ func newLab(t testing.TB, nodes int) *lab {
 func (l *lab) configure(e assets.EMQX) {
 	l.t.Helper()
 	config, err := e.Config()
-	must(l.t, err)
+	parts.Must(l.t, err)
 	l.tokens = e.JWT
 	// The hash for users who are not known costs as much as an operator's own: here as little as those of the tests.
 	config = strings.Replace(config, "$2a$10$", "$2a$04$", 1)
@@ -61,7 +62,7 @@ func (l *lab) configure(e assets.EMQX) {
 	write(l.t, filepath.Join(l.files, "secrets", assets.DatabasePasswordFile), brokerPassword)
 	write(l.t, filepath.Join(l.files, "secrets", assets.RedisPasswordFile), cachePassword)
 	for dir := l.files; dir != "/" && dir != os.TempDir(); dir = filepath.Dir(dir) {
-		must(l.t, os.Chmod(dir, 0o755))
+		parts.Must(l.t, os.Chmod(dir, 0o755))
 	}
 }
 
@@ -69,13 +70,13 @@ const edgeMQTTS, edgeHTTP = 8883, 8080
 
 func (l *lab) startEdge() {
 	l.t.Helper()
-	key, certificate := l.ca.sign(l.t, edgeHost)
+	key, certificate := l.ca.Sign(l.t, edgeHost)
 	dir := l.t.TempDir()
 	config, err := assets.Edge{
 		Nodes: assets.EdgeNodes(), FrontDoorID: "lab", MaxConnections: 1000,
 		CertificateFile: write(l.t, filepath.Join(dir, "tls.pem"), key+certificate),
 	}.Config()
-	must(l.t, err)
+	parts.Must(l.t, err)
 	l.edge = start(l.t, "HAProxy",
 		exec.Command("haproxy", "-W", "-db", "-q", "-f", write(l.t, filepath.Join(dir, "haproxy.cfg"), config)))
 }
@@ -125,7 +126,7 @@ func (l *lab) run(node int) *replica {
 	mounts := fmt.Sprintf(
 		"mount --bind %s /opt/emqx && mount --bind %s/config /mnt/config && mount --bind %[2]s/secrets /mnt/secrets && "+
 			"mount --bind %[3]s /etc/ssl/certs/ca-certificates.crt && cd /opt/emqx && "+
-			`exec setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all env -i "$@"`, root, l.files, l.ca.file)
+			`exec setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all env -i "$@"`, root, l.files, l.ca.File)
 	arguments := append([]string{"netns", "exec", space, "unshare", "--mount", "--pid", "--fork", "--kill-child",
 		"--mount-proc",
 		"sh", "-c", mounts, "sh"}, variables...)
@@ -153,15 +154,15 @@ func (r *replica) first() (int, error) {
 func (r *replica) signal(s syscall.Signal) {
 	r.l.t.Helper()
 	pid, err := r.first()
-	must(r.l.t, err)
-	must(r.l.t, syscall.Kill(pid, s))
+	parts.Must(r.l.t, err)
+	parts.Must(r.l.t, syscall.Kill(pid, s))
 }
 
 // freeze holds EMQX up, and not its gate, until it is told to go on.
 func (r *replica) freeze() (thaw func()) {
 	r.l.t.Helper()
 	gate, err := r.first()
-	must(r.l.t, err)
+	parts.Must(r.l.t, err)
 	// EMQX is the gate's only other Erlang machine of these: eval's are younger.
 	pid := strings.Fields(sh(r.l.t, fmt.Sprintf("for p in $(ip netns pids %s | sort -n); do [ $p = %d ] || "+
 		"[ $(cat /proc/$p/comm) != beam.smp ] || echo $p; done", r.space, gate)))[0]
@@ -214,7 +215,7 @@ func (r *replica) serves() bool {
 
 func (r *replica) mustServe() time.Duration {
 	r.l.t.Helper()
-	return within(r.l.t, 6*time.Minute, r.address+" serves", r.serves)
+	return parts.Within(r.l.t, 6*time.Minute, r.address+" serves", r.serves)
 }
 
 // eval runs an expression in EMQX.

@@ -1,14 +1,7 @@
 package emqx
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os/exec"
 	"os/user"
@@ -24,6 +17,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 const (
@@ -80,72 +74,27 @@ func addressOf(name string) string {
 
 func appAddress(i int) string { return fmt.Sprintf("10.99.1.%d", 1+i) }
 
-// authority signs certificates for names only.
-type authority struct {
-	key         *ecdsa.PrivateKey
-	certificate *x509.Certificate
-	file        string
-	pool        *x509.CertPool
-}
-
-func newAuthority(t testing.TB) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "lab"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
-	a := &authority{key: key, pool: x509.NewCertPool()}
-	a.certificate, err = x509.ParseCertificate(der)
-	must(t, err)
-	a.pool.AddCert(a.certificate)
-	a.file = write(t, filepath.Join(t.TempDir(), "ca.pem"),
-		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	return a
-}
-
-// sign gives a key and a certificate, in PEM.
-func (a *authority) sign(t testing.TB, names ...string) (key, certificate string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &private.PublicKey, a.key)
-	must(t, err)
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	must(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
-
 // database is a PostgreSQL with the deployed schema.
 type database struct {
 	t      testing.TB
 	folder string
-	ca     *authority
+	ca     *parts.Authority
 	server *process
 	bin    string
 	owner  *syscall.Credential
 }
 
-func newDatabase(t testing.TB, ca *authority) *database {
+func newDatabase(t testing.TB, ca *parts.Authority) *database {
 	t.Helper()
 	binaries, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	must(t, err)
+	parts.Must(t, err)
 	postgres, err := user.Lookup("postgres")
-	must(t, err)
+	parts.Must(t, err)
 	uid, err := strconv.Atoi(postgres.Uid)
-	must(t, err)
+	parts.Must(t, err)
 	d := &database{t: t, ca: ca, folder: t.TempDir(), bin: binaries[len(binaries)-1],
 		owner: &syscall.Credential{Uid: uint32(uid)}}
-	key, certificate := ca.sign(t, dataHost)
+	key, certificate := ca.Sign(t, dataHost)
 	write(t, filepath.Join(d.folder, "key.pem"), key)
 	write(t, filepath.Join(d.folder, "certificate.pem"), certificate)
 	write(t, filepath.Join(d.folder, "password"), adminPassword)
@@ -173,7 +122,7 @@ func (d *database) start() {
 		"-c", "ssl=on", "-c", "ssl_key_file="+d.folder+"/key.pem", "-c", "ssl_cert_file="+d.folder+"/certificate.pem")
 	command.SysProcAttr, command.Dir = &syscall.SysProcAttr{Credential: d.owner}, d.folder
 	d.server = start(d.t, "PostgreSQL", command)
-	within(d.t, 30*time.Second, "PostgreSQL answers", func() bool {
+	parts.Within(d.t, 30*time.Second, "PostgreSQL answers", func() bool {
 		return exec.Command("psql", "-h", d.folder, "-U", "mqttadmin", "-d", "postgres", "-c", "SELECT 1").Run() == nil
 	})
 }
@@ -181,7 +130,7 @@ func (d *database) start() {
 // stop ends it as a failover does: sessions are cut.
 func (d *database) stop() {
 	d.t.Helper()
-	must(d.t, d.server.Process.Signal(syscall.SIGQUIT))
+	parts.Must(d.t, d.server.Process.Signal(syscall.SIGQUIT))
 	<-d.server.over
 }
 
@@ -197,7 +146,7 @@ func (d *database) freeze() (thaw func()) {
 func (d *database) environment(more ...string) []string {
 	return append([]string{
 		"PGHOST=" + dataHost, "PGDATABASE=mqtt", "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword, "PGSSLMODE=verify-full",
-		"PGSSLROOTCERT=" + d.ca.file, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword,
+		"PGSSLROOTCERT=" + d.ca.File, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword,
 	}, more...)
 }
 
@@ -213,23 +162,23 @@ func (d *database) sql(text string, more ...string) string {
 func (d *database) user(name string) {
 	d.t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(name), 4)
-	must(d.t, err)
+	parts.Must(d.t, err)
 	d.sql(fmt.Sprintf("INSERT INTO mqtt_user (username, password_hash) VALUES ('%s', '%s')", name, hash))
 }
 
 // cache is a Redis with TLS and a password.
 type cache struct {
 	t      testing.TB
-	ca     *authority
+	ca     *parts.Authority
 	server *process
 	config string
 }
 
 const cachePort = 6380
 
-func newCache(t testing.TB, ca *authority) *cache {
+func newCache(t testing.TB, ca *parts.Authority) *cache {
 	t.Helper()
-	key, certificate := ca.sign(t, cacheHost)
+	key, certificate := ca.Sign(t, cacheHost)
 	dir := t.TempDir()
 	pair := write(t, filepath.Join(dir, "pair.pem"), key+certificate)
 	c := &cache{t: t, ca: ca, config: write(t, filepath.Join(dir, "redis.conf"), fmt.Sprintf(
@@ -243,7 +192,7 @@ func newCache(t testing.TB, ca *authority) *cache {
 func (c *cache) start() {
 	c.t.Helper()
 	c.server = start(c.t, "Redis", exec.Command("redis-server", c.config))
-	within(c.t, 10*time.Second, "Redis answers", func() bool {
+	parts.Within(c.t, 10*time.Second, "Redis answers", func() bool {
 		conn, err := net.Dial("tcp", net.JoinHostPort(hub, strconv.Itoa(cachePort)))
 		if err == nil {
 			conn.Close()
@@ -254,15 +203,15 @@ func (c *cache) start() {
 
 func (c *cache) stop() {
 	c.t.Helper()
-	must(c.t, c.server.Process.Kill())
+	parts.Must(c.t, c.server.Process.Kill())
 	<-c.server.over
 }
 
 // freeze is as the database's.
 func (c *cache) freeze() (thaw func()) {
 	c.t.Helper()
-	must(c.t, c.server.Process.Signal(syscall.SIGSTOP))
-	return func() { must(c.t, c.server.Process.Signal(syscall.SIGCONT)) }
+	parts.Must(c.t, c.server.Process.Signal(syscall.SIGSTOP))
+	return func() { parts.Must(c.t, c.server.Process.Signal(syscall.SIGCONT)) }
 }
 
 // silence drops all that a store answers to nodes, without a word to anybody, until it is told to go on.
@@ -277,5 +226,5 @@ func (c *cache) allow(user, topic, action string) {
 	c.t.Helper()
 	key := strings.ReplaceAll(strings.Fields(assets.RulesCommand)[1], "${username}", user)
 	sh(c.t, fmt.Sprintf(`redis-cli --tls --cacert %s -h %s -p %d -a %s --no-auth-warning HSET "%s" '%s' %s`,
-		c.ca.file, cacheHost, cachePort, cachePassword, key, topic, action))
+		c.ca.File, cacheHost, cachePort, cachePassword, key, topic, action))
 }

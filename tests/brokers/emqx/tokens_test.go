@@ -27,6 +27,7 @@ import (
 	"github.com/eclipse/paho.golang/packets"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 // The issuer's settings. Its address is the hub's, as those of the stores.
@@ -43,7 +44,7 @@ const (
 type issuer struct {
 	t      testing.TB
 	server *http.Server
-	ca     *authority
+	ca     *parts.Authority
 
 	hangs atomic.Bool // it answers when the one who asks has gone
 	mu    sync.Mutex
@@ -51,23 +52,23 @@ type issuer struct {
 	asked int
 }
 
-func newIssuer(t testing.TB, ca *authority) *issuer {
+func newIssuer(t testing.TB, ca *parts.Authority) *issuer {
 	t.Helper()
 	first, err := rsa.GenerateKey(rand.Reader, 2048)
-	must(t, err)
+	parts.Must(t, err)
 	second, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
+	parts.Must(t, err)
 	return &issuer{t: t, ca: ca, keys: map[string]crypto.Signer{"rsa": first, "ec": second}}
 }
 
 func (i *issuer) start() {
 	i.t.Helper()
-	key, certificate := i.ca.sign(i.t, issuerHost)
+	key, certificate := i.ca.Sign(i.t, issuerHost)
 	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
-	must(i.t, err)
+	parts.Must(i.t, err)
 	address := fmt.Sprintf("%s:%d", hub, issuerPort)
 	listener, err := tls.Listen("tcp", address, &tls.Config{Certificates: []tls.Certificate{pair}})
-	must(i.t, err)
+	parts.Must(i.t, err)
 	server := &http.Server{Handler: i, ReadHeaderTimeout: patience, ErrorLog: log.New(io.Discard, "", 0)}
 	go server.Serve(listener) // ends with the server
 	i.t.Cleanup(func() { server.Close() })
@@ -105,7 +106,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (i *issuer) rotate(from, to string) {
 	i.t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	must(i.t, err)
+	parts.Must(i.t, err)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	delete(i.keys, from)
@@ -143,11 +144,11 @@ func (i *issuer) token(key string, c claims) string {
 		digest := sha256.Sum256(text)
 		if private, is := signer.(*ecdsa.PrivateKey); is {
 			r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
-			must(i.t, err)
+			parts.Must(i.t, err)
 			return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 		}
 		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
-		must(i.t, err)
+		parts.Must(i.t, err)
 		return signature
 	})
 }
@@ -155,9 +156,9 @@ func (i *issuer) token(key string, c claims) string {
 func signed(t testing.TB, header, c claims, sign func([]byte) []byte) string {
 	t.Helper()
 	first, err := json.Marshal(header)
-	must(t, err)
+	parts.Must(t, err)
 	second, err := json.Marshal(c)
-	must(t, err)
+	parts.Must(t, err)
 	text := encode(first) + "." + encode(second)
 	return text + "." + encode(sign([]byte(text)))
 }
@@ -177,7 +178,7 @@ func withMAC(t testing.TB, secret []byte, header claims) string {
 func (i *issuer) publicPEM(key string) []byte {
 	i.t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(i.keys[key].Public())
-	must(i.t, err)
+	parts.Must(i.t, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
@@ -221,7 +222,7 @@ var logins atomic.Int64
 func letsIn(t testing.TB, password string) bool {
 	t.Helper()
 	code, err := inside(0).login(fmt.Sprintf("somebody-%d", logins.Add(1)), "u1", password)
-	must(t, err)
+	parts.Must(t, err)
 	return code == 0
 }
 
@@ -300,7 +301,7 @@ func resigned(i *issuer, header claims) string {
 	return signed(i.t, header, good(nil), func(text []byte) []byte {
 		digest := sha256.Sum256(text)
 		signature, err := i.keys["rsa"].Sign(rand.Reader, digest[:], crypto.SHA256)
-		must(i.t, err)
+		parts.Must(i.t, err)
 		return signature
 	})
 }
@@ -321,7 +322,7 @@ func givesNoRights(t *testing.T, issuer *issuer, _ *replica) {
 		"attributes": {"client_attrs": claims{"username": "u2"}},
 	} {
 		s, code, err := inside(0).open("claims", "u1", issuer.token("rsa", good(more)))
-		must(t, err)
+		parts.Must(t, err)
 		if code != 0 {
 			t.Errorf("%s: CONNACK %#x", name, code)
 		} else if !s.granted(t, "devices/u1/own") || s.granted(t, "devices/u2/#") {
@@ -337,7 +338,7 @@ func (s session) granted(t testing.TB, topic string) bool {
 	answer, err := s.ask(&packets.Subscribe{
 		PacketID: 1, Properties: &packets.Properties{}, Subscriptions: []packets.SubOptions{{Topic: topic, QoS: 1}},
 	})
-	must(t, err)
+	parts.Must(t, err)
 	suback, is := answer.(*packets.Suback)
 	return is && suback.Reasons[0] < 0x80
 }
@@ -345,14 +346,14 @@ func (s session) granted(t testing.TB, topic string) bool {
 func endsASession(t *testing.T, issuer *issuer, _ *replica) {
 	end := time.Now().Add(4 * time.Second)
 	s, code, err := inside(0).open("brief", "u1", issuer.token("rsa", good(claims{"exp": end.Unix()})))
-	must(t, err)
+	parts.Must(t, err)
 	defer s.Close()
 	if code != 0 {
 		t.Fatalf("CONNACK %#x", code)
 	}
-	must(t, s.SetDeadline(end.Add(3*time.Second)))
+	parts.Must(t, s.SetDeadline(end.Add(3*time.Second)))
 	answer, err := packets.ReadPacket(s)
-	must(t, err)
+	parts.Must(t, err)
 	if goodbye, is := answer.Content.(*packets.Disconnect); !is || time.Until(end).Abs() > 2*time.Second {
 		t.Errorf("%s from the token's end it gets %v", time.Until(end), answer)
 	} else {
@@ -383,7 +384,7 @@ func wasAway(t *testing.T, issuer *issuer, node *replica) {
 	}
 	answered("without the issuer")
 	right := issuer.ca
-	issuer.ca = newAuthority(t)
+	issuer.ca = parts.NewAuthority(t, t.TempDir())
 	issuer.start()
 	answered("with one for whom nobody vouches")
 	issuer.server.Close()
@@ -392,12 +393,12 @@ func wasAway(t *testing.T, issuer *issuer, node *replica) {
 	issuer.start()
 	answered("with one who does not answer")
 	issuer.hangs.Store(false)
-	t.Logf("a token lets in %s after the issuer came", within(t, 15*time.Second, "a token lets in", func() bool {
+	t.Logf("a token lets in %s after the issuer came", parts.Within(t, 15*time.Second, "a token lets in", func() bool {
 		return letsIn(t, issuer.token("rsa", good(nil)))
 	}))
 	issuer.server.Close()
 	letsIn(t, strangers(t, "unknown").token("unknown", good(nil))) // has it asked
-	within(t, 15*time.Second, "its silence is noticed", func() bool {
+	parts.Within(t, 15*time.Second, "its silence is noticed", func() bool {
 		_, since, _ := strings.Cut(node.said.String(), "the keys of tokens are known")
 		return strings.Contains(since, "the issuer of tokens does not give its keys")
 	})
@@ -411,17 +412,17 @@ func followsTheKeys(t *testing.T, issuer *issuer, _ *replica) {
 	old := issuer.token("rsa", good(nil))
 	issuer.rotate("rsa", "renewed")
 	t.Logf("a token of the new key lets in after %s",
-		within(t, 10*time.Second, "a token of the new key lets in", func() bool {
+		parts.Within(t, 10*time.Second, "a token of the new key lets in", func() bool {
 			return letsIn(t, issuer.token("renewed", good(nil)))
 		}))
 	if letsIn(t, old) {
 		t.Error("a token of the old key lets in")
 	}
 	issuer.rotate("renewed", "renewed")
-	t.Logf("another key of the same name: %s", within(t, 10*time.Second, "a token of another key of that name lets in",
-		func() bool {
-			return letsIn(t, issuer.token("renewed", good(nil)))
-		}))
+	took := parts.Within(t, 10*time.Second, "a token of another key of that name lets in", func() bool {
+		return letsIn(t, issuer.token("renewed", good(nil)))
+	})
+	t.Logf("another key of the same name: %s", took)
 	flood := strangers(t, "rsa")
 	before, begun := issuer.questions(), time.Now()
 	for i := 0; time.Since(begun) < 12*time.Second; i++ {

@@ -10,6 +10,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 // frontDoor is what marks the requests that came through this lab's Front Door.
@@ -27,8 +28,8 @@ func TestClientsOfMQTT5AreServedOverTLSAndWebSocket(t *testing.T) {
 	l, _ := served(t, 1)
 	for _, w := range []way{l.throughEdge(), throughFrontDoor()} {
 		reader, writer := w.mustConnect(t, "reader-"+w.name, "u1", "u1"), w.mustConnect(t, "writer-"+w.name, "u1", "u1")
-		must(t, reader.subscribe("devices/u1/#"), writer.publish("devices/u1/up", w.name))
-		within(t, patience, "the message comes by "+w.name, func() bool {
+		parts.Must(t, reader.subscribe("devices/u1/#"), writer.publish("devices/u1/up", w.name))
+		parts.Within(t, patience, "the message comes by "+w.name, func() bool {
 			return len(reader.missing(map[string]byte{w.name: 0})) == 0
 		})
 		for _, who := range [][2]string{{"u1", "wrong"}, {"nobody", "u1"}, {"", ""}} {
@@ -46,19 +47,19 @@ func TestClientsOfMQTT311AreServedOverTLSAndWebSocket(t *testing.T) {
 		connect := func(id, user, password string) (mqtt.Client, mqtt.Token) {
 			c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(url).SetHTTPHeaders(frontDoor).SetProtocolVersion(4).
 				SetClientID(id).
-				SetTLSConfig(&tls.Config{RootCAs: l.ca.pool, ServerName: "mqtt.lab.test"}).SetUsername(user).SetPassword(password).
+				SetTLSConfig(&tls.Config{RootCAs: l.ca.Pool, ServerName: "mqtt.lab.test"}).SetUsername(user).SetPassword(password).
 				SetAutoReconnect(false).SetConnectTimeout(patience))
 			t.Cleanup(func() { c.Disconnect(0) })
 			return c, answered(t, c.Connect())
 		}
 		got := make(chan string, 10)
 		reader, token := connect("reader", "u1", "u1")
-		must(t, token.Error(), answered(t, reader.Subscribe("devices/u1/#", 1, func(_ mqtt.Client, m mqtt.Message) {
+		parts.Must(t, token.Error(), answered(t, reader.Subscribe("devices/u1/#", 1, func(_ mqtt.Client, m mqtt.Message) {
 			got <- string(m.Payload())
 		})).Error())
 		writer, token := connect("writer", "u1", "u1")
-		must(t, token.Error(), answered(t, writer.Publish("devices/u1/up", 1, false, url)).Error())
-		within(t, patience, "the message comes by "+url, func() bool { return len(got) > 0 })
+		parts.Must(t, token.Error(), answered(t, writer.Publish("devices/u1/up", 1, false, url)).Error())
+		parts.Within(t, patience, "the message comes by "+url, func() bool { return len(got) > 0 })
 		if text := <-got; text != url {
 			t.Errorf("by %s came %q", url, text)
 		}

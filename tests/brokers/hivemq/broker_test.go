@@ -1,39 +1,18 @@
 package hivemq
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
-
-func must(t testing.TB, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// within waits for something to become true.
-func within(t testing.TB, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if holds() {
-			return
-		}
-	}
-	t.Fatalf("not within %s: %s", limit, what)
-}
 
 // broker is HiveMQ in a folder, running or not.
 type broker struct {
@@ -41,7 +20,7 @@ type broker struct {
 	home    string
 	main    []string // the class, or source, that starts it
 	running *exec.Cmd
-	said    *said
+	said    *parts.Said
 }
 
 // newBroker makes a broker's folder, with the configuration that the program's values become.
@@ -52,11 +31,11 @@ func newBroker(t testing.TB) *broker {
 	}
 	b := &broker{t: t, home: t.TempDir(), main: []string{"com.hivemq.HiveMQServer"}}
 	config, err := os.ReadFile("testdata/config.xml")
-	must(t, err)
+	parts.Must(t, err)
 	for _, folder := range []string{"conf", "data", "log", "extensions"} {
-		must(t, os.Mkdir(filepath.Join(b.home, folder), 0o755))
+		parts.Must(t, os.Mkdir(filepath.Join(b.home, folder), 0o755))
 	}
-	must(t, os.WriteFile(filepath.Join(b.home, "conf", "config.xml"), config, 0o644))
+	parts.Must(t, os.WriteFile(filepath.Join(b.home, "conf", "config.xml"), config, 0o644))
 	t.Cleanup(b.kill)
 	return b
 }
@@ -64,7 +43,7 @@ func newBroker(t testing.TB) *broker {
 // open has it let everybody in.
 func (b *broker) open() *broker {
 	source, err := filepath.Abs("Open.java")
-	must(b.t, err)
+	parts.Must(b.t, err)
 	b.main = []string{source, b.home}
 	return b
 }
@@ -74,16 +53,16 @@ func (b *broker) launch() {
 	b.t.Helper()
 	arguments := []string{"-Xmx512m", "-Dhivemq.home=" + b.home, "--add-opens=java.base/java.nio=ALL-UNNAMED",
 		"--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--class-path", classpath}
-	b.running, b.said = exec.Command("java", append(arguments, b.main...)...), &said{}
+	b.running, b.said = exec.Command("java", append(arguments, b.main...)...), &parts.Said{}
 	b.running.Stdout, b.running.Stderr = b.said, b.said
-	must(b.t, b.running.Start())
+	parts.Must(b.t, b.running.Start())
 }
 
 // start starts it, and waits until it listens.
 func (b *broker) start() {
 	b.t.Helper()
 	b.launch()
-	within(b.t, 5*time.Minute, "HiveMQ has started", func() bool { return b.says("HiveMQ in ") })
+	parts.Within(b.t, 5*time.Minute, "HiveMQ has started", func() bool { return b.says("HiveMQ in ") })
 }
 
 // kill ends its process without a goodbye. What it gave to the system to write is written.
@@ -108,7 +87,7 @@ func (b *broker) install(s *store) {
 	if _, err := os.Stat(filepath.Join(from, "hivemq-extension.xml")); os.Getenv(homeVariable) == "" || err != nil {
 		b.t.Skip(extension + " is missing: it is on GitHub only, and belongs into extensions of " + homeVariable)
 	}
-	must(b.t, os.CopyFS(filepath.Join(b.home, "extensions", extension), os.DirFS(from)))
+	parts.Must(b.t, os.CopyFS(filepath.Join(b.home, "extensions", extension), os.DirFS(from)))
 	b.configure(s)
 }
 
@@ -116,25 +95,8 @@ func (b *broker) install(s *store) {
 func (b *broker) configure(s *store) {
 	b.t.Helper()
 	for name, content := range s.export() {
-		must(b.t, os.WriteFile(filepath.Join(b.home, "extensions", extension, "conf", name), content, 0o644))
+		parts.Must(b.t, os.WriteFile(filepath.Join(b.home, "extensions", extension, "conf", name), content, 0o644))
 	}
-}
-
-type said struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

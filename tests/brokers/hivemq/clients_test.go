@@ -9,6 +9,8 @@ import (
 
 	"github.com/eclipse/paho.golang/packets"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 const patience = 20 * time.Second // for an answer, however busy this machine is
@@ -55,7 +57,7 @@ func (l login) open() (*session, error) {
 func (l login) code(t testing.TB) byte {
 	t.Helper()
 	s, err := l.open()
-	must(t, err)
+	parts.Must(t, err)
 	s.Close()
 	return s.connack.ReasonCode
 }
@@ -64,7 +66,7 @@ func (l login) code(t testing.TB) byte {
 func (l login) in(t testing.TB) *session {
 	t.Helper()
 	s, err := l.open()
-	must(t, err)
+	parts.Must(t, err)
 	t.Cleanup(func() { s.Close() })
 	if s.connack.ReasonCode != packets.ConnackSuccess {
 		t.Fatalf("%s gets CONNACK %#x", l.id, s.connack.ReasonCode)
@@ -98,7 +100,7 @@ func (s *session) subscribe(t testing.TB, topic string) byte {
 	t.Helper()
 	answer, err := s.ask(&packets.Subscribe{PacketID: 1, Properties: &packets.Properties{},
 		Subscriptions: []packets.SubOptions{{Topic: topic, QoS: 2}}})
-	must(t, err)
+	parts.Must(t, err)
 	suback, is := answer.(*packets.Suback)
 	if !is || len(suback.Reasons) != 1 {
 		t.Fatalf("the answer to a subscription is %v", answer)
@@ -111,7 +113,7 @@ func (s *session) publish(t testing.TB, topic, text string, retain bool) byte {
 	t.Helper()
 	answer, err := s.ask(&packets.Publish{
 		Topic: topic, QoS: 1, PacketID: 2, Retain: retain, Payload: []byte(text), Properties: &packets.Properties{}})
-	must(t, err)
+	parts.Must(t, err)
 	switch answer := answer.(type) {
 	case *packets.Puback:
 		return answer.ReasonCode
@@ -126,13 +128,13 @@ func (s *session) publish(t testing.TB, topic, text string, retain bool) byte {
 func (s *session) message(t testing.TB) string {
 	t.Helper()
 	packet, err := s.next()
-	must(t, err)
+	parts.Must(t, err)
 	publish, is := packet.(*packets.Publish)
 	if !is || publish.QoS != 1 {
 		t.Fatalf("instead of a message there comes %v", packet)
 	}
 	_, err = (&packets.Puback{PacketID: publish.PacketID, Properties: &packets.Properties{}}).WriteTo(s)
-	must(t, err)
+	parts.Must(t, err)
 	return publish.Topic + " " + string(publish.Payload)
 }
 

@@ -22,47 +22,28 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 const (
 	homeVariable = "AMORA_HIVEMQ_HOME"
 	extension    = "hivemq-file-rbac-extension"
-	insideLab    = "TEST_IS_INSIDE_LAB" // in the environment of the process with namespaces of its own
 )
 
 var classpath, why string // HiveMQ, or what is missing to run it
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(insideLab) == "" {
-		os.Exit(outside(m))
+	if classpath, why = find(); why == "" {
+		os.Exit(parts.Alone(m, func() error { return exec.Command("ip", "link", "set", "lo", "up").Run() }))
 	}
-	classpath = os.Getenv(insideLab)
-	if said, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		fmt.Printf("%v: %s", err, said)
-		os.Exit(1)
+	fmt.Println("HiveMQ: what needs a broker is skipped:", why)
+	code := m.Run()
+	if os.Getenv(homeVariable) != "" {
+		code = 1
 	}
-	os.Exit(m.Run())
-}
-
-// outside looks for HiveMQ, and has the tests run where no port of theirs is anybody else's.
-func outside(m *testing.M) int {
-	if classpath, why = find(); why != "" {
-		fmt.Println("HiveMQ: what needs a broker is skipped:", why)
-		if code := m.Run(); os.Getenv(homeVariable) == "" {
-			return code
-		}
-		return 1
-	}
-	command := exec.Command("unshare", append([]string{
-		"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", os.Args[0]}, os.Args[1:]...)...)
-	command.Env = append(os.Environ(), insideLab+"="+classpath)
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	if err := command.Run(); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	return 0
+	os.Exit(code)
 }
 
 // find gives the class path of HiveMQ, or says what is missing.

@@ -15,6 +15,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 // Recorded with the chart at this version: what `helm template broker hivemq-platform --version 0.2.72 --values VALUES
@@ -37,19 +38,19 @@ func TestTheRecordedConfigurationHasTheListenersOfOurValues(t *testing.T) {
 		t.Errorf("record testdata/config.xml anew: it is not of chart %s, which is deployed", assets.HiveMQPlatformChart)
 	}
 	manifests, err := assets.HiveMQ{}.Manifests()
-	must(t, err)
+	parts.Must(t, err)
 	var want []listener
 	for _, found := range service.FindAllStringSubmatch(manifests[assets.HiveMQBrokerFolder+"/manifests.yaml"], -1) {
 		want = append(want, listener{found[1], found[2], found[3]})
 	}
 	recorded, err := os.ReadFile("testdata/config.xml")
-	must(t, err)
+	parts.Must(t, err)
 	var config struct {
 		MQTT      []listener `xml:"listeners>tcp-listener"`
 		WebSocket []listener `xml:"listeners>websocket-listener"`
 		Tells     string     `xml:"anonymous-usage-statistics>enabled"`
 	}
-	must(t, xml.Unmarshal(recorded, &config))
+	parts.Must(t, xml.Unmarshal(recorded, &config))
 	if got := append(config.MQTT, config.WebSocket...); len(want) != 2 || !slices.Equal(got, want) {
 		t.Errorf("the listeners are %v, and the values say %v", got, want)
 	}
@@ -64,9 +65,9 @@ func TestBothListenersServeMQTT311AndMQTT5(t *testing.T) {
 	reader.subscribe(t, "all/#")
 	for _, url := range []string{"tcp://" + mqttPort, "ws://" + webSocketPort + assets.WebSocketPath} {
 		c, err := client311(url, login{id: "writer"})
-		must(t, err)
+		parts.Must(t, err)
 		came := make(chan string, 1)
-		must(t, done(c.Subscribe("all/+", 2, func(_ mqtt.Client, m mqtt.Message) { came <- string(m.Payload()) })),
+		parts.Must(t, done(c.Subscribe("all/+", 2, func(_ mqtt.Client, m mqtt.Message) { came <- string(m.Payload()) })),
 			done(c.Publish("all/that", 1, false, url)))
 		if got := reader.message(t); got != "all/that "+url {
 			t.Errorf("by %s there came %s", url, got)
@@ -254,7 +255,7 @@ func testAChange(t *testing.T, b *broker, s *store) {
 	s.user("late", "late-password")
 	s.user("idle", "another-password")
 	b.configure(s)
-	within(t, time.Minute, "the new user is let in", func() bool {
+	parts.Within(t, time.Minute, "the new user is let in", func() bool {
 		return login{id: "late", user: "late", password: "late-password"}.code(t) == packets.ConnackSuccess
 	})
 	if code := (login{id: "x", user: "idle", password: "idle-password"}).code(t); code != packets.ConnackNotAuthorized {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 // store is a PostgreSQL with the deployed schema.
@@ -27,7 +28,7 @@ func newStore(t testing.TB) *store {
 		t.Skip(why)
 	}
 	s := &store{t, t.TempDir()}
-	must(t, os.WriteFile(filepath.Join(s.folder, "schema.sql"), []byte(assets.Schema), 0o644))
+	parts.Must(t, os.WriteFile(filepath.Join(s.folder, "schema.sql"), []byte(assets.Schema), 0o644))
 	// The folders above are of the test, and for root only.
 	s.sh(`chmod 0755 "$PGHOST/.." "$PGHOST"; chown postgres "$PGHOST"
 as initdb -D "$PGHOST/data" -U mqttadmin -A trust -E UTF8 --locale C.UTF-8 -N
@@ -51,7 +52,7 @@ as() { PATH=$(echo /usr/lib/postgresql/*/bin):$PATH setpriv --reuid postgres --r
 		"BROKER_ROLE=mqtt_broker_x", "BROKER_PASSWORD=nobody-s")
 	command.Env = append(command.Env, environment...)
 	said, err := os.CreateTemp(s.folder, "said") // a file, and no pipe that the server would keep open
-	must(s.t, err)
+	parts.Must(s.t, err)
 	defer said.Close()
 	command.Stdout, command.Stderr = said, said
 	if err := command.Run(); err != nil {
@@ -65,9 +66,9 @@ func (s *store) user(name, password string) {
 	s.t.Helper()
 	salt := []byte("twenty-four bytes of it.")
 	key, err := pbkdf2.Key(sha512.New, password, salt, 100, 64)
-	must(s.t, err)
+	parts.Must(s.t, err)
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), 4)
-	must(s.t, err)
+	parts.Must(s.t, err)
 	s.sh(assets.AdminScript, "OPERATION=add", "MQTT_USERNAME="+name, "MQTT_PASSWORD_HASH="+string(hash),
 		"MQTT_PASSWORD_PBKDF2="+base64.StdEncoding.EncodeToString(salt)+":100:"+base64.StdEncoding.EncodeToString(key))
 }
@@ -81,12 +82,12 @@ func (s *store) allow(name, topic, action string) {
 func (s *store) export() map[string][]byte {
 	s.t.Helper()
 	config, err := assets.HiveMQ{}.SecurityConfig()
-	must(s.t, err, os.WriteFile(filepath.Join(s.folder, "config.xml"), []byte(config), 0o644))
+	parts.Must(s.t, err, os.WriteFile(filepath.Join(s.folder, "config.xml"), []byte(config), 0o644))
 	s.sh(assets.CredentialsScript)
 	text, err := os.ReadFile(filepath.Join(s.folder, "secret.json"))
-	must(s.t, err)
+	parts.Must(s.t, err)
 	var secret struct{ Data map[string][]byte }
-	must(s.t, json.Unmarshal(text, &secret))
+	parts.Must(s.t, json.Unmarshal(text, &secret))
 	if len(secret.Data) != 2 {
 		s.t.Fatalf("the Secret is %s", text)
 	}

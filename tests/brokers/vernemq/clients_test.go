@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/eclipse/paho.golang/packets"
@@ -16,6 +15,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 const (
@@ -48,7 +48,9 @@ func (c *client) messages() []string {
 	return slices.Clone(c.received)
 }
 
-func tlsConfig(a *authority) *tls.Config { return &tls.Config{RootCAs: a.pool, ServerName: serverName} }
+func tlsConfig(a *parts.Authority) *tls.Config {
+	return &tls.Config{RootCAs: a.Pool, ServerName: serverName}
+}
 
 // connect connects a client, or says why not.
 func (s *site) connect(want session) (*client, error) {
@@ -137,19 +139,6 @@ func (s *site) connect3(url string, want session) (mqtt.Client, error) {
 func mqttURL(node string) string { return fmt.Sprintf("ssl://%s:%d", node, assets.VerneMQPort) }
 func webSocketURL(node string) string {
 	return fmt.Sprintf("wss://%s:%d/mqtt", node, assets.VerneMQWebSocketPort)
-}
-
-// eventually waits for something to be so.
-func eventually(t *testing.T, within time.Duration, what string, is func() bool) time.Duration {
-	t.Helper()
-	begun := time.Now()
-	for !is() {
-		if time.Since(begun) > within {
-			t.Fatalf("not within %s: %s", within, what)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	return time.Since(begun)
 }
 
 // numbered is PREFIX 0, PREFIX 1 and so on.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 func TestThreeNodesFromNothingFormOneCluster(t *testing.T) {
@@ -21,7 +22,7 @@ func TestThreeNodesFromNothingFormOneCluster(t *testing.T) {
 	for _, m := range all {
 		publisher := s.mustConnect(device(m.address, "publisher at "+m.address))
 		// A subscription takes a moment to be known at the other nodes.
-		eventually(t, patience, "a message from "+m.address, func() bool {
+		parts.Within(t, patience, "a message from "+m.address, func() bool {
 			if err := publisher.publish("devices/device/x", m.address); err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +67,7 @@ func (s *site) leavesBehind(id string, at, through *machine) waiting {
 func (m *machine) stores(w waiting) {
 	m.site.Helper()
 	command := `NO_EPMD=1 /opt/vernemq/bin/vmq-admin session show --client_id --offline_messages --format=json`
-	took := eventually(m.site.T, patience, "what waits for "+w.id+" is stored", func() bool {
+	took := parts.Within(m.site.T, patience, "what waits for "+w.id+" is stored", func() bool {
 		var said struct {
 			Table []struct {
 				Client  string `json:"client_id"`
@@ -120,7 +121,7 @@ func TestAKilledNodeComesBackWithSessionsAndWhatWaitsForThem(t *testing.T) {
 			t.Errorf("%s is not well without the other one", m.address)
 		}
 	}
-	took := eventually(t, 90*time.Second, "the killed node serves again", all[2].serves)
+	took := parts.Within(t, 90*time.Second, "the killed node serves again", all[2].serves)
 	t.Logf("back after %s", took)
 	s.form(2*time.Minute, all...)
 	s.comesBackTo(all[2], w)
@@ -171,7 +172,7 @@ func TestWhatWaitsAtANodeThatIsNoLongerWantedGoesToTheOthers(t *testing.T) {
 	s, all := cluster(t, 3)
 	w := s.leavesBehind("scaled in", all[2], all[0])
 	s.want(all[0].address, all[1].address)
-	eventually(t, 3*time.Minute, "the last node leaves", func() bool {
+	parts.Within(t, 3*time.Minute, "the last node leaves", func() bool {
 		s.tick()
 		return slices.Equal(all[0].members(), []string{all[0].address, all[1].address}) && !all[2].serves()
 	})

@@ -29,7 +29,7 @@ type database struct {
 func newDatabase(s *site) *database {
 	s.Helper()
 	d := &database{s, s.newFolder()}
-	key, certificate := s.authority.certificateFor(s.T, databaseHost)
+	key, certificate := s.authority.Sign(s.T, databaseHost)
 	for name, text := range map[string]string{
 		"tls.key": key, "tls.pem": certificate, "password": adminPassword,
 		"pg_hba.conf": "local all all trust\nhostssl all all all scram-sha-256\n",

@@ -13,46 +13,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
-const (
-	homeVariable   = "AMORA_VERNEMQ_HOME"
-	insideVariable = "AMORA_INSIDE"
-)
+const homeVariable = "AMORA_VERNEMQ_HOME"
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-// run has the tests run in namespaces of their own: no port of theirs is anybody else's, and nothing stays behind.
-func run(m *testing.M) int {
-	if why := missing(); why != "" || os.Getenv(insideVariable) != "" {
-		if why == "" {
-			if err := prepare(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-		}
-		return m.Run()
+func TestMain(m *testing.M) {
+	if missing() != "" {
+		os.Exit(m.Run())
 	}
-	folder, err := os.MkdirTemp("", "vernemq")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.Remove(folder) // which is empty outside
-	namespaces := []string{"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"}
-	inside := exec.Command("unshare", append(namespaces, os.Args...)...)
-	inside.Env = append(os.Environ(), insideVariable+"=1", "TMPDIR="+folder)
-	inside.Stdin, inside.Stdout, inside.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err = inside.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
+	os.Exit(parts.Alone(m, prepare))
 }
 
 // missing says what these tests need and this machine has not.
@@ -84,9 +55,9 @@ func missing() string {
 // prepare makes the network that machines are in, and a folder for all files that ends with this process.
 func prepare() error {
 	script := `set -e
-mount --make-rprivate /
-mount -t tmpfs tmpfs "$TMPDIR"
-chmod 0755 "$TMPDIR"
+mount -t tmpfs -o mode=0755 tmpfs /mnt
+cp /etc/hosts /mnt/hosts
+mount --bind /mnt/hosts /etc/hosts
 ip link set lo up
 ip link add br0 type bridge
 ip link set br0 up
@@ -94,5 +65,5 @@ ip address add ` + metadataAddress + `/32 dev br0`
 	if said, err := exec.Command("bash", "-c", script).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, said)
 	}
-	return (&cloud{}).serve(metadataAddress + ":80")
+	return errors.Join(os.Setenv("TMPDIR", "/mnt"), (&cloud{}).serve(metadataAddress+":80"))
 }

@@ -17,6 +17,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 var (
@@ -129,7 +130,7 @@ func TestAMessageToATopicThatBeginsWithADollarReachesNobodyAndHoldsUpNothingElse
 			t.Errorf("%s, and docs/vernemq.md is wrong", what)
 		}
 	}
-	eventually(t, patience, "what is published to x", func() bool {
+	parts.Within(t, patience, "what is published to x", func() bool {
 		return missingFrom(root.messages(), numbered("x ", 5)) == ""
 	})
 	if got := root.messages(); slices.ContainsFunc(got, func(m string) bool { return strings.HasPrefix(m, "$") }) {
@@ -224,7 +225,7 @@ func TestADatabaseThatIsAwayTakesNothingWithItButLogins(t *testing.T) {
 		}
 	}
 	s.database.start()
-	took := eventually(t, 30*time.Second, "logins after the database is back", func() bool {
+	took := parts.Within(t, 30*time.Second, "logins after the database is back", func() bool {
 		client, err := s.connect(device(m.address, "new"))
 		if err == nil {
 			client.leave()
@@ -236,26 +237,9 @@ func TestADatabaseThatIsAwayTakesNothingWithItButLogins(t *testing.T) {
 	if highest > memory+100 || unwell > 0 || float64(log) > 100_000*outage.Seconds() || took > 15*time.Second {
 		t.Errorf("from %d to %d MiB, unwell %d times, %d bytes of log, logins after %s", memory, highest, unwell, log, took)
 	}
-	eventually(t, patience, "what was published meanwhile", func() bool {
+	parts.Within(t, patience, "what was published meanwhile", func() bool {
 		return missingFrom(stays.messages(), numbered("devices/device/x ", sent)) == ""
 	})
-}
-
-// kept are the names that the collector keeps of a page.
-func kept(t *testing.T) []string {
-	t.Helper()
-	config, err := assets.Collector{
-		Broker: assets.CollectedVerneMQ, Certificate: "localhost:8883",
-		Targets: []assets.CollectorTarget{{Address: "localhost:8888", Node: "n"}},
-	}.Config()
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`source_labels: \[__name__\]\n +regex: (.*)\n +action: keep`).FindStringSubmatch(config)
-	if found == nil {
-		t.Fatal("the collector keeps no names")
-	}
-	return strings.Split(found[1], "|")
 }
 
 // series are the names and labels on a page, without the node.
@@ -288,7 +272,10 @@ func TestThePageOfMetricsHasWhatTheCollectorReads(t *testing.T) {
 		}
 	}
 	live := series(string(page))
-	for _, name := range kept(t) {
+	for _, name := range parts.Kept(t, assets.Collector{
+		Broker: assets.CollectedVerneMQ, Certificate: "localhost:8883",
+		Targets: []assets.CollectorTarget{{Address: "localhost:8888", Node: "n"}},
+	}) {
 		if !slices.ContainsFunc(live, func(s string) bool { return strings.HasPrefix(s, name+"{") }) {
 			t.Errorf("there is no %s", name)
 		}

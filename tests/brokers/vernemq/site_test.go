@@ -18,6 +18,7 @@ import (
 	_ "embed"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
+	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
 //go:embed systemctl.sh
@@ -32,7 +33,7 @@ type site struct {
 	number     int
 	folder     string
 	cloud      *cloud
-	authority  *authority
+	authority  *parts.Authority
 	database   *database
 	settings   assets.VerneMQSettings
 	machines   []*machine
@@ -52,7 +53,7 @@ func newSite(t *testing.T, size int, v assets.VerneMQ) *site {
 	if why := missing(); why != "" {
 		t.Skip(why)
 	}
-	s := &site{number: len(sites) + 1, authority: newAuthority(t)}
+	s := &site{number: len(sites) + 1}
 	sites = append(sites, s)
 	s.begin(t)
 	var err error
@@ -62,11 +63,12 @@ func newSite(t *testing.T, size int, v assets.VerneMQ) *site {
 	if err := os.Chmod(s.folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	s.authority = parts.NewAuthority(t, s.folder)
 	s.ip("address", "add", s.address(1)+"/24", "dev", "br0")
 	s.ip("address", "add", s.address(2)+"/24", "dev", "br0")
 	s.cloud = newCloud(t, s.address(1)+":8080")
 	s.database = newDatabase(s)
-	key, certificate := s.authority.certificateFor(t, serverName)
+	key, certificate := s.authority.Sign(t, serverName)
 	s.cloud.setSecret("certificate", key+certificate)
 	s.cloud.setSecret("admin", adminPassword)
 	s.cloud.setSecret("broker", "broker-password")
@@ -256,15 +258,11 @@ PYTHON`)
 // powerOn starts the machine's first process, in namespaces of its own.
 func (m *machine) powerOn() {
 	m.site.Helper()
-	authority := filepath.Join(m.system, "authority.pem")
-	if err := os.WriteFile(authority, []byte(m.site.authority.pem), 0o644); err != nil {
-		m.site.Fatal(err)
-	}
 	m.first = exec.Command("bash", "-c", machineScript)
 	m.first.Env = append(os.Environ(), "SYSTEM="+m.system, "DISK="+m.disk, "ADDRESS="+m.address,
 		fmt.Sprint("NETWORK=10.20.", m.site.number), fmt.Sprintf("LINK=02:00:0a:14:%02d", m.site.number),
 		"GATEWAY="+m.site.address(1),
-		"AUTHORITY="+authority, "HOSTS="+m.site.address(2)+" "+databaseHost)
+		"AUTHORITY="+m.site.authority.File, "HOSTS="+m.site.address(2)+" "+databaseHost)
 	log, err := os.OpenFile(filepath.Join(m.system, "console"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		m.site.Fatal(err)
@@ -280,7 +278,7 @@ func (m *machine) powerOn() {
 	m.site.ip("link", "add", m.link(), "type", "veth", "peer", "name", "eth0",
 		"address", fmt.Sprintf("02:00:0a:14:%02d:%02d", m.site.number, m.last), "netns", fmt.Sprint(m.first.Process.Pid))
 	m.connect()
-	eventually(m.site.T, 20*time.Second, "the machine is on", func() bool {
+	parts.Within(m.site.T, 20*time.Second, "the machine is on", func() bool {
 		_, err := m.sh("[ -e /run/ready ]")
 		return err == nil
 	})
@@ -399,7 +397,7 @@ func (s *site) form(within time.Duration, members ...*machine) {
 		want = append(want, m.address)
 	}
 	slices.Sort(want)
-	eventually(s.T, within, fmt.Sprint("one cluster of ", want), func() bool {
+	parts.Within(s.T, within, fmt.Sprint("one cluster of ", want), func() bool {
 		s.tick()
 		return !slices.ContainsFunc(members, func(m *machine) bool { return !m.serves() || !slices.Equal(m.members(), want) })
 	})
