@@ -234,15 +234,15 @@ func (m *machine) ByHand(t *rapid.T) {
 	m.Refresh(t)
 }
 
-// keeps says whether a resource is stateful, has something in it that is, or is a secret, whose name stays taken when
-// it is deleted.
+// keeps says whether a resource is stateful, has something in it that is, or is a secret or a backup, whose name stays
+// taken when it is deleted: somebody has to undelete it.
 func (m *machine) keeps(r standin.Resource) bool {
 	for _, was := range m.born {
 		if strings.HasPrefix(was.id+"/", strings.ToLower(r.ID)+"/") {
 			return true
 		}
 	}
-	return kindOf(r) == "Secret" || kindOf(r) == "Vault"
+	return slices.Contains([]string{"ProtectedItem", "Secret", "Vault"}, kindOf(r))
 }
 
 // Refresh takes what Azure holds into the state, and changes nothing there.
