@@ -11,7 +11,8 @@
 # The same for everything that builds: with others the Azure SDK is compiled once more. Without data for debuggers, and
 # the SDK without inlining, a first build takes a quarter less.
 export GOFLAGS := $(shell cat pipelines/goflags)
-# Where there is memory for it, compiler and tests collect garbage less often: a quarter less CPU, half as much memory more.
+# Where there is memory for it, compiler and tests collect garbage less often: a quarter less CPU, half as much memory
+# more.
 ifndef GOGC
 export GOGC := $(shell awk '/^MemAvailable/ && $$2 > 14e6 { print 400 }' /proc/meminfo 2>/dev/null)
 endif

@@ -5,7 +5,8 @@
 #     pipelines/azure.sh up STACK               deploys
 #     pipelines/azure.sh drift STACK            fails when Azure differs from the state, and changes neither
 #
-# Needs pulumi, its backend (PULUMI_BACKEND_URL, or PULUMI_ACCESS_TOKEN for Pulumi Cloud) and the ARM_* variables of Pulumi's provider for Azure.
+# Needs pulumi, its backend (PULUMI_BACKEND_URL, or PULUMI_ACCESS_TOKEN for Pulumi Cloud) and the ARM_* variables of
+# Pulumi's provider for Azure.
 set -eu
 usage() {
     echo "usage: pipelines/azure.sh preview|up|drift STACK" >&2

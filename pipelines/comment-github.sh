@@ -3,8 +3,9 @@
 #
 #     pipelines/comment-github.sh FILE...      missing files are left out; the first must be there
 #
-# The pull request is the open one whose head is HEAD_OWNER:HEAD_BRANCH at the commit HEAD_SHA; with a newer commit there is none, and nothing is
-# posted. Besides these it needs GITHUB_TOKEN, GITHUB_REPOSITORY and GITHUB_API_URL, and curl and jq.
+# The pull request is the open one whose head is HEAD_OWNER:HEAD_BRANCH at the commit HEAD_SHA; with a newer commit
+# there is none, and nothing is posted. Besides these it needs GITHUB_TOKEN, GITHUB_REPOSITORY and GITHUB_API_URL, and
+# curl and jq.
 set -eu
 marker='<!-- amora review -->'
 folder=$(mktemp -d)

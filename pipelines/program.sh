@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lets pulumi run a program that is built once: without it, pulumi links the program anew for each preview and each stack.
+# Lets pulumi run a program that is built once: without it, pulumi links the program anew for each preview and each
+# stack.
 #
 #     pipelines/program.sh build      builds .rehearsal/bin/program
 #     pipelines/program.sh use        makes Pulumi.yaml of this checkout name it; not to be committed

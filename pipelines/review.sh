@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes what the working tree changes, compared with a base branch or commit, to .rehearsal/review/review.md. Needs git and Go, and no account.
+# Writes what the working tree changes, compared with a base branch or commit, to .rehearsal/review/review.md. Needs git
+# and Go, and no account.
 #
 #     pipelines/review.sh [BASE]      BASE: a branch or commit, default main
 set -eu

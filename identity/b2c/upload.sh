@@ -1,7 +1,7 @@
 #!/bin/sh
-# Puts the policies of this folder into an Azure AD B2C tenant, and makes the keys that they sign and encrypt with. Can be run again.
-# Needs az, logged in to that tenant as an application with the Microsoft Graph permissions Policy.ReadWrite.TrustFramework and
-# TrustFrameworkKeySet.ReadWrite.All, and the variables that are checked below.
+# Puts the policies of this folder into an Azure AD B2C tenant, and makes the keys that they sign and encrypt with. Can
+# be run again. Needs az, logged in to that tenant as an application with the Microsoft Graph permissions
+# Policy.ReadWrite.TrustFramework and TrustFrameworkKeySet.ReadWrite.All, and the variables that are checked below.
 set -eu
 
 graph=https://graph.microsoft.com/beta/trustFramework # v1.0 has no policies
