@@ -42,20 +42,22 @@ check: format
 	go vet ./...
 	go test -short -vet=off ./...
 
-test: install lint amora
-	$(MAKE) --jobs 2 --output-sync=target test-program test-rehearsal test-realparts test-manifests test-collector \
-	  test-without-brokers test-sequences test-terminal test-races
-
+PARTS = test-program test-rehearsal test-realparts test-manifests test-collector test-without-brokers test-sequences \
+        test-terminal
 # Vet has been run by lint.
+TEST = go test -vet=off
+test: install lint amora
+	$(MAKE) --jobs 2 --output-sync=target $(PARTS) test-races
+
 test-program:
-	go test -vet=off -timeout 20m $$(go list ./... | grep -v /internal/rehearsal$$)
+	$(TEST) -timeout 20m $$(go list ./... | grep -v /internal/rehearsal$$)
 
 # In several processes: of each run the engine keeps some megabytes until its process ends.
 STACKS = dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq
 FAILING = ^TestADeploymentThatFailsAtAnyCallConverges$$
 KILLED = ^TestARunThatIsKilledAtAnyMomentIsTakenUpAgain$$
 test-rehearsal:
-	go test -c -vet=off -ldflags="-s -w" -o $(BIN)/rehearsal.test ./internal/rehearsal
+	$(TEST) -c -ldflags="-s -w" -o $(BIN)/rehearsal.test ./internal/rehearsal
 	cd internal/rehearsal && for stack in $(STACKS); do \
 	  $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(FAILING)/^$$stack$$" || exit 1; done
 	cd internal/rehearsal && $(CURDIR)/$(BIN)/rehearsal.test -test.run "$(KILLED)"
@@ -66,7 +68,7 @@ test-rehearsal:
 SEQUENCES =
 THOSE = ^TestNothingIsLost
 test-sequences:
-	cd tests/sequences && go test -c -vet=off -ldflags="-s -w" -o $(CURDIR)/$(BIN)/sequences.test
+	cd tests/sequences && $(TEST) -c -ldflags="-s -w" -o $(CURDIR)/$(BIN)/sequences.test
 	cd tests/sequences && for test in $$($(CURDIR)/$(BIN)/sequences.test -test.list $(THOSE) | grep ^Test); do \
 	  $(CURDIR)/$(BIN)/sequences.test -test.timeout 60m -test.run "^$$test$$" $(SEQUENCES) || exit 1; done
 
@@ -77,24 +79,24 @@ test-races:
 	cd tests/realparts && go test -race -vet=off -run 'TestABrokerThatIs|TestEachCheck|TestALoad' .
 
 test-realparts:
-	cd tests/realparts && go test -vet=off -timeout 20m -parallel 4 ./...
+	cd tests/realparts && $(TEST) -timeout 20m -parallel 4 ./...
 
 test-manifests:
-	cd tests/manifests && go test -vet=off ./...
+	cd tests/manifests && $(TEST) ./...
 
 test-collector:
-	cd tests/collector && go test -vet=off -timeout 20m ./...
+	cd tests/collector && $(TEST) -timeout 20m ./...
 
 # What the real brokers' tests hold without starting one.
 test-without-brokers:
-	cd tests/brokers && go test -vet=off -short ./...
+	cd tests/brokers && $(TEST) -short ./...
 
 # Without a broker its tests skip, and say what is missing. One package at a time: they measure times.
 test-brokers:
 	cd tests/brokers && go test -vet=off -v -p 1 -timeout 60m ./...
 
 test-terminal: amora
-	cd tests/cli && go test -vet=off -timeout 10m .
+	cd tests/cli && $(TEST) -timeout 10m .
 
 PULUMI = github.com/pulumi/pulumi
 # By the pulumi on PATH and its Go language host. Where there is none, the CLI is built, and the program attached to it.
@@ -107,8 +109,7 @@ test-cli: amora
 test-deep: install test-cli
 	$(MAKE) test-sequences THOSE=^Test SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=84"
 	$(MAKE) test-sequences SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=3 -rapid.steps=60"
-	go test -race -timeout 120m ./...
-	for module in $(MODULES); do (cd $$module && go test -race -timeout 60m ./...) || exit 1; done
+	$(MAKE) $(PARTS) TEST="$(TEST) -race" GOGC=100 SEQUENCES=-rapid.checks=3 # races take memory
 
 format:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || \
