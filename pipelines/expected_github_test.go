@@ -86,8 +86,9 @@ var expectedWorkflows = map[string]workflow{
 	},
 	"brokers.yml": {
 		Name: "brokers",
-		On: object{"workflow_dispatch": nil, "pull_request": object{"paths": []any{"components/assets/**", "stacks/config.go",
-			"tests/brokers/**", "tests/realparts/packages.txt", "Makefile", ".github/workflows/brokers.yml"}}},
+		On: object{"workflow_dispatch": nil, "pull_request": object{"paths": []any{"components/assets/**", "go.mod",
+			"internal/sizing/**", "internal/smoke/**", "stacks/config.go", "tests/brokers/**", "tests/collector/testdata/**",
+			"tests/realparts/packages.txt", "Makefile", ".github/workflows/brokers.yml"}}},
 		Concurrency: &concurrency{"brokers-${{ github.ref }}", "true"},
 		Jobs: map[string]job{"brokers": { // of forks too
 			RunsOn: ubuntu, Minutes: 180, Permissions: reads,

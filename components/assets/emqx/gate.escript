@@ -132,13 +132,20 @@ decide(#{serves := false, db := Db, node := Node} = S, #{open := true} = Facts) 
         false -> say(starting, "another one serves as this node"), catch ask(Node, emqx_listeners, stop, []), S;
         lost -> S
     end;
-decide(S, #{open := true, away := []} = Facts) -> together(S, Facts);
+decide(S, #{open := true, away := []} = Facts) ->
+    Missing = missing(S, Facts),
+    case Missing of
+        %% What comes in here would not reach the clients of the others.
+        [_ | _] -> say(unchecked, "apart from ~p", [Missing]);
+        _ -> {_, Why} = status(), Why =:= "serving" orelse say(serving, "serving")
+    end,
+    together(S, Missing);
 decide(S, #{open := true, away := Away} = Facts) ->
     %% Whoever is connected stays. The edge sends new clients elsewhere, unless no node can check them.
     {Was, _} = status(),
     say(unchecked, "cannot reach ~p", [Away]),
     Was =:= unchecked orelse say("clients stay, and new ones cannot be checked"),
-    together_later(S, Facts);
+    together(S, missing(S, Facts));
 decide(S, #{stores := Stores, away := Away} = Facts) ->
     case Stores < stores() orelse Away =/= [] of
         true -> say(starting, "cannot reach ~p", [Away]), shut(S);
@@ -228,22 +235,24 @@ shut(S) -> S.
 
 %% A node that was cut off serves its clients, and goes on until it reaches the others again: two clusters do not become
 %% one by themselves. Then the smaller one gives up, and within it each node starts anew, empty.
-together(S, Facts) -> {_, Why} = status(), Why =:= "serving" orelse say(serving, "serving"), together_later(S, Facts).
+together(S, unknown) -> S;
+together(#{node := Node, cut := Cut} = S, Missing) ->
+    case lists:any(fun(Other) -> reaches(Node, Other) end, Missing) of
+        false -> S#{cut := 0};
+        true when Cut < ?CUT_OFF -> S#{cut := Cut + 1};
+        true -> anew(S#{cut := 0}, Missing)
+    end.
 
-together_later(#{node := Node, cut := Cut} = S, #{nodes := Nodes}) ->
+%% Who serves in another cluster, where those are more than serve in this one.
+missing(#{node := Node} = S, #{nodes := Nodes}) ->
     case others(S) of
         Others when is_list(Others) ->
             Missing = Others -- Nodes,
             Mine = length(Others) - length(Missing) + 1,
             Smaller = Mine < length(Missing) orelse
                 Mine =:= length(Missing) andalso lists:min([Node | Others -- Missing]) > lists:min(Missing),
-            Gives = Missing =/= [] andalso Smaller andalso lists:any(fun(Other) -> reaches(Node, Other) end, Missing),
-            case Gives of
-                false -> S#{cut := 0};
-                true when Cut < ?CUT_OFF -> S#{cut := Cut + 1};
-                true -> anew(S#{cut := 0}, Missing)
-            end;
-        unknown -> S
+            [Other || Other <- Missing, Smaller];
+        unknown -> unknown
     end.
 
 reaches(Node, Other) -> pong =:= (catch ask(Node, net_adm, ping, [Other])).

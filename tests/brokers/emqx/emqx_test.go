@@ -282,15 +282,14 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	if missed := time.Since(begun); missed > 20*time.Second {
 		t.Errorf("missed after %s only", missed)
 	}
-	f := l.flow(inside(0))
+	f, h := l.flow(inside(0)), swing(t, l.throughEdge(), inside(0), inside(2))
 	time.Sleep(*overlap)
 	for i := range 20 {
 		if code, err := inside(i%2).login("somebody", "u1", "u1"); code != 0 || err != nil {
 			t.Errorf("a login at a node that stayed: %#x, %v", code, err)
 		}
 	}
-	f.end(t)
-	all[2].join()
+	all[2].join() // it comes back with a cluster of its own, and takes no new clients
 	parts.Within(t, 2*time.Minute, "it starts anew", func() bool {
 		return strings.Count(all[2].said.String(), "clients are let in") == 1 &&
 			strings.Contains(all[2].said.String(), "starting anew") &&
@@ -298,6 +297,8 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	})
 	all[2].mustServe()
 	together(t, all...)
+	f.end(t)
+	h.rest(t)
 }
 
 // TestANodeThatIsHeldUpIsCountedWhenItGoesOn freezes EMQX, and not its gate: while it opens its listeners, and later

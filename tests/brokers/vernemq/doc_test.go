@@ -20,10 +20,16 @@ import (
 const homeVariable = "AMORA_VERNEMQ_HOME"
 
 func TestMain(m *testing.M) {
-	if missing() != "" {
-		os.Exit(m.Run())
+	why := missing()
+	if why == "" {
+		os.Exit(parts.Alone(m, prepare))
 	}
-	os.Exit(parts.Alone(m, prepare))
+	code := m.Run()
+	if os.Getenv(homeVariable) != "" {
+		fmt.Println(why)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // missing says what these tests need and this machine has not.
