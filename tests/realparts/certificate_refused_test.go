@@ -49,6 +49,7 @@ func everyRefusal(t *testing.T) []notTaken {
 		{key + certificatesPEM(pastAbove, own), "expired, a certificate of its chain: subject=CN = sub"},
 		{one(brokerHost, hour, hour.Add(time.Hour)), "not valid before "},
 		{one("mqtt.example.org", ago, hour), "not for the name " + brokerHost},
+		{one("", ago, hour), "not for the name " + brokerHost}, // which stands in its common name only
 		{one("*."+brokerHost, ago, hour), "not for the name " + brokerHost},
 	}
 }
