@@ -22,7 +22,7 @@ while kill -0 "$build" 2>/dev/null; do
     ticks=$((ticks + 1))
     if [ $((ticks % 50)) -eq 0 ]; then
         all=${all:-$(go list -deps "$2" | wc -l)}
-        echo "building: $(grep -c '^[a-z].*[^:]$' "$log") packages compiled after $((ticks / 5)) s. The first time it is" \
+        echo "building: $(grep -v '^go: ' "$log" | grep -c '^[a-z].*[^:]$') packages compiled after $((ticks / 5)) s. The first time it is" \
             "all $all, in three to five minutes on two cores, and the largest come last."
     fi
 done

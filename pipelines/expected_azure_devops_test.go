@@ -151,7 +151,7 @@ make amora
 		Steps: []azureStep{
 			{Task: "GoTool@0", Inputs: object{"version": "1.26"}},
 			{Task: "Cache@2", DisplayName: "modules and builds of Go", Inputs: object{
-				"key": `go | "$(Agent.OS)" | go.sum`, "path": "$(Pipeline.Workspace)/go",
+				"key": `go | "$(Agent.OS)" | go.sum | pipelines/goflags`, "path": "$(Pipeline.Workspace)/go",
 			}},
 		},
 	},

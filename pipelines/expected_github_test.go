@@ -25,9 +25,9 @@ const (
 var (
 	checkout = step{Uses: "actions/checkout@v4", With: object{"persist-credentials": false}}
 	setUpGo  = step{Uses: "actions/setup-go@v5",
-		With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum"}}
+		With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum\npipelines/goflags\n"}}
 	setUpAll = step{Uses: "actions/setup-go@v5",
-		With: object{"go-version-file": "go.mod", "cache-dependency-path": "**/go.sum"}}
+		With: object{"go-version-file": "go.mod", "cache-dependency-path": "**/go.sum\npipelines/goflags\n"}}
 )
 
 // environmentOf is what pulumi has of the identity, and azure/login for the state's storage account.

@@ -9,7 +9,9 @@ cd "$(dirname "$0")/.."
 program=.rehearsal/bin/program
 case ${1:-} in
 build)
-    GOFLAGS=$(cat pipelines/goflags) go build -ldflags "-s -w" -o "$program" .
+    GOFLAGS=$(cat pipelines/goflags)
+    export GOFLAGS
+    go build -ldflags "-s -w" -o "$program" .
     ;;
 use)
     [ -f "$program" ] || {
