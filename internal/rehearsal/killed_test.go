@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/amora-sync/mqtt-on-azure/stacks"
@@ -67,40 +69,56 @@ func TestARunThatIsKilledAtAnyMomentIsTakenUpAgain(t *testing.T) {
 	whole := deployedStage(t, "dev")
 	for _, destroys := range []bool{false, true} {
 		verb := map[bool]string{false: "up", true: "destroy"}[destroys]
-		for i := range kills {
-			t.Run(fmt.Sprint(verb, " ", i), func(t *testing.T) {
-				t.Parallel()
-				s := newStage(t, "dev")
-				if destroys {
-					s = deployedStage(t, "dev")
-				}
-				// The moments lie evenly over what the run says, of which it says a line at the beginning and at the end of each
+		var atWork atomic.Int32
+		t.Run(verb, func(t *testing.T) {
+			for i := range kills {
+				// The moments lie over all that the run says, of which it says a line at the beginning and at the end of each
 				// resource.
-				child, output := s.child(destroys)
-				said := bufio.NewReader(output)
-				for range 5 + 8*i {
-					if _, err := said.ReadString('\n'); err != nil {
-						break // it said less, and is killed after its end
+				lines := 5 + 8*i + rand.IntN(8)
+				t.Run(fmt.Sprint("after line ", lines), func(t *testing.T) {
+					t.Parallel()
+					if killedAfter(t, whole, destroys, lines) {
+						atWork.Add(1)
 					}
-				}
-				if err := child.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-				_ = child.Wait() // by the kill
-				if destroys {
-					s.must(Destroy)
-					if left := s.worldIDs(); len(left) > 0 || len(s.state().Resources) > 0 {
-						t.Errorf("left: %v in Azure, %d in the state", left, len(s.state().Resources))
-					}
-				}
-				s.must(Up)
-				s.isAs(whole)
-				if again := s.must(Up); again.Calls > 0 {
-					t.Errorf("the next run made %d calls", again.Calls)
-				}
-			})
+				})
+			}
+		})
+		if met := atWork.Load(); met < kills*3/4 {
+			t.Errorf("%s: %d of %d kills met the run at work", verb, met, kills)
 		}
 	}
+}
+
+// killedAfter kills a run when it has said so many lines, and says whether it was at work then. The next one has to go
+// on.
+func killedAfter(t *testing.T, whole *stage, destroys bool, lines int) bool {
+	s := newStage(t, "dev")
+	if destroys {
+		s = deployedStage(t, "dev")
+	}
+	child, output := s.child(destroys)
+	said := bufio.NewReader(output)
+	for range lines {
+		if _, err := said.ReadString('\n'); err != nil {
+			break // it said less, and is killed after its end
+		}
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait() // how it ended is asked below
+	if destroys {
+		s.must(Destroy)
+		if left := s.worldIDs(); len(left) > 0 || len(s.state().Resources) > 0 {
+			t.Errorf("left: %v in Azure, %d in the state", left, len(s.state().Resources))
+		}
+	}
+	s.must(Up)
+	s.isAs(whole)
+	if again := s.must(Up); again.Calls > 0 {
+		t.Errorf("the next run made %d calls", again.Calls)
+	}
+	return !child.ProcessState.Exited()
 }
 
 func TestTwoRunsAtOnceAreRefused(t *testing.T) {
