@@ -78,6 +78,21 @@ func TestMakeRunsWhatStandsBeforeADeployment(t *testing.T) {
 	}
 }
 
+func TestNoTargetOfMakeGoesOnAfterWhatFailed(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := regexp.MustCompile(`(?m)^\t[@+]*-.*|^\.(IGNORE|ONESHELL).*|^.*(\|\| *(true|:)|; *true)\b.*`).
+		FindAllString(string(source), -1); len(found) > 0 {
+		t.Errorf("what fails there is passed over: %q", found)
+	}
+	loops := len(regexp.MustCompile(`\bfor \w+ in `).FindAllString(string(source), -1))
+	if ended := strings.Count(string(source), "|| exit 1; done"); loops == 0 || ended != loops {
+		t.Errorf("%d of %d loops end with the first that fails", ended, loops)
+	}
+}
+
 // A stack that is added to the rehearsal's is deployed under faults too.
 func TestEachStackOfTheRehearsalFailsInAProcessOfItsOwn(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join(root, "internal", "rehearsal", "harness_test.go"))
