@@ -101,7 +101,8 @@ func (l *lab) run(node int) *replica {
 	space := fmt.Sprintf("node%d", n)
 	r := &replica{l: l, node: node, address: fmt.Sprintf("10.99.2.%d", n), space: space, link: fmt.Sprintf("veth%d", n),
 		booted: time.Now()}
-	sh(l.t, fmt.Sprintf(`ip netns add %[1]s && ip link add %[2]s type veth peer name eth0 netns %[1]s && ip link set %[2]s master br0 up &&
+	sh(l.t, fmt.Sprintf(`ip netns add %[1]s && ip link add %[2]s type veth peer name eth0 netns %[1]s &&
+		ip link set %[2]s master br0 up &&
 		ip -n %[1]s link set lo up && ip -n %[1]s addr add %[3]s/16 dev eth0 && ip -n %[1]s link set eth0 up &&
 		ip -n %[1]s route add default via %[4]s`, space, r.link, r.address, hub))
 	root := filepath.Join(folder, space)

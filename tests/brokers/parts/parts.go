@@ -20,13 +20,10 @@ import (
 // inside is in the environment of the process that has namespaces of its own.
 const inside = "TEST_IS_ALONE"
 
-// Inside says whether this process is the one that [Alone] started.
-func Inside() bool { return os.Getenv(inside) != "" }
-
 // Alone has the tests run in another process, with a network, mounts and processes of its own, which prepare finds
 // empty: no port of theirs is anybody else's, and nothing stays behind. It takes root, and ends with the tests' code.
 func Alone(m *testing.M, prepare func() error) int {
-	if Inside() {
+	if os.Getenv(inside) != "" {
 		if err := prepare(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
