@@ -35,7 +35,8 @@
 -define(JOIN, 300000).          % ms that a node may take to join the others
 -define(FLUSH, 2000).           % ms between the last client and the end of EMQX
 -define(GRACE, 540000).         % ms that a node may wait for its turn to stop; its app has 60 s more
--define(STOP, 40000).           % ms that EMQX has to stop, within the app's grace period
+-define(SHUT, 15000).           % ms that EMQX has to shut its listeners; or it is killed, before it checks nobody any more
+-define(STOP, 35000).           % ms that EMQX has to stop then, all within the app's 60 s
 -define(KEYS, 300000).          % ms after which the issuer of tokens is asked again for its keys
 -define(KEYS_SOON, 5000).       % ms after which it is asked again when it did not answer, or a token's key is not known
 -define(SKEW, 60).              % s that the issuer's clock may be ahead
@@ -51,7 +52,10 @@ main([]) ->
     {ok, _} = net_kernel:start('gate@127.0.0.1', #{name_domain => longnames, hidden => true, dist_listen => false}),
     erlang:set_cookie(Node, list_to_atom(env("EMQX_NODE__COOKIE"))),
     [spawn_link(fun() -> watch(Node, Type) end) || Type <- [emqx_postgresql, emqx_redis]],
-    loop(start(hold(#{node => Node, db => none, serves => false, heard => now_ms(), cut => 0, stops => never}))).
+    loop(hold(#{
+        node => Node, port => none, db => none, enters => false, serves => false, lowest => none, cut => 0,
+        stops => never
+    })).
 
 %% A node's own name leads to the app's ingress, and perhaps to another revision. This program means the one beside it.
 know_own_host(Node) ->
@@ -64,6 +68,8 @@ know_own_host(Node) ->
 loop(S) ->
     receive
         sigterm -> say("told to stop"), loop(turn(S#{stops := now_ms() + ?GRACE}));
+        broken -> loop(finish(S));
+        {late, Port} when Port =:= map_get(port, S) -> loop(entered(S)); % others need not wait for this node
         {Port, {exit_status, Status}} when is_port(Port) ->
             say(stopped, "EMQX ended by itself with ~b", [Status]),
             halt(1);
@@ -93,6 +99,7 @@ wanted(S) ->
 
 %% What fails is tried again with the next tick: EMQX may be starting its applications anew, or be held up. Its
 %% listeners may be open meanwhile, or open late: for a while the others count it.
+look(#{port := none} = S) -> enter(S);
 look(#{heard := Heard} = S) ->
     case whereis(joining) =:= undefined andalso catch facts(S) of
         false -> shut(S#{heard := now_ms()}); % until that is over
@@ -132,20 +139,19 @@ decide(#{serves := false, db := Db, node := Node} = S, #{open := true} = Facts) 
         false -> say(starting, "another one serves as this node"), catch ask(Node, emqx_listeners, stop, []), S;
         lost -> S
     end;
-decide(S, #{open := true, away := []} = Facts) ->
-    Missing = missing(S, Facts),
-    case Missing of
-        %% What comes in here would not reach the clients of the others.
-        [_ | _] -> say(unchecked, "apart from ~p", [Missing]);
-        _ -> {_, Why} = status(), Why =:= "serving" orelse say(serving, "serving")
+decide(S, #{open := true, away := Away, nodes := Nodes}) ->
+    {Lowest, Parts} = parts(S, Nodes),
+    Missing = missing(Parts, Nodes),
+    {Was, Why} = status(),
+    case {Away, Missing} of
+        {[], [_ | _]} -> say(unchecked, "apart from ~p", [Missing]); % what comes in here would not reach their clients
+        {[], []} -> {Was, Why} =:= {serving, "serving"} orelse say(serving, "serving");
+        _ ->
+            %% Whoever is connected stays. The edge sends new clients elsewhere, unless no node can check them.
+            say(unchecked, "cannot reach ~p", [Away]),
+            Was =:= unchecked orelse say("clients stay, and new ones cannot be checked")
     end,
-    together(S, Missing);
-decide(S, #{open := true, away := Away} = Facts) ->
-    %% Whoever is connected stays. The edge sends new clients elsewhere, unless no node can check them.
-    {Was, _} = status(),
-    say(unchecked, "cannot reach ~p", [Away]),
-    Was =:= unchecked orelse say("clients stay, and new ones cannot be checked"),
-    together(S, missing(S, Facts));
+    together(tell(S, Lowest), Missing);
 decide(S, #{stores := Stores, away := Away} = Facts) ->
     case Stores < stores() orelse Away =/= [] of
         true -> say(starting, "cannot reach ~p", [Away]), shut(S);
@@ -161,26 +167,52 @@ stores() ->
 
 %%% In and out of the cluster
 
-%% Opens the listeners when this node founds the cluster, or is in one with all who serve.
-admit(#{node := Node} = S, #{nodes := Nodes}) ->
-    case others(S) of
+%% Starts EMQX. A node that joins others is merged with all who ever were in their cluster, and run: so of those who
+%% come back to it, empty, one starts at a time.
+enter(S) ->
+    case indexes(S, serving) of
         unknown -> say(starting, "the database does not say who serves"), S;
-        [] -> found(S);
-        Others ->
+        [] -> start(S);
+        _ ->
+            case locked(S, entering, 0) of
+                true ->
+                    S1 = #{port := Port} = start(S#{enters := true}),
+                    erlang:send_after(?JOIN, self(), {late, Port}),
+                    S1;
+                _ -> say(starting, "another node comes into the cluster"), S
+            end
+    end.
+
+entered(#{enters := true} = S) -> unlock(S, entering, 0), S#{enters := false};
+entered(S) -> S.
+
+%% Opens the listeners when this node founds the cluster, or is in one with all who serve: if those have lost sight of
+%% each other, with the part of them that goes on.
+admit(#{node := Node} = S, #{nodes := Nodes}) ->
+    case parts(S, Nodes) of
+        {_, unknown} -> say(starting, "the database does not say who serves"), S;
+        {_, []} -> found(S);
+        {Lowest, [Part | _]} ->
+            Others = [other(I) || I <- Part],
             case Others -- Nodes of
-                [] -> open(S);
+                [] -> open(tell(S, Lowest));
                 _ ->
                     say(starting, "joining ~p", [Others]),
-                    spawn(fun() -> register(joining, self()), join(Node, Others) end),
+                    Gate = self(),
+                    spawn(fun() -> register(joining, self()), Gate ! join(Node, Others) end),
                     S
             end
     end.
 
 %% EMQX stops and starts its applications meanwhile, however long that takes: a second join on top would break both.
-join(_, []) -> ok;
+join(Node, []) ->
+    case catch ask(Node, mnesia, system_info, [is_running]) of
+        yes -> joined;
+        _ -> say("EMQX did not come back from that: starting anew"), broken
+    end;
 join(Node, [Other | Others]) ->
     case catch erpc:call(Node, ekka, join, [Other], ?JOIN) of
-        ok -> say("joined ~s", [Other]);
+        ok -> say("joined ~s", [Other]), joined;
         {'EXIT', {{erpc, timeout}, _}} -> say("joining ~s does not end: stopping at once", [Other]), halt(1);
         Reason -> say("could not join ~s: ~0P", [Other, Reason, 20]), join(Node, Others)
     end.
@@ -189,8 +221,8 @@ join(Node, [Other | Others]) ->
 found(S) ->
     case locked(S, founding, 0) of
         true ->
-            S1 = case others(S) of
-                [] -> say("nobody serves: this node founds the cluster"), open(S);
+            S1 = case indexes(S, serving) of
+                [] -> say("nobody serves: this node founds the cluster"), open(tell(S, index()));
                 _ -> S
             end,
             unlock(S1, founding, 0),
@@ -207,7 +239,7 @@ open(#{node := Node} = S) ->
                 unlock(S, waiting, index()),
                 say(serving, "serving"),
                 say("clients are let in"),
-                S#{serves := true}
+                entered(S#{serves := true})
             catch
                 %% They may still open: the next tick sees, and gives the lock back if they are shut.
                 _:Reason -> say("the listeners do not open: ~0p", [Reason]), S#{serves := true}
@@ -234,7 +266,7 @@ shut(#{serves := true} = S) ->
 shut(S) -> S.
 
 %% A node that was cut off serves its clients, and goes on until it reaches the others again: two clusters do not become
-%% one by themselves. Then the smaller one gives up, and within it each node starts anew, empty.
+%% one by themselves. Then each node of the smaller part starts anew, empty.
 together(S, unknown) -> S;
 together(#{node := Node, cut := Cut} = S, Missing) ->
     case lists:any(fun(Other) -> reaches(Node, Other) end, Missing) of
@@ -243,24 +275,54 @@ together(#{node := Node, cut := Cut} = S, Missing) ->
         true -> anew(S#{cut := 0}, Missing)
     end.
 
-%% Who serves in another cluster, where those are more than serve in this one.
-missing(#{node := Node} = S, #{nodes := Nodes}) ->
-    case others(S) of
-        Others when is_list(Others) ->
-            Missing = Others -- Nodes,
-            Mine = length(Others) - length(Missing) + 1,
-            Smaller = Mine < length(Missing) orelse
-                Mine =:= length(Missing) andalso lists:min([Node | Others -- Missing]) > lists:min(Missing),
-            [Other || Other <- Missing, Smaller];
-        unknown -> unknown
+%% The indexes of those who serve, in parts that are one cluster each. The first is the largest, or of several such that
+%% with the lowest index: there new clients belong. Erlang ends all connections of a node that has lost one, so that a
+%% single one can leave every node by itself.
+%%
+%% Each node tells, by a lock, the lowest of those that it is with. Until it has, it counts as with this node where this
+%% one sees it.
+parts(#{serves := Serves} = S, Nodes) ->
+    case {indexes(S, serving), indexes(S, lowest)} of
+        {Serving, Told} when is_list(Serving), is_list(Told) ->
+            Others = Serving -- [index()],
+            Seen = [I || I <- Others, lists:member(other(I), Nodes)],
+            Mine = lists:min([index() | Seen]),
+            Lowest = fun(I) ->
+                case {I =:= index(), [Code bsr 8 || Code <- Told, Code band 255 =:= I], lists:member(I, Seen)} of
+                    {false, [Low | _], _} -> Low;
+                    {false, [], false} -> I;
+                    _ -> Mine
+                end
+            end,
+            Parts = maps:values(maps:groups_from_list(Lowest, [index() || Serves] ++ Others)),
+            {Mine, [Part || {_, Part} <- lists:sort([{-length(Part), lists:sort(Part)} || Part <- Parts])]};
+        _ -> {none, unknown}
+    end.
+
+tell(#{lowest := Low} = S, Low) -> S;
+tell(S, none) -> S;
+tell(#{lowest := Was} = S, Low) ->
+    case locked(S, lowest, Low bsl 8 + index()) of
+        true ->
+            [unlock(S, lowest, Was bsl 8 + index()) || Was =/= none],
+            S#{lowest := Low};
+        _ -> S
+    end.
+
+%% Whom this node does not see of those with whom new clients belong.
+missing(unknown, _) -> unknown;
+missing([Part | _], Nodes) ->
+    case lists:member(index(), Part) of
+        true -> [];
+        false -> [other(I) || I <- Part] -- Nodes
     end.
 
 reaches(Node, Other) -> pong =:= (catch ask(Node, net_adm, ping, [Other])).
 
 anew(S, Others) ->
     say(starting, "cut off from ~p", [Others]),
-    say("cut off from ~p, which are more: starting anew", [Others]),
-    start(finish(S)).
+    say("cut off from ~p: starting anew", [Others]),
+    finish(S).
 
 %%% Stores that do not answer
 
@@ -319,7 +381,7 @@ start(S) ->
         {env, [{"ERL_ZFLAGS", "-emqx boot_modules [broker]"}]}
     ]),
     say(starting, "EMQX starts"),
-    S#{port => Port, serves := false}.
+    S#{port := Port, heard => now_ms()}.
 
 stop(S) ->
     say(stopping, "stopping"),
@@ -328,16 +390,21 @@ stop(S) ->
 
 %% EMQX takes its user store away before its listeners: these are shut first. What it has acknowledged is then on its
 %% way to the other nodes.
+finish(#{port := none} = S) -> S;
 finish(#{node := Node, port := Port} = S) ->
-    catch ask(Node, emqx_listeners, stop, []),
-    timer:sleep(?FLUSH),
-    signal(Port, "TERM"),
-    receive
-        {Port, {exit_status, _}} -> ok
-    after ?STOP -> kill(S)
+    case catch erpc:call(Node, emqx_listeners, stop, [], ?SHUT) of
+        ok ->
+            timer:sleep(?FLUSH),
+            signal(Port, "TERM"),
+            receive
+                {Port, {exit_status, _}} -> ok
+            after ?STOP -> kill(S)
+            end;
+        _ -> kill(S)
     end,
-    shut(S).
+    shut(entered(S#{port := none})).
 
+kill(#{port := none}) -> ok;
 kill(#{port := Port}) ->
     signal(Port, "KILL"),
     receive {Port, {exit_status, _}} -> ok after 5000 -> ok end.
@@ -410,7 +477,7 @@ connected_since(#{since := Since} = S) ->
 keep(#{db := none, serves := Serves} = S) ->
     case connect() of
         {ok, Db} ->
-            S1 = S#{db := Db},
+            S1 = S#{db := Db, enters := false, lowest := none},
             case locked(S1, name, index()) of
                 true when Serves -> locked(S1, serving, index()), S1;
                 true -> waits(S1), S1;
@@ -440,13 +507,6 @@ lost(S) ->
     say("another instance holds the name: stopping at once"),
     kill(S),
     halt(1).
-
-%% Which other nodes serve.
-others(S) ->
-    case indexes(S, serving) of
-        unknown -> unknown;
-        All -> [other(I) || I <- All, I =/= index()]
-    end.
 
 %% Whose locks of a kind are held.
 indexes(S, What) ->

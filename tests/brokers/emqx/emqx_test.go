@@ -141,13 +141,7 @@ func TestAnUpdateRunsOneInstanceOfANameThoughAzureStartsTwo(t *testing.T) {
 // probes.
 func TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther(t *testing.T) {
 	l, all := served(t, 3)
-	keeper := inside(0).mustConnect(t, "keeper", "u1", "u1")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if _, err := keeper.Publish(ctx, &paho.Publish{Topic: "devices/u1/kept", QoS: 1, Retain: true,
-		Payload: []byte("kept")}); err != nil {
-		t.Fatal(err)
-	}
+	keep(t, inside(0))
 	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
 	renewed := make([]*replica, len(all))
 	for i := range all {
@@ -191,11 +185,30 @@ func TestAnUpdateOfAllNodesAtOnceReplacesOneAfterTheOther(t *testing.T) {
 	}
 	together(t, renewed...)
 	h.rest(t)
-	reader := inside(1).mustConnect(t, "late", "u1", "u1")
-	parts.Must(t, reader.subscribe("devices/u1/kept"))
-	parts.Within(t, patience, "the retained message is there", func() bool {
-		return len(reader.missing(map[string]byte{"kept": 0})) == 0
-	})
+	kept(t, inside(0), inside(1), inside(2))
+}
+
+// keep publishes a retained message, and kept holds that each of these nodes has it.
+func keep(t *testing.T, w way) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	keeper := w.mustConnect(t, "keeper", "u1", "u1")
+	if _, err := keeper.Publish(ctx, &paho.Publish{Topic: "devices/u1/kept", QoS: 1, Retain: true,
+		Payload: []byte("kept")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func kept(t *testing.T, ways ...way) {
+	t.Helper()
+	for _, w := range ways {
+		reader := w.mustConnect(t, "late at "+w.name, "u1", "u1")
+		parts.Must(t, reader.subscribe("devices/u1/kept"))
+		parts.Within(t, patience, "the retained message is at "+w.name, func() bool {
+			return len(reader.missing(map[string]byte{"kept": 0})) == 0
+		})
+	}
 }
 
 // TestASlowJoinLetsNobodyInAndLosesNothing freezes EMQX in the midst of a join: first that of the node that joins, for
@@ -270,6 +283,24 @@ func TestAFounderThatIsLostComesBackIntoTheClusterOfTheOthers(t *testing.T) {
 	f.end(t)
 }
 
+// TestTwoNodesThatAreLostAtOnceComeBackIntoTheClusterOfTheThird holds that their empty disks are not merged with each
+// other.
+func TestTwoNodesThatAreLostAtOnceComeBackIntoTheClusterOfTheThird(t *testing.T) {
+	l, all := served(t, 3)
+	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+	f := l.flow(inside(0))
+	for _, r := range all[1:] {
+		f.killed(r)
+	}
+	all[1], all[2] = l.run(1), l.run(2)
+	for _, r := range all[1:] {
+		t.Logf("%s serves after %s", r.address, r.mustServe())
+	}
+	together(t, all...)
+	f.end(t)
+	h.rest(t)
+}
+
 // TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew drops all that a node sends and gets.
 func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T) {
 	l, all := served(t, 3)
@@ -299,6 +330,49 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	together(t, all...)
 	f.end(t)
 	h.rest(t)
+}
+
+// TestNodesThatLoseSightOfEachOtherLeaveNewClientsToOnePartOfThem cuts what nodes say to each other, and nothing else:
+// they reach their stores, and the edge reaches them.
+func TestNodesThatLoseSightOfEachOtherLeaveNewClientsToOnePartOfThem(t *testing.T) {
+	for name, blind := range map[string][][]int{
+		"all of them":  {{1, 2}, {0, 2}, {0, 1}},
+		"two of three": {{1}, {0}, {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, all := served(t, 3)
+			keep(t, inside(1))
+			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
+			for i, r := range all {
+				r.blind(blind[i]...)
+			}
+			begun := time.Now()
+			parts.Within(t, 30*time.Second, "one part of them is left to new clients", func() bool {
+				first, _ := all[0].gate(assets.GateServingPath)
+				second, _ := all[1].gate(assets.GateServingPath)
+				return first == 200 && second == 404
+			})
+			t.Logf("after %s: %s; %s; %s", time.Since(begun), all[0].eval("mria:running_nodes()."),
+				all[1].eval("mria:running_nodes()."), all[2].eval("mria:running_nodes()."))
+			time.Sleep(5 * time.Second) // the edge asks each node every two seconds
+			f, h := l.flow(inside(0)), swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+			time.Sleep(*overlap)
+			for i, r := range all {
+				r.see(blind[i]...)
+			}
+			parts.Within(t, 2*time.Minute, "another starts anew",
+				func() bool { return strings.Contains(all[1].said.String(), "starting anew") })
+			all[1].mustServe()
+			all[2].mustServe()
+			together(t, all...)
+			f.end(t)
+			h.rest(t)
+			if stays.cut.Load() || strings.Contains(all[0].said.String(), "starting anew") {
+				t.Error("the part that was left to clients started anew")
+			}
+			kept(t, inside(0), inside(1), inside(2))
+		})
+	}
 }
 
 // TestANodeThatIsHeldUpIsCountedWhenItGoesOn freezes EMQX, and not its gate: while it opens its listeners, and later

@@ -197,6 +197,19 @@ func (r *replica) kill() {
 func (r *replica) cut()  { sh(r.l.t, "ip link set "+r.link+" down") }
 func (r *replica) join() { sh(r.l.t, "ip link set "+r.link+" up") }
 
+// blind drops what it sends to other nodes, and nothing else; see undoes it.
+func (r *replica) blind(others ...int) { r.peers("add", others) }
+func (r *replica) see(others ...int)   { r.peers("del", others) }
+
+func (r *replica) peers(change string, others []int) {
+	r.l.t.Helper()
+	for _, other := range others {
+		for _, port := range []int{assets.DistributionPort, assets.RPCPort} {
+			sh(r.l.t, fmt.Sprintf("ip -n %s rule %s to %s dport %d blackhole", r.space, change, appAddress(other), port))
+		}
+	}
+}
+
 // gate is what the replica's gate answers, and why; 0 for nothing.
 func (r *replica) gate(path string) (int, string) {
 	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -216,7 +229,14 @@ func (r *replica) serves() bool {
 
 func (r *replica) mustServe() time.Duration {
 	r.l.t.Helper()
-	return parts.Within(r.l.t, 6*time.Minute, r.address+" serves", r.serves)
+	return parts.Within(r.l.t, 6*time.Minute, r.address+" serves", func() bool {
+		select {
+		case <-r.over:
+			r.l.t.Fatalf("%s has ended", r.address)
+		default:
+		}
+		return r.serves()
+	})
 }
 
 // eval runs an expression in EMQX.
