@@ -48,6 +48,7 @@ type (
 	emqxConfig struct {
 		Node           emqxNode          `json:"node"`
 		Cluster        emqxCluster       `json:"cluster"`
+		Broker         emqxBroker        `json:"broker"`
 		Telemetry      emqxTelemetry     `json:"telemetry"`
 		Listeners      emqxListeners     `json:"listeners"`
 		Dashboard      emqxDashboard     `json:"dashboard"`
@@ -62,6 +63,9 @@ type (
 	emqxCluster struct {
 		DiscoveryStrategy string `json:"discovery_strategy"`
 		AutoHeal          bool   `json:"autoheal"`
+	}
+	emqxBroker struct {
+		SessionLocking string `json:"session_locking_strategy"`
 	}
 	emqxTelemetry struct {
 		Enable bool `json:"enable"`
@@ -158,6 +162,8 @@ func (e EMQX) Config() (string, error) {
 		Node: emqxNode{DataDir: "data", NetTickTime: "15s"},
 		// The gate joins a node to its cluster, and has one that was cut off start anew.
 		Cluster: emqxCluster{DiscoveryStrategy: "manual"},
+		// A login that locks its client id on other nodes too hangs while one of them is gone and not yet missed.
+		Broker: emqxBroker{SessionLocking: "local"},
 		Listeners: emqxListeners{
 			TCP: map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", MQTTPort)}},
 			WS:  map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", WebSocketPort)}},

@@ -3,6 +3,7 @@
 # it runs on a replica as well.
 set -eu
 out="${WORK:-/work}"
+export PGOPTIONS="-c statement_timeout=0" # what holds for a login is too short for all rules
 # redis-cli splits a line at blanks and takes "\x…" as a byte.
 psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 >"$out/commands" <<'SQL'
 WITH words AS (

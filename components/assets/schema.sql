@@ -90,6 +90,8 @@ SELECT statement FROM (
     UNION ALL SELECT 2, format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE mqtt_broker', :'broker_role', :'broker_password')
     -- HiveMQ and VerneMQ name no schema; EMQX names tables that only public has.
     UNION ALL SELECT 3, format('ALTER ROLE %I SET search_path = hivemq, vernemq, public', :'broker_role')
+    -- A login has its answer within five seconds, also when it waits for another one's.
+    UNION ALL SELECT 4, format('ALTER ROLE %I SET statement_timeout = %L', :'broker_role', '2s')
 ) AS statements WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'broker_role') ORDER BY step \gexec
 
 -- The same users and rules as HiveMQ's enterprise security extension asks for them. Every rule is one permission of one user; a

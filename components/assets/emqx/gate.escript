@@ -35,7 +35,7 @@
 -define(JOIN, 300000).          % ms that a node may take to join the others
 -define(FLUSH, 2000).           % ms between the last client and the end of EMQX
 -define(GRACE, 540000).         % ms that a node may wait for its turn to stop; its app has 60 s more
--define(SHUT, 15000).           % ms that EMQX has to shut its listeners; or it is killed, before it checks nobody any more
+-define(SHUT, 15000).           % ms that EMQX has to shut its listeners, before it is killed
 -define(STOP, 35000).           % ms that EMQX has to stop then, all within the app's 60 s
 -define(KEYS, 300000).          % ms after which the issuer of tokens is asked again for its keys
 -define(KEYS_SOON, 5000).       % ms after which it is asked again when it did not answer, or a token's key is not known
@@ -120,7 +120,7 @@ facts(#{node := Node, db := Db}) ->
         %% At the end of its boot EMQX says what it does when it joins. Before that, a join stops half of it.
         booted => ask(Node, application, get_env, [ekka, {callback, start}]) =/= undefined,
         open => lists:any(fun({_, #{running := Is}}) -> Is end, ask(Node, emqx_listeners, list, [])),
-        away => [database || Db =:= none] ++
+        away => [database || Db =:= none] ++ [rules || persistent_term:get(without_rules, true)] ++
             [Id || Id <- Ids, not connected(ask(Node, emqx_resource, get_instance, [Id]))],
         stores => length(Ids),
         nodes => ask(Node, mria, running_nodes, [])
@@ -188,7 +188,7 @@ entered(S) -> S.
 
 %% Opens the listeners when this node founds the cluster, or is in one with all who serve: if those have lost sight of
 %% each other, with the part of them that goes on.
-admit(#{node := Node} = S, #{nodes := Nodes}) ->
+admit(S, #{nodes := Nodes}) ->
     case parts(S, Nodes) of
         {_, unknown} -> say(starting, "the database does not say who serves"), S;
         {_, []} -> found(S);
@@ -199,22 +199,23 @@ admit(#{node := Node} = S, #{nodes := Nodes}) ->
                 _ ->
                     say(starting, "joining ~p", [Others]),
                     Gate = self(),
-                    spawn(fun() -> register(joining, self()), Gate ! join(Node, Others) end),
+                    spawn(fun() -> register(joining, self()), Gate ! join(S, Others) end),
                     S
             end
     end.
 
-%% EMQX stops and starts its applications meanwhile, however long that takes: a second join on top would break both.
-join(Node, []) ->
-    case catch ask(Node, mnesia, system_info, [is_running]) of
-        yes -> joined;
+%% EMQX stops and starts its applications meanwhile, however long that takes: a second join on top would break both. A
+%% join that fails in the midst leaves them stopped.
+join(S, []) ->
+    case catch facts(S) of
+        #{} -> joined;
         _ -> say("EMQX did not come back from that: starting anew"), broken
     end;
-join(Node, [Other | Others]) ->
+join(#{node := Node} = S, [Other | Others]) ->
     case catch erpc:call(Node, ekka, join, [Other], ?JOIN) of
         ok -> say("joined ~s", [Other]), joined;
         {'EXIT', {{erpc, timeout}, _}} -> say("joining ~s does not end: stopping at once", [Other]), halt(1);
-        Reason -> say("could not join ~s: ~0P", [Other, Reason, 20]), join(Node, Others)
+        Reason -> say("could not join ~s: ~0P", [Other, Reason, 20]), join(S, Others)
     end.
 
 %% One founds at a time: the others find it serving afterwards.
@@ -335,17 +336,22 @@ watch(Node, Type) ->
     watch(Node, Type).
 
 question(emqx_postgresql, Id) -> {prepared_query, Id, [<<>>]};
-question(emqx_redis, _) -> {cmd, [<<"PING">>]}.
+question(emqx_redis, _) -> {cmd, [<<"EXISTS">>, <<"mqtt_acl_loaded">>]}.
 
 check(Node, Id, Question) ->
     Before = answered(Node, Id),
     case catch erpc:call(Node, emqx_resource, simple_sync_query, [Id, Question], ?ANSWER) of
-        Answer when element(1, Answer) =:= ok -> remember(Node, Id, ?REMEMBERS);
+        {ok, <<"0">>} -> without_rules(true), remember(Node, Id, ?WITHOUT_RULES);
+        {ok, <<"1">>} -> without_rules(false), remember(Node, Id, ?REMEMBERS);
+        Answer when element(1, Answer) =:= ok -> ok;
         {error, {resource_error, #{reason := Reason}}} when Reason =/= exception ->
             remember(Node, Id, ?WITHOUT_RULES),
             up(Node, Id);
         _ -> answered(Node, Id) =:= Before andalso admits() andalso down(Node, Id)
     end.
+
+%% A Redis that lost its content answers, and has no rule for anybody, until the job fills it anew.
+without_rules(Is) -> persistent_term:put(without_rules, Is).
 
 %% EMQX denies what it cannot ask, and cuts the client off. So what it knows counts for longer while rules are away.
 remember(Node, <<"emqx_authz_", _/binary>>, Ms) ->
@@ -388,8 +394,8 @@ stop(S) ->
     finish(S),
     halt(0).
 
-%% EMQX takes its user store away before its listeners: these are shut first. What it has acknowledged is then on its
-%% way to the other nodes.
+%% EMQX takes its user store away before its listeners, and lets anybody in: so these are shut first, or it is killed.
+%% What it has acknowledged is then on its way to the other nodes.
 finish(#{port := none} = S) -> S;
 finish(#{node := Node, port := Port} = S) ->
     case catch erpc:call(Node, emqx_listeners, stop, [], ?SHUT) of

@@ -4,7 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,7 +28,7 @@ func served(t *testing.T, nodes int) (*lab, []*replica) {
 	t.Helper()
 	l := newLab(t, nodes)
 	l.data.user("u1")
-	l.cache.allow("u1", "devices/u1/#", "all")
+	l.allow("u1", "devices/u1/#")
 	all := make([]*replica, nodes)
 	for i := range all {
 		all[i] = l.run(i)
@@ -77,7 +79,7 @@ func TestThreeNodesThatStartAtOnceAreOneCluster(t *testing.T) {
 			}
 		}
 	}
-	l.cache.allow("u1", "common/#", "all")
+	l.allow("u1", "common/#")
 	reader := inside(0).mustConnect(t, "reader", "u1", "u1")
 	parts.Must(t, reader.subscribe("common/#"))
 	writer := inside(2).mustConnect(t, "writer", "u1", "u1")
@@ -216,7 +218,7 @@ func kept(t *testing.T, ways ...way) {
 func TestASlowJoinLetsNobodyInAndLosesNothing(t *testing.T) {
 	l := newLab(t, 3)
 	l.data.user("u1")
-	l.cache.allow("u1", "devices/u1/#", "all")
+	l.allow("u1", "devices/u1/#")
 	stay := []*replica{l.run(0), l.run(1)}
 	for _, r := range stay {
 		r.mustServe()
@@ -267,7 +269,7 @@ func TestAClusterOfWhichAllNodesStopFoundsItselfAnew(t *testing.T) {
 func TestAFounderThatIsLostComesBackIntoTheClusterOfTheOthers(t *testing.T) {
 	l := newLab(t, 3)
 	l.data.user("u1")
-	l.cache.allow("u1", "devices/u1/#", "all")
+	l.allow("u1", "devices/u1/#")
 	founder := l.run(0)
 	founder.mustServe()
 	others := []*replica{l.run(1), l.run(2)}
@@ -306,6 +308,7 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	l, all := served(t, 3)
 	all[2].cut()
 	begun := time.Now()
+	logins := right(t, inside(0), inside(1))
 	parts.Within(t, 25*time.Second, "the others miss it", func() bool {
 		return !strings.Contains(all[0].eval("mria:running_nodes()."), assets.ErlangName(2))
 	})
@@ -315,11 +318,7 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	}
 	f, h := l.flow(inside(0)), swing(t, l.throughEdge(), inside(0), inside(2))
 	time.Sleep(*overlap)
-	for i := range 20 {
-		if code, err := inside(i%2).login("somebody", "u1", "u1"); code != 0 || err != nil {
-			t.Errorf("a login at a node that stayed: %#x, %v", code, err)
-		}
-	}
+	logins()
 	all[2].join() // it comes back with a cluster of its own, and takes no new clients
 	parts.Within(t, 2*time.Minute, "it starts anew", func() bool {
 		return strings.Count(all[2].said.String(), "clients are let in") == 1 &&
@@ -330,6 +329,33 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	together(t, all...)
 	f.end(t)
 	h.rest(t)
+}
+
+// right has clients log in, one after the other, with the right password, until end holds that each was let in.
+func right(t *testing.T, ways ...way) (end func()) {
+	stop, over := make(chan struct{}), make(chan struct{})
+	var slowest time.Duration
+	go func() {
+		defer close(over)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			begun := time.Now()
+			if code, err := ways[i%len(ways)].login(fmt.Sprintf("right-%d", i%10), "u1", "u1"); code != 0 || err != nil {
+				t.Errorf("login %d by %s: %#x, %v after %s", i, ways[i%len(ways)].name, code, err, time.Since(begun))
+			}
+			slowest = max(slowest, time.Since(begun))
+		}
+	}()
+	return func() {
+		t.Helper()
+		close(stop)
+		<-over
+		t.Logf("the slowest login took %s", slowest)
+	}
 }
 
 // TestNodesThatLoseSightOfEachOtherLeaveNewClientsToOnePartOfThem cuts what nodes say to each other, and nothing else:
@@ -437,6 +463,52 @@ func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) 
 	together(t, all...)
 }
 
+// TestAClientThatComesToAnotherNodeEndsItsOldConnections also has two come at the same moment, whom no lock over all
+// nodes keeps apart: both may stay, until the client comes once more.
+func TestAClientThatComesToAnotherNodeEndsItsOldConnections(t *testing.T) {
+	served(t, 2)
+	for i := range 50 {
+		id := fmt.Sprintf("moves-%d", i)
+		old := []*client{inside(0).mustConnect(t, id, "u1", "u1")}
+		if i%2 == 1 {
+			second, err := inside(1).connect(id, "u1", "u1")
+			parts.Must(t, err)
+			old = append(old, second)
+		} else {
+			both := make([]*client, 2)
+			var coming sync.WaitGroup
+			for n := range both {
+				coming.Go(func() { both[n], _ = inside(n).connect(id, "u1", "u1") }) // one may refuse the other
+			}
+			coming.Wait()
+			old = append(old, slices.DeleteFunc(both, func(c *client) bool { return c == nil })...)
+		}
+		inside(1).mustConnect(t, id, "u1", "u1")
+		parts.Within(t, patience, id+" has ended its old connections", func() bool {
+			return !slices.ContainsFunc(old, func(c *client) bool { return !c.cut.Load() })
+		})
+	}
+}
+
+func TestANodeThatHasNoRulesLetsNobodyIn(t *testing.T) {
+	l := newLab(t, 1)
+	l.data.user("u1")
+	l.cache.empty()
+	r := l.run(0)
+	parts.Within(t, 4*time.Minute, "it wants for rules", func() bool {
+		return strings.Contains(r.said.String(), "cannot reach [rules]")
+	})
+	time.Sleep(5 * time.Second)
+	if code, _ := r.gate(assets.GateServingPath); code != 503 {
+		t.Errorf("the edge is answered with %d", code)
+	}
+	if code, err := r.straight().login("early", "u1", "u1"); err == nil {
+		t.Errorf("a client is answered with %#x", code)
+	}
+	l.loadRules()
+	r.mustServe()
+}
+
 func TestClientIDsThatAreWildcardsAreRefused(t *testing.T) {
 	l, _ := served(t, 1)
 	for _, id := range []string{"+", "#", "a/b", "a+"} {
@@ -480,7 +552,7 @@ func TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledg
 		return len(listens.missing(map[string]byte{"before": 0, "known": 0})) == 0
 	})
 	l.cache.start()
-	l.cache.allow("u1", "devices/u1/#", "all")
+	l.loadRules()
 	parts.Within(t, 30*time.Second, "it serves again", all[0].serves)
 	parts.Must(t, writes.publish("devices/u1/again", "again"))
 	parts.Within(t, 10*time.Second, "EMQX remembers for a minute again", func() bool {
@@ -488,17 +560,19 @@ func TestWithoutRulesAClientGoesOnWithWhatItWasAllowedAndNothingElseIsAcknowledg
 	})
 }
 
-// TestADatabaseThatHangsHasLoginsRefusedInTime freezes PostgreSQL, and drops its answers, while clients are connected.
+// TestADatabaseThatHangsHasLoginsRefusedInTime freezes PostgreSQL, drops its answers, and has it take six seconds for
+// each, while clients are connected.
 func TestADatabaseThatHangsHasLoginsRefusedInTime(t *testing.T) {
 	for name, hang := range map[string]func(*lab) func(){
 		"frozen": func(l *lab) func() { return l.data.freeze() },
 		"silent": func(l *lab) func() { return silence(l.t, 5432) },
+		"slow":   func(l *lab) func() { return l.data.slow(6) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, all := served(t, 1)
 			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
 			parts.Must(t, stays.subscribe("devices/u1/#"))
-			h := swing(t, inside(0))
+			h := swing(t, slices.Repeat([]way{inside(0)}, 6)...) // a slow database answers somebody all the while
 			goOn := hang(l)
 			refuses(t, all[0])
 			parts.Must(t, stays.publish("devices/u1/new", "meanwhile"))
@@ -542,12 +616,13 @@ func recovers(t *testing.T, r *replica) {
 	t.Logf("and serves after %s", parts.Within(t, 15*time.Second, "it serves", r.serves))
 }
 
-// TestRulesThatHangCutOffNobodyWhoDoesWhatWasAllowed does so with Redis, for more than the minute for which EMQX
-// remembers.
-func TestRulesThatHangCutOffNobodyWhoDoesWhatWasAllowed(t *testing.T) {
+// TestRulesThatHangOrAreGoneCutOffNobodyWhoDoesWhatWasAllowed does so with Redis, and empties it, for more than the
+// minute for which EMQX remembers.
+func TestRulesThatHangOrAreGoneCutOffNobodyWhoDoesWhatWasAllowed(t *testing.T) {
 	for name, hang := range map[string]func(*lab) func(){
 		"frozen": func(l *lab) func() { return l.cache.freeze() },
 		"silent": func(l *lab) func() { return silence(l.t, cachePort) },
+		"empty":  func(l *lab) func() { l.cache.empty(); return l.loadRules },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, all := served(t, 1)

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
@@ -149,7 +150,7 @@ func write(t testing.TB, path, content string) string {
 }
 
 // ingress stands for an environment's ingress: the address behind an app's name, which takes every connection, and
-// hands it to the newest of the app's replicas that takes it.
+// hands it to the newest of the app's replicas that answers probes, whether that takes it or not.
 type ingress struct {
 	mu       sync.Mutex
 	replicas []string // addresses, the newest last
@@ -201,9 +202,14 @@ func (i *ingress) carry(client net.Conn, port int) {
 	replicas := append([]string(nil), i.replicas...)
 	i.mu.Unlock()
 	for n := len(replicas) - 1; n >= 0; n-- {
-		server, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", replicas[n], port), 3*time.Second)
+		probe, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", replicas[n], assets.GatePort), 3*time.Second)
 		if err != nil {
 			continue
+		}
+		probe.Close()
+		server, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", replicas[n], port), 3*time.Second)
+		if err != nil {
+			return
 		}
 		defer server.Close()
 		done := make(chan struct{}, 2)

@@ -39,6 +39,7 @@ func newLab(t testing.TB, nodes int) *lab {
 	t.Helper()
 	l := &lab{t: t, ca: parts.NewAuthority(t, t.TempDir()), apps: map[int]*ingress{}}
 	l.data, l.cache = newDatabase(t, l.ca), newCache(t, l.ca)
+	l.loadRules()
 	for i := range nodes {
 		l.apps[i] = newIngress(t, appAddress(i), assets.DistributionPort, assets.RPCPort, assets.MQTTPort,
 			assets.WebSocketPort,

@@ -142,6 +142,15 @@ func (d *database) freeze() (thaw func()) {
 	return func() { sh(d.t, "kill -CONT "+pids) }
 }
 
+// slow has each question for a user take so many seconds, until it is told to go on.
+func (d *database) slow(seconds int) (quick func()) {
+	d.t.Helper()
+	d.sql(fmt.Sprintf("ALTER TABLE mqtt_user RENAME TO quick; CREATE FUNCTION slow() RETURNS SETOF quick LANGUAGE plpgsql "+
+		"AS 'BEGIN PERFORM pg_sleep(%d); RETURN QUERY SELECT * FROM quick; END'; "+
+		"CREATE VIEW mqtt_user AS SELECT * FROM slow(); GRANT SELECT ON mqtt_user TO mqtt_broker", seconds))
+	return func() { d.sql("DROP VIEW mqtt_user; DROP FUNCTION slow; ALTER TABLE quick RENAME TO mqtt_user") }
+}
+
 // environment is how the deployed script finds the database.
 func (d *database) environment(more ...string) []string {
 	return append([]string{
@@ -221,10 +230,30 @@ func silence(t testing.TB, port int) (speak func()) {
 	return func() { sh(t, fmt.Sprintf("ip rule del sport %d blackhole", port)) }
 }
 
-// allow writes rules as the rules job does: the topic, and what may be done with it.
-func (c *cache) allow(user, topic, action string) {
+// empty has it lose what it holds, as one that is made anew.
+func (c *cache) empty() { c.ask("FLUSHALL") }
+
+func (c *cache) ask(words string) {
 	c.t.Helper()
-	key := strings.ReplaceAll(strings.Fields(assets.RulesCommand)[1], "${username}", user)
-	sh(c.t, fmt.Sprintf(`redis-cli --tls --cacert %s -h %s -p %d -a %s --no-auth-warning HSET "%s" '%s' %s`,
-		c.ca.File, cacheHost, cachePort, cachePassword, key, topic, action))
+	sh(c.t, fmt.Sprintf("redis-cli -e --tls -h %s -p %d %s", cacheHost, cachePort, words), c.environment()...)
+}
+
+func (c *cache) environment() []string {
+	return []string{"SSL_CERT_FILE=" + c.ca.File, "REDISCLI_AUTH=" + cachePassword}
+}
+
+// allow gives a user the right to a topic.
+func (l *lab) allow(user, topic string) {
+	l.t.Helper()
+	l.data.sql(fmt.Sprintf("SELECT mqtt_allow('%s', '%s')", user, topic))
+	l.loadRules()
+}
+
+// loadRules is a run of the rules job.
+func (l *lab) loadRules() {
+	l.t.Helper()
+	work := "WORK=" + l.t.TempDir()
+	sh(l.t, assets.RulesExportScript, l.data.environment(work)...)
+	sh(l.t, assets.RulesLoadScript, append(l.cache.environment(), work, "REDIS_HOST="+cacheHost,
+		fmt.Sprintf("REDIS_PORT=%d", cachePort))...)
 }

@@ -206,7 +206,7 @@ func trusting(t testing.TB) (*lab, *issuer) {
 	t.Helper()
 	l := newLab(t, 1)
 	l.data.user("u1")
-	l.cache.allow("u1", "devices/u1/#", "all")
+	l.allow("u1", "devices/u1/#")
 	withTokens := stores
 	withTokens.JWT = &assets.JWT{
 		JWKSURL: fmt.Sprintf("https://%s:%d/keys", issuerHost, issuerPort),
