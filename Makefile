@@ -50,7 +50,7 @@ test: install lint amora
 	$(MAKE) --jobs 2 --output-sync=target $(PARTS) test-races
 
 test-program:
-	$(TEST) -timeout 20m $$(go list ./... | grep -v /internal/rehearsal$$)
+	packages=$$(go list ./...) && $(TEST) -timeout 20m $$(echo "$$packages" | grep -v /internal/rehearsal$$)
 
 # In several processes: of each run the engine keeps some megabytes until its process ends.
 STACKS = dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq
