@@ -96,8 +96,9 @@ test-without-brokers:
 test-brokers:
 	cd tests/brokers && go test -vet=off -v -p 1 -timeout 60m ./...
 
+# Go takes a result for the same as long as nothing below tests/cli changed, whatever became of the programs (-count=1).
 test-terminal: amora
-	cd tests/cli && $(TEST) -timeout 10m .
+	cd tests/cli && $(TEST) -count=1 -timeout 10m .
 
 PULUMI = github.com/pulumi/pulumi
 # By the pulumi on PATH and its Go language host. Where there is none, the CLI is built, and the program attached to it.
@@ -105,7 +106,7 @@ test-cli: amora
 	command -v pulumi >/dev/null || (cd tools/pulumi && version=$$(go list -m -f '{{.Version}}' $(PULUMI)/pkg/v3) && \
 	  go build -ldflags "-s -w -X $(PULUMI)/sdk/v3/go/common/version.Version=$$version" \
 	  -o $(CURDIR)/.rehearsal/engine/bin/pulumi $(PULUMI)/pkg/v3/cmd/pulumi)
-	cd tests/cli && go test -vet=off -v -timeout 60m ./pulumi
+	cd tests/cli && go test -vet=off -count=1 -v -timeout 60m ./pulumi
 
 test-deep: install test-cli
 	$(MAKE) test-sequences THOSE=^Test SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=84"

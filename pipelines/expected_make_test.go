@@ -17,7 +17,7 @@ cd tests/realparts && go test -race -vet=off -run 'TestABrokerThatIs|TestEachChe
 	"test-deep": install + amora + `command -v pulumi >/dev/null || (cd tools/pulumi && version=$(go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3) && \
   go build -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$version" \
   -o ROOT/.rehearsal/engine/bin/pulumi github.com/pulumi/pulumi/pkg/v3/cmd/pulumi)
-cd tests/cli && go test -vet=off -v -timeout 60m ./pulumi
+cd tests/cli && go test -vet=off -count=1 -v -timeout 60m ./pulumi
 make test-sequences THOSE=^Test SEQUENCES="-rapid.seed=4711 -rapid.checks=84"
 ` + sequences("go test -vet=off", "^Test", "-rapid.seed=4711 -rapid.checks=84") +
 		`make test-sequences SEQUENCES="-rapid.seed=4711 -rapid.checks=3 -rapid.steps=60"
@@ -50,7 +50,7 @@ cd tests/realparts && ` + test + ` -timeout 20m -parallel 4 ./...
 cd tests/manifests && ` + test + ` ./...
 cd tests/collector && ` + test + ` -timeout 20m ./...
 cd tests/brokers && ` + test + ` -short ./...
-` + sequences(test, "^TestNothingIsLost", flags) + amora + `cd tests/cli && ` + test + ` -timeout 10m .
+` + sequences(test, "^TestNothingIsLost", flags) + amora + `cd tests/cli && ` + test + ` -count=1 -timeout 10m .
 `
 }
 
