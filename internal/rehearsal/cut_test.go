@@ -82,7 +82,8 @@ func (s *stage) holds() string {
 }
 
 // otherKey is not the one of the shipped configs.
-const otherKey = "vernemq.sshKey=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f nobody"
+const otherKey = "vernemq.sshKey=ssh-ed25519 " +
+	"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f nobody"
 
 // What creates and deletes is killed in TestARunThatIsKilledAtAnyMomentIsTakenUpAgain.
 func TestAnEditThatIsKilledAroundAnyOfItsChangesIsTakenUpAgainOrBack(t *testing.T) {

@@ -183,7 +183,7 @@ func Forget(o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.RemoveAll(folder), state.Close()); err != nil {
+	if err := errors.Join(empty(folder), state.Close()); err != nil {
 		return err
 	}
 	if o.JSON {
@@ -191,6 +191,18 @@ func Forget(o Options) error {
 	}
 	say(o.Out, "forgot all of %s; the next run begins with nothing", o.Stack)
 	return nil
+}
+
+// empty takes all out of a stack's folder but the lock: who waits for that would get it, and who comes later another one.
+// Windows would not let it go either.
+func empty(folder string) error {
+	files, err := os.ReadDir(folder)
+	for _, file := range files {
+		if filepath.Ext(file.Name()) != engine.Lock {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(folder, file.Name())))
+		}
+	}
+	return err
 }
 
 // say prints a line of the rehearsal's own: each says that it is one.

@@ -27,13 +27,16 @@ type File struct {
 // ErrBusy is what Open returns while another process has the file.
 var ErrBusy = errors.New("another run is under way on this stack")
 
+// Lock is how the name of the file ends that a process has locked which has the state file of that name.
+const Lock = ".lock"
+
 // Open takes a state file for this process alone, until Close. A file that is not there is that of a stack that was
 // never deployed.
 func Open(path string) (*File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	f := &File{path: path, lock: flock.New(path + ".lock")}
+	f := &File{path: path, lock: flock.New(path + Lock)}
 	taken, err := f.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the state: %w", err)
