@@ -5,7 +5,7 @@
 # make test-brokers              real brokers, in folders that tests/brokers/homes.sh fetches with Docker; as root
 # make test-cli                  the program under the Pulumi CLI and its Go language host
 # make review [BASE=main]        what this working tree changes on each stack: a pull request's comment
-# make generate                  what programs of this repository write: references, pictures, the ARM template
+# make generate                  what is written by programs: references, pictures, the ARM template, golden files
 # make bench                     the figures of docs/figures.md
 
 # The same for everything that builds: with others the Azure SDK is compiled once more. The SDK without inlining, and all
@@ -133,6 +133,7 @@ generate: amora
 	go run ./internal/configdoc
 	go run ./internal/picture
 	go run ./internal/dashboard
+	go test -vet=off -run 'TheReviewedOnes|AsItsGoldenFileShows' ./stacks ./internal/review -update
 	$(AMORA) arm
 
 bench: # CPU seconds and times of the rehearsal; docs/figures.md says how the others were measured

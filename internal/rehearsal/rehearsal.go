@@ -193,8 +193,8 @@ func Forget(o Options) error {
 	return nil
 }
 
-// empty takes all out of a stack's folder but the lock: who waits for that would get it, and who comes later another one.
-// Windows would not let it go either.
+// empty takes all out of a stack's folder but the lock's file: who waits for that would get it, and who comes later
+// another one. Windows would not let it go either.
 func empty(folder string) error {
 	files, err := os.ReadDir(folder)
 	for _, file := range files {
