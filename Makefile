@@ -5,7 +5,7 @@
 # make test-brokers              real brokers, in folders that tests/brokers/homes.sh fetches with Docker; as root
 # make test-cli                  the program under the Pulumi CLI and its Go language host
 # make review [BASE=main]        what this working tree changes on each stack: a pull request's comment
-# make generate                  what programs of this repository write: references, pictures, the ARM template
+# make generate                  what is written by programs: references, pictures, the ARM template, golden files
 # make bench                     the figures of docs/figures.md
 
 # The same for everything that builds: with others the Azure SDK is compiled once more. The SDK without inlining, and all
@@ -50,7 +50,7 @@ test: install lint amora
 	$(MAKE) --jobs 2 --output-sync=target $(PARTS) test-races
 
 test-program:
-	$(TEST) -timeout 20m $$(go list ./... | grep -v /internal/rehearsal$$)
+	packages=$$(go list ./...) && $(TEST) -timeout 20m $$(echo "$$packages" | grep -v /internal/rehearsal$$)
 
 # In several processes: of each run the engine keeps some megabytes until its process ends.
 STACKS = dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq
@@ -96,8 +96,9 @@ test-without-brokers:
 test-brokers:
 	cd tests/brokers && go test -vet=off -v -p 1 -timeout 60m ./...
 
+# Go takes a result for the same as long as nothing below tests/cli changed, whatever became of the programs (-count=1).
 test-terminal: amora
-	cd tests/cli && $(TEST) -timeout 10m .
+	cd tests/cli && $(TEST) -count=1 -timeout 10m .
 
 PULUMI = github.com/pulumi/pulumi
 # By the pulumi on PATH and its Go language host. Where there is none, the CLI is built, and the program attached to it.
@@ -105,7 +106,7 @@ test-cli: amora
 	command -v pulumi >/dev/null || (cd tools/pulumi && version=$$(go list -m -f '{{.Version}}' $(PULUMI)/pkg/v3) && \
 	  go build -ldflags "-s -w -X $(PULUMI)/sdk/v3/go/common/version.Version=$$version" \
 	  -o $(CURDIR)/.rehearsal/engine/bin/pulumi $(PULUMI)/pkg/v3/cmd/pulumi)
-	cd tests/cli && go test -vet=off -v -timeout 60m ./pulumi
+	cd tests/cli && go test -vet=off -count=1 -v -timeout 60m ./pulumi
 
 test-deep: install test-cli
 	$(MAKE) test-sequences THOSE=^Test SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=84"
@@ -132,6 +133,7 @@ generate: amora
 	go run ./internal/configdoc
 	go run ./internal/picture
 	go run ./internal/dashboard
+	go test -vet=off -run 'TheReviewedOnes|AsItsGoldenFileShows' ./stacks ./internal/review -update
 	$(AMORA) arm
 
 bench: # CPU seconds and times of the rehearsal; docs/figures.md says how the others were measured

@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,71 +11,98 @@ import (
 	"testing"
 )
 
-// expectedOfMake are commands that a target runs, or the beginnings of them. What `make test` does with each module
-// below tests comes on top.
-var expectedOfMake = map[string][]string{
-	"check": {"unformatted=$(gofmt -l ", "go vet ./...\n", "go test -short -vet=off ./...\n"},
-	"test": {
-		"tests/realparts/install.sh\n", "unformatted=$(gofmt -l ", "pipelines/lint.sh\n",
-		"go test -vet=off -timeout 20m $(go list ./... | grep -v /internal/rehearsal$)\n",
-		"go test -vet=off -c -ldflags=\"-s -w\" -o .rehearsal/bin/rehearsal.test ./internal/rehearsal\n",
-		"cd internal/rehearsal && for stack in dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq; do ",
-		"cd internal/rehearsal && ", "go test -race -vet=off ./internal/rehearsal/engine\n",
-		"go test -race -vet=off -run 'InParallel|AtOnce|AtATime' ./internal/rehearsal/standin\n",
-		"cd tests/realparts && go test -race -vet=off -run 'TestABrokerThatIs|TestEachCheck|TestALoad' .\n",
-		"cd tests/cli && go test -vet=off -timeout 10m .\n",
-	},
-	"test-deep": {
-		"cd tests/cli && go test -vet=off -v -timeout 60m ./pulumi\n",
-		"go test -vet=off -race -timeout 20m $(go list ./... | grep -v /internal/rehearsal$)\n",
-		"go test -vet=off -race -c -ldflags=\"-s -w\" -o .rehearsal/bin/rehearsal.test ./internal/rehearsal\n",
-	},
+// printedBy is what a target of make would run, with ROOT for the path of this clone.
+func printedBy(t *testing.T, target string) string {
+	t.Helper()
+	said, err := runMake(t, os.Getenv("PATH"), "--dry-run", "--no-print-directory", target, "SEED=4711")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	clone, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(said, clone, "ROOT")
 }
 
-// modulesOf are the modules below tests that a command of the kind is run in.
-func modulesOf(printed, command string) []string {
-	var modules []string
-	for _, loop := range regexp.MustCompile(`for module in (.*); do \(cd \$module && `+command).
-		FindAllStringSubmatch(printed, -1) {
-		modules = append(modules, strings.Fields(loop[1])...)
-	}
-	return modules
+func runMake(t *testing.T, path string, args ...string) (string, error) {
+	command := exec.CommandContext(t.Context(), "make", append([]string{"-C", root}, args...)...)
+	// What the make that runs this test was told is not for this one.
+	command.Env = append(os.Environ(), "PATH="+path, "MAKEFLAGS=", "MAKELEVEL=")
+	said, err := command.CombinedOutput()
+	return string(said), err
 }
 
 func TestMakeRunsWhatStandsBeforeADeployment(t *testing.T) {
+	for target, want := range expectedOfMake {
+		wanted := strings.Split(want, "\n")
+		for i, line := range strings.Split(printedBy(t, target), "\n") {
+			if line != wanted[i] { // both end in an empty line, so that neither goes on past the other unseen
+				t.Errorf("make %s runs, in line %d,\n%s\nwant\n%s", target, i+1, line, wanted[i])
+				break
+			}
+		}
+	}
 	files, err := filepath.Glob(filepath.Join(root, "tests", "*", "go.mod"))
 	if err != nil || len(files) < 4 {
 		t.Fatalf("modules %q, %v", files, err)
 	}
-	printed := map[string]string{}
-	for target, commands := range expectedOfMake {
-		command := exec.Command("make", "-C", root, "--dry-run", target)
-		command.Env = append(os.Environ(), "MAKEFLAGS=") // what the make that runs this test was told is not for this one
-		said, err := command.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, said)
-		}
-		printed[target] = string(said)
-		for _, command := range commands {
-			if !strings.Contains(printed[target], "\n"+command) {
-				t.Errorf("make %s does not run %q:\n%s", target, command, said)
-			}
-		}
-	}
-	linted := modulesOf(printed["test"], `go vet \./\.\.\. && .*/staticcheck \./\.\.\.\) \|\| exit 1`)
 	for _, file := range files {
 		module := "tests/" + filepath.Base(filepath.Dir(file))
-		if !slices.Contains(linted, module) {
+		if !regexp.MustCompile(`for module in \. .*` + module + `[ ;]`).MatchString(expectedOfMake["test"]) {
 			t.Errorf("make test does not lint %s", module)
 		}
-		for target, command := range map[string]string{"test": "go test ", "test-deep": "go test -vet=off -race "} {
-			if !regexp.MustCompile("(?m)^cd " + module + " && " + command).MatchString(printed[target]) {
-				t.Errorf("make %s does not run %s in %s", target, command, module)
+		for _, target := range []string{"test", "test-deep"} {
+			if !strings.Contains(expectedOfMake[target], "\ncd "+module+" && go test ") {
+				t.Errorf("make %s does not test %s", target, module)
 			}
 		}
 	}
-	if !slices.Contains(linted, ".") {
-		t.Error("make test does not lint the program")
+}
+
+// Go takes it for a success when a pattern finds nothing to run.
+func TestEachPatternOfMakeNamesATest(t *testing.T) {
+	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	looked := 0
+	for line := range strings.Lines(strings.ReplaceAll(printedBy(t, "test"), "\\\n", "")) {
+		patterns := regexp.MustCompile(`-(?:test\.)?(?:run|skip) ["']([^"'/]+)`).FindStringSubmatch(line)
+		if patterns == nil || patterns[1] == "^$test$" { // each of those that the program listed
+			continue
+		}
+		words := strings.Fields(line)
+		folder := strings.TrimPrefix(words[len(words)-1], "./")
+		if words[0] == "cd" {
+			folder = words[1]
+		}
+		var names []string
+		files, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+		for _, file := range files {
+			source, failure := os.ReadFile(file)
+			err = errors.Join(err, failure)
+			for _, named := range function.FindAllStringSubmatch(string(source), -1) {
+				names = append(names, named[1])
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for pattern := range strings.SplitSeq(patterns[1], "|") {
+			if looked++; !slices.ContainsFunc(names, regexp.MustCompile(pattern).MatchString) {
+				t.Errorf("make test: no test of %s is named %q", folder, pattern)
+			}
+		}
+	}
+	if looked < 10 {
+		t.Errorf("%d patterns", looked)
+	}
+}
+
+func TestMakeFailsWhereThePackagesOfTheProgramCantBeListed(t *testing.T) {
+	programs, log := commands(t, map[string]string{"go": `[ "$1" != list ]`})
+	said, err := runMake(t, programs+":"+os.Getenv("PATH"), "test-program")
+	called, _ := os.ReadFile(log) // none: go list was not asked
+	if err == nil || string(called) != "go list ./...\n" {
+		t.Errorf("make test-program ended with %v, and said\n%s\nit ran\n%s", err, said, called)
 	}
 }
 
@@ -93,21 +121,20 @@ func TestNoTargetOfMakeGoesOnAfterWhatFailed(t *testing.T) {
 	}
 }
 
-// A stack that is added to the rehearsal's is deployed under faults too.
+// A stack that is added to the rehearsal's is deployed under faults too, and a name that is none of them runs nothing.
 func TestEachStackOfTheRehearsalFailsInAProcessOfItsOwn(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join(root, "internal", "rehearsal", "harness_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	stacks := regexp.MustCompile(`(?m)^\t"([a-z-]+)": +\{"(?:dev|prod)",`).FindAllStringSubmatch(string(source), -1)
-	said, err := exec.Command("make", "-C", root, "--dry-run", "test-rehearsal").CombinedOutput()
-	if err != nil || len(stacks) < 6 {
-		t.Fatalf("%v, %d stacks\n%s", err, len(stacks), said)
+	var stacks []string
+	for _, found := range regexp.MustCompile(`(?m)^\t"([a-z-]+)": +\{"(?:dev|prod)",`).
+		FindAllStringSubmatch(string(source), -1) {
+		stacks = append(stacks, found[1])
 	}
-	named := regexp.MustCompile(`for stack in ([a-z -]+);`).FindStringSubmatch(string(said))
-	for _, stack := range stacks {
-		if named == nil || !slices.Contains(strings.Fields(named[1]), stack[1]) {
-			t.Errorf("make test-rehearsal does not fail the calls of %s:\n%s", stack[1], said)
-		}
+	said := printedBy(t, "test-rehearsal")
+	named := regexp.MustCompile(`for stack in ([a-z -]+);`).FindStringSubmatch(said)
+	if named == nil || len(stacks) < 6 || !slices.Equal(strings.Fields(named[1]), stacks) {
+		t.Errorf("make test-rehearsal does not fail the calls of %q, in this order:\n%s", stacks, said)
 	}
 }

@@ -117,7 +117,7 @@ func reviewed(t *testing.T, name string, resources []pulumitest.Resource) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the graph differs from %s; run go test ./stacks -update and read the difference:\n%s", golden, got)
+		t.Errorf("the graph differs from %s; run make generate, and read the difference:\n%s", golden, got)
 	}
 }
 

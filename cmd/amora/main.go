@@ -35,10 +35,13 @@ func main() {
 	}
 }
 
-// exitCode tells an answer that is no, 2, from a question that could not be answered, 1.
+// answeredNo is what a command ends with whose answer is no.
+const answeredNo = 2
+
+// exitCode tells an answer that is no from a question that could not be answered, 1.
 func exitCode(err error) int {
 	if errors.Is(err, rehearsal.ErrDrift) || errors.Is(err, rehearsal.ErrLost) {
-		return 2
+		return answeredNo
 	}
 	return 1
 }

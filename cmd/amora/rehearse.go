@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -56,7 +58,32 @@ func rehearse() *cobra.Command {
 		command.AddCommand(sub)
 	}
 	command.AddCommand(lose(&o), forget(&o))
+	for _, sub := range command.Commands() {
+		run := sub.RunE
+		sub.RunE = func(c *cobra.Command, args []string) error {
+			err := run(c, args)
+			if o.JSON && err != nil && exitCode(err) != answeredNo {
+				return errors.Join(err, printJSON(o.Out, failure{c.Name(), o.Stack, inFull(err)}))
+			}
+			return err
+		}
+	}
 	return command
+}
+
+// failure is what --json prints in the place of what a run that went well comes to.
+type failure struct {
+	Verb  string `json:"verb"`
+	Stack string `json:"stack"`
+	Error string `json:"error"`
+}
+
+// inFull has the engine's words too, which a person has seen as they came.
+func inFull(err error) string {
+	if failed, is := errors.AsType[*rehearsal.Failure](err); is {
+		return fmt.Sprintf("%v: %v", err, failed.Unwrap())
+	}
+	return err.Error()
 }
 
 // forget makes the command that starts over.

@@ -86,7 +86,7 @@ func (r *reviewer) prepare(progress io.Writer) error {
 		return err
 	}
 	if _, err := os.Stat(r.amora()); err != nil {
-		return fmt.Errorf("--base: %w (go build -o .rehearsal/bin/amora ./cmd/amora makes it there)", err)
+		return fmt.Errorf("--base: %w (make amora builds it there)", err)
 	}
 	r.book, err = costs.Prices()
 	return err

@@ -96,7 +96,7 @@ func TestAReviewShowsWhatAConfigChanges(t *testing.T) {
 
 func TestAReviewNeedsABuiltBase(t *testing.T) {
 	if _, err := ran(t, reviewOf(), "--base", t.TempDir()); err == nil ||
-		!strings.Contains(err.Error(), "go build -o .rehearsal/bin/amora") {
+		!strings.Contains(err.Error(), "make amora builds it there") {
 		t.Error(err)
 	}
 }

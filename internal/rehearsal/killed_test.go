@@ -3,16 +3,19 @@ package rehearsal
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/engine"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
@@ -141,4 +144,20 @@ func TestTwoRunsAtOnceAreRefused(t *testing.T) {
 	}
 	_ = child.Wait() // by the kill
 	s.must(Up)
+}
+
+func TestForgetLeavesOnlyTheLockToWhoWaitsForIt(t *testing.T) {
+	t.Parallel()
+	s := deployedStage(t, "dev")
+	lock := filepath.Join(s.State, s.Stack, stateFile+engine.Lock)
+	before, err := os.Stat(lock)
+	if err := errors.Join(err, Forget(s.Options)); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(lock); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the lock is another one, or gone: %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(lock)); err != nil || len(left) != 1 {
+		t.Errorf("left: %v, %v", left, err)
+	}
 }

@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -143,9 +142,7 @@ func newLossReport(stack string, survey standin.Survey, o recovery.Outcome, want
 // print writes the report for a person, or as JSON for a program.
 func (r LossReport) print(o Options) error {
 	if o.JSON {
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
+		return printJSON(o.Out, r)
 	}
 	say(o.Out, "%s of %s, as it is deployed; nothing is changed:", r.Loss, r.Stack)
 	for _, chain := range r.Chains {

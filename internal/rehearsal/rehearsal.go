@@ -54,9 +54,19 @@ type session struct {
 	progress io.Writer
 }
 
-// run opens a session, does the work, and reports. When the context ends, what is under way is finished, and the
-// next run goes on from there.
-func run(ctx context.Context, o Options, verb string, work func(*session) (Result, error)) (result Result, err error) {
+// run does a session's work, and reports it. What failed has no report but its error.
+func run(ctx context.Context, o Options, verb string, work func(*session) (Result, error)) (Result, error) {
+	result, err := inSession(ctx, o, work)
+	result.Verb, result.Stack = verb, o.Stack
+	if err != nil && !errors.Is(err, ErrDrift) {
+		return result, err
+	}
+	return result, errors.Join(result.print(o), err)
+}
+
+// inSession opens a session and does the work. When the context ends, what is under way is finished, and the next run
+// goes on from there.
+func inSession(ctx context.Context, o Options, work func(*session) (Result, error)) (result Result, err error) {
 	s, err := open(ctx, o)
 	if err != nil {
 		return Result{}, err
@@ -66,17 +76,12 @@ func run(ctx context.Context, o Options, verb string, work func(*session) (Resul
 		say(s.progress, "stopping: what is under way is finished, and nothing else is begun; "+
 			"the next run goes on from there (^C again stops at once)")
 	})()
-	result, failure := work(s)
-	result.Verb, result.Stack, result.Calls = verb, o.Stack, s.server.Calls()
+	result, err = work(s)
+	result.Calls = s.server.Calls()
 	if o.Export != "" {
-		if err := s.state.Export(o.Export); err != nil {
-			return result, errors.Join(failure, err)
-		}
+		err = errors.Join(err, s.state.Export(o.Export))
 	}
-	if failure != nil && !errors.Is(failure, ErrDrift) {
-		return result, failure
-	}
-	return result, errors.Join(result.print(s.Options), failure)
+	return result, err
 }
 
 // open prepares everything that a run needs: the config, the state, the world, and the stand-in that the engine
@@ -178,11 +183,26 @@ func Forget(o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.RemoveAll(folder), state.Close()); err != nil {
+	if err := errors.Join(empty(folder), state.Close()); err != nil {
 		return err
+	}
+	if o.JSON {
+		return printJSON(o.Out, map[string]string{"verb": "forget", "stack": o.Stack})
 	}
 	say(o.Out, "forgot all of %s; the next run begins with nothing", o.Stack)
 	return nil
+}
+
+// empty takes all out of a stack's folder but the lock's file: who waits for that would get it, and who comes later
+// another one. Windows would not let it go either.
+func empty(folder string) error {
+	files, err := os.ReadDir(folder)
+	for _, file := range files {
+		if filepath.Ext(file.Name()) != engine.Lock {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(folder, file.Name())))
+		}
+	}
+	return err
 }
 
 // say prints a line of the rehearsal's own: each says that it is one.

@@ -22,12 +22,16 @@ type Result struct {
 	Calls    int            `json:"calls"` // to Azure that changed something
 }
 
+func printJSON(out io.Writer, document any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(document)
+}
+
 // print writes the result for a person, or as JSON for a program.
 func (r Result) print(o Options) error {
 	if o.JSON {
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
+		return printJSON(o.Out, r)
 	}
 	out := o.Out
 	say(out, "%s of %s: %s", r.Verb, r.Stack, changesInWords(r.Changes))

@@ -23,8 +23,8 @@ func settled(state engine.State, world *standin.World) engine.State {
 		case apitype.OperationTypeCreating:
 			state.Resources = created(state.Resources, op.Resource, world)
 		case apitype.OperationTypeUpdating:
-			for i := range state.Resources {
-				if same(state.Resources[i], op.Resource) {
+			for i, r := range state.Resources {
+				if r.URN == op.Resource.URN && !r.Delete { // the engine gives its id to the new one later
 					state.Resources[i].InitErrors = []string{interrupted}
 				}
 			}
@@ -71,8 +71,9 @@ func deleted(all []apitype.ResourceV3, r apitype.ResourceV3, world *standin.Worl
 		if !same(all[i], r) {
 			continue
 		}
-		if slices.ContainsFunc(all, func(other apitype.ResourceV3) bool { return needsDirectly(other, r.URN) }) {
-			all[i].PendingReplacement = true // others stay, and wait for another one in its place
+		// Others need what is in its place already, or else stay, and wait for that.
+		if !r.Delete && slices.ContainsFunc(all, func(other apitype.ResourceV3) bool { return needsDirectly(other, r.URN) }) {
+			all[i].PendingReplacement = true
 			return all
 		}
 		return slices.Delete(all, i, i+1)

@@ -51,7 +51,7 @@ func TestTheCommentIsAsItsGoldenFileShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the comment is not %s (go test ./internal/review -update writes it):\n%s", file, got)
+		t.Errorf("the comment is not %s (make generate writes it):\n%s", file, got)
 	}
 }
 

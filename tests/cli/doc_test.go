@@ -29,7 +29,7 @@ func run(m *testing.M) int {
 		_, err = exec.LookPath(amora)
 	}
 	if err != nil {
-		const hint = "build amora first, `go build -o .rehearsal/bin/amora ./cmd/amora`, or give its path in AMORA"
+		const hint = "make amora builds it; or give its path in AMORA"
 		fmt.Fprintf(os.Stderr, "%s: %v\n", hint, err)
 		return 1
 	}

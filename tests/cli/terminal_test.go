@@ -24,9 +24,8 @@ type terminal struct {
 	said    strings.Builder
 }
 
-func inTerminal(t *testing.T, args ...string) *terminal {
+func inTerminal(t *testing.T, process *exec.Cmd) *terminal {
 	t.Helper()
-	process := exec.Command(amora, args...)
 	screen, err := pty.Start(process)
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +39,7 @@ func inTerminal(t *testing.T, args ...string) *terminal {
 
 func rehearseInTerminal(t *testing.T, state, verb string) *terminal {
 	t.Helper()
-	return inTerminal(t, "rehearse", verb, "--stack", "dev", "--state", state)
+	return inTerminal(t, exec.Command(amora, "rehearse", verb, "--stack", "dev", "--state", state))
 }
 
 // read takes a line off the screen, and says whether there was one. Reading fails once the process has ended.
@@ -192,7 +191,7 @@ func TestASecondControlCEndsARunAtOnce(t *testing.T) {
 // not answer.
 func TestATerminalIsAskedNothing(t *testing.T) {
 	t.Parallel()
-	r := inTerminal(t, "--help")
+	r := inTerminal(t, exec.Command(amora, "--help"))
 	if ended := r.end(); !ended.Success() || strings.Contains(r.said.String(), "\x1b") {
 		t.Errorf("it ended with %v, and said:\n%q", ended, &r.said)
 	}
@@ -221,10 +220,17 @@ func TestTwoRunsAtOnceAreRefused(t *testing.T) {
 	}
 }
 
-func TestForgetTakesTheStateAndLeavesThePrograms(t *testing.T) {
-	t.Parallel()
-	clone := t.TempDir()
-	for _, file := range []string{"go.mod", "Pulumi.yaml", "Pulumi.dev.yaml"} { // what amora looks at of a clone
+// newClone has what amora and make look at of a clone, and amora itself in its folder of programs.
+func newClone(t *testing.T) (clone, programs string) {
+	t.Helper()
+	clone = t.TempDir()
+	programs = filepath.Join(clone, ".rehearsal", "bin")
+	for _, folder := range []string{programs, filepath.Join(clone, "pipelines")} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"go.mod", "Pulumi.yaml", "Pulumi.dev.yaml", "Makefile", "pipelines/goflags"} {
 		data, err := os.ReadFile(filepath.Join("../..", file))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(clone, file), data, 0o644)
@@ -233,13 +239,55 @@ func TestForgetTakesTheStateAndLeavesThePrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	programs := filepath.Join(clone, ".rehearsal", "bin")
-	if err := os.MkdirAll(programs, 0o755); err != nil {
-		t.Fatal(err)
+	if err := os.WriteFile(filepath.Join(clone, "pipelines", "build.sh"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err) // what it builds is there
 	}
 	if err := os.Symlink(amora, filepath.Join(programs, "amora")); err != nil {
 		t.Fatal(err)
 	}
+	return clone, programs
+}
+
+// Make gets ^C as well, and must neither end the run nor leave it behind.
+func TestControlCThroughMakeEndsARunAfterWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	clone, _ := newClone(t)
+	makes := func() *exec.Cmd {
+		command := exec.CommandContext(t.Context(), "make", "rehearse")
+		command.Dir, command.Env = clone, append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
+		return command
+	}
+	hit := 0
+	for _, moment := range []int{3, 20, 30, 40} { // each goes on from where the one before was
+		r := inTerminal(t, makes())
+		for range moment {
+			r.read()
+		}
+		r.typeKeys(controlC)
+		ended, said := r.end(), r.said.String()
+		switch {
+		case ended.Success() && strings.Contains(said, "rehearsal: up of dev: "): // it was done already
+		case ended.Success() || !strings.Contains(said, "rehearsal: stopping: ") ||
+			!strings.Contains(said, "rehearsal: up failed (see above); "+goingOn):
+			t.Errorf("after %d lines it ended with %v, and said:\n%s", moment, ended, said)
+		default:
+			hit++
+		}
+	}
+	if hit == 0 {
+		t.Error("no ^C met the engine at work")
+	}
+	for _, want := range []string{`\nrehearsal: up of dev: .*\n`, `\nrehearsal: up of dev: \d+ to same\n`} {
+		said, err := makes().CombinedOutput()
+		if err != nil || !regexp.MustCompile(want).Match(said) {
+			t.Errorf("the next one ended with %v, and said\n%s\nwant %s", err, said, want)
+		}
+	}
+}
+
+func TestForgetTakesTheStateAndLeavesThePrograms(t *testing.T) {
+	t.Parallel()
+	clone, programs := newClone(t)
 	run := func(verb string) (string, error) {
 		command := exec.CommandContext(t.Context(), filepath.Join(programs, "amora"), "rehearse", verb)
 		command.Dir = clone
@@ -255,9 +303,9 @@ func TestForgetTakesTheStateAndLeavesThePrograms(t *testing.T) {
 			t.Fatalf("forget: %v\n%s", err, said)
 		}
 	}
-	left, err := os.ReadDir(filepath.Join(clone, ".rehearsal"))
-	if err != nil || len(left) != 1 || left[0].Name() != "bin" {
-		t.Errorf("%v is left in .rehearsal, %v; want bin", left, err)
+	left, err := filepath.Glob(filepath.Join(clone, ".rehearsal", "dev", "*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "state.jsonl.lock" {
+		t.Errorf("%v is left, %v; want the lock", left, err)
 	}
 	if _, err := os.Stat(filepath.Join(programs, "amora")); err != nil {
 		t.Error(err)

@@ -320,3 +320,41 @@ func TestAStateFileIsOneProcesssAndIsReadAfterACutInTheMiddleOfALine(t *testing.
 		t.Errorf("the export is %.200s, %v", data, err)
 	}
 }
+
+func TestOnlyTheLastLineOfAStateFileMayBeCutOff(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.jsonl")
+	for _, c := range []struct {
+		text string
+		line int // that is wrong; 0 for none
+	}{
+		{"{}\n{\"added\":[]}\n{\"gone\":[", 0},
+		{"{}\n{\"added\":[]}\n{\"gone\":[]}", 0}, // it was still being written
+		{"", 1},
+		{"{\"resources\":", 1},
+		{"{\"resources\":\n{}\n", 1},
+		{"{}\n{\"added\":[\n{\"gone\":[]}\n", 2},
+		{"{}\n{\"added\":[]}\n{\"gone\":\"all\"}\n", 3},
+		{"{}\n{\"added\":[]}\n{\"gone\":[\n", 3},
+		{"{}\n\n{\"gone\":[]}\n", 2},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Read(path)
+		if wrong := fmt.Sprintf("read the state %s, line %d: ", path, c.line); (err != nil) != (c.line > 0) ||
+			err != nil && !strings.HasPrefix(err.Error(), wrong) {
+			t.Errorf("%q: %v, want %q", c.text, err, wrong)
+		}
+		file, opened := Open(path)
+		if fmt.Sprint(opened) != fmt.Sprint(err) {
+			t.Errorf("%q: open says %v", c.text, opened)
+		}
+		if opened == nil {
+			if err := file.Close(); err != nil {
+				t.Error(err)
+			}
+		} else if _, again := Open(path); errors.Is(again, ErrBusy) {
+			t.Errorf("%q is locked by who could not read it", c.text)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,13 +27,16 @@ type File struct {
 // ErrBusy is what Open returns while another process has the file.
 var ErrBusy = errors.New("another run is under way on this stack")
 
+// Lock is how the name of the file ends that a process has locked which has the state file of that name.
+const Lock = ".lock"
+
 // Open takes a state file for this process alone, until Close. A file that is not there is that of a stack that was
 // never deployed.
 func Open(path string) (*File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	f := &File{path: path, lock: flock.New(path + ".lock")}
+	f := &File{path: path, lock: flock.New(path + Lock)}
 	taken, err := f.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the state: %w", err)
@@ -42,7 +45,7 @@ func Open(path string) (*File, error) {
 		return nil, ErrBusy
 	}
 	if f.state, f.cut, err = read(path); err != nil {
-		return nil, errors.Join(fmt.Errorf("read the state %s: %w", path, err), f.lock.Unlock())
+		return nil, errors.Join(err, f.lock.Unlock())
 	}
 	return f, nil
 }
@@ -53,32 +56,32 @@ func Read(path string) (State, error) {
 	return state, err
 }
 
-// read says whether the run that wrote the file last was cut off, too.
+// read says whether the run that wrote the file last was cut off, too. Only its last line may have been cut off itself,
+// and is left out then: the run was still writing it.
 func read(path string) (state State, cut bool, err error) {
-	file, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return State{}, false, nil
 	}
 	if err != nil {
 		return State{}, false, err
 	}
-	defer file.Close()
-	lines := json.NewDecoder(bufio.NewReader(file))
-	if err := lines.Decode(&state); err != nil {
-		return State{}, false, err
+	lines := bytes.Split(data, []byte("\n")) // of which the last one is empty, or has no end
+	if err := json.Unmarshal(lines[0], &state); err != nil {
+		return State{}, false, fmt.Errorf("read the state %s, line 1: %w", path, err)
 	}
-	var journal []Entry
-	for {
-		var e Entry
-		if err := lines.Decode(&e); err != nil {
-			break // the end, or a line that was cut off
+	journal := make([]Entry, max(0, len(lines)-2))
+	for i := range journal {
+		if err := json.Unmarshal(lines[i+1], &journal[i]); err != nil {
+			return State{}, false, fmt.Errorf("read the state %s, line %d: %w", path, i+2, err)
 		}
-		journal = append(journal, e)
 	}
 	if len(journal) == 0 {
 		return state, false, nil
 	}
-	state, err = Replay(state, journal)
+	if state, err = Replay(state, journal); err != nil {
+		err = fmt.Errorf("replay the state %s: %w", path, err)
+	}
 	return state, true, err
 }
 
