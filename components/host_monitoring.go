@@ -63,7 +63,7 @@ func (a *aks) newContainerInsights() error {
 			ResourceUri:          a.cluster.ID(),
 			AssociationName:      pulumi.String("ContainerInsightsExtension"), // the agents look for this name
 			DataCollectionRuleId: rule.ID().ToStringPtrOutput(),
-		}, a.parent)
+		}, a.parent, comesBack)
 	return err
 }
 
@@ -117,7 +117,7 @@ func (v *vms) newAgent(name string, machine *compute.VirtualMachine) error {
 			"identifier-name": pulumi.String("mi_res_id"), "identifier-value": v.identity.ID(),
 		}}},
 		Tags: v.args.tags(),
-	}, v.parent); err != nil {
+	}, v.parent, comesBack); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	_, err := insights.NewDataCollectionRuleAssociation(v.ctx, name+"-collection",
@@ -125,6 +125,6 @@ func (v *vms) newAgent(name string, machine *compute.VirtualMachine) error {
 			ResourceUri:          machine.ID(),
 			AssociationName:      pulumi.String("host"),
 			DataCollectionRuleId: v.collection.ID().ToStringPtrOutput(),
-		}, v.parent)
+		}, v.parent, comesBack)
 	return err
 }

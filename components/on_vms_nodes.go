@@ -68,6 +68,10 @@ var machineCreateOnly = []string{
 	"securityProfile.securityType", "networkProfile",
 }
 
+// comesBack is for what goes with a machine or a cluster, and comes back under its name on the next one. Where a run
+// ends in between, the next run of Pulumi would otherwise make it, and then delete it as the old one.
+var comesBack = pulumi.DeleteBeforeReplace(true)
+
 // newDisk makes the disk with a node's sessions and messages, and gives back the zones that its machine must be in.
 func (v *vms) newDisk(i int, name string) (*disks.Disk, pulumi.StringArrayInput, error) {
 	zone := v.args.Size.Nodes[i].Zone
@@ -208,5 +212,5 @@ func (v *vms) newDeployment(i int, name string, machine *compute.VirtualMachine)
 			// Otherwise a script that fails is a deployment that went well.
 			TreatFailureAsDeploymentFailure: pulumi.Bool(true),
 			Tags:                            v.args.tags(),
-		}, v.parent)
+		}, v.parent, comesBack)
 }

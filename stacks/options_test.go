@@ -66,6 +66,10 @@ var optionsOf = map[string]options{
 		"osProfile.linuxConfiguration.disablePasswordAuthentication osProfile.linuxConfiguration.ssh " +
 		"securityProfile.securityType storageProfile.imageReference " +
 		"storageProfile.osDisk.name storageProfile.osDisk.createOption storageProfile.osDisk.managedDisk"},
+	// What is on a machine or a cluster comes back under its name, and is not to be deleted then as the old one.
+	"compute:VirtualMachineExtension":                  {deletedFirst: true},
+	"compute:VirtualMachineRunCommandByVirtualMachine": {deletedFirst: true},
+	"insights:DataCollectionRuleAssociation":           {deletedFirst: true},
 	// A vault must not have the machine before the old one has let it go.
 	"recoveryservices:Vault":            {deletedFirst: true},
 	"recoveryservices:ProtectionPolicy": {deletedFirst: true},
