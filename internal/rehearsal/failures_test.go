@@ -39,6 +39,25 @@ func TestADeploymentThatFailsAtAnyCallConverges(t *testing.T) {
 	}
 }
 
+func TestAMoveToAnotherRegionThatFailsConverges(t *testing.T) {
+	move := []string{"location=northeurope", `allowReplace=["resourceGroup"]`}
+	whole := deployedStage(t, "dev-vernemq")
+	whole.edits(move...)
+	calls := whole.must(Up).Calls
+	for n := 5; n < calls; n += 20 {
+		t.Run(fmt.Sprint("call ", n), func(t *testing.T) {
+			t.Parallel()
+			s := deployedStage(t, "dev-vernemq")
+			s.edits(move...)
+			s.Faults = standin.Faults{FailAt: n}
+			s.mustNot(Up)
+			s.Faults = standin.Faults{}
+			s.must(Up)
+			s.isAs(whole)
+		})
+	}
+}
+
 // azureNames lists the logical names of the azure-native resources in a state, in the order in which they were made.
 func azureNames(state engine.State) []string {
 	var names []string
