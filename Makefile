@@ -3,6 +3,7 @@
 # make test                      every test that needs nothing but this machine; installs the real parts
 # make test-deep [SEED=4711]     the long tests of every night: other sequences, long ones, races, the real CLI
 # make test-brokers              real brokers, in folders that tests/brokers/homes.sh fetches with Docker; as root
+# make test-brokers-long         the same with more restarts, and for longer
 # make test-cli                  the program under the Pulumi CLI and its Go language host
 # make review [BASE=main]        what this working tree changes on each stack: a pull request's comment
 # make generate                  what is written by programs: references, pictures, the ARM template, golden files
@@ -26,8 +27,8 @@ AMORA = $(BIN)/amora
 MODULES = tests/realparts tests/manifests tests/collector tests/sequences tests/cli tests/brokers
 
 .PHONY: amora rehearse review check test test-deep test-program test-rehearsal test-races test-realparts \
-        test-manifests test-collector test-brokers test-without-brokers test-sequences test-terminal test-cli \
-        format lint install generate bench clean
+        test-manifests test-collector test-brokers test-brokers-long test-without-brokers test-sequences \
+        test-terminal test-cli format lint install generate bench clean
 
 amora:
 	@pipelines/build.sh $(AMORA) ./cmd/amora
@@ -97,6 +98,11 @@ test-brokers:
 	cd tests/brokers && go test -vet=off -v -p 1 -timeout 60m ./...
 
 # Go takes a result for the same as long as nothing below tests/cli changed, whatever became of the programs (-count=1).
+# Twenty restarts, updates and cuts of 90 seconds, a database that is away for five minutes.
+test-brokers-long:
+	cd tests/brokers && go test -vet=off -v -timeout 120m ./emqx -restarts 20 -overlap 90s
+	cd tests/brokers && go test -vet=off -v -timeout 60m ./vernemq -outage 5m
+
 test-terminal: amora
 	cd tests/cli && $(TEST) -count=1 -timeout 10m .
 
