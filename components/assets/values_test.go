@@ -144,7 +144,8 @@ timeout check 3s
 retries 3
 option redispatch
 option dontlognull
-default-server check inter 2s fastinter 500ms fall 2 rise 1 init-addr none resolvers environment on-marked-down shutdown-sessions
+default-server check inter 2s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+default-server init-addr none resolvers environment
 resolvers environment
 parse-resolv-conf
 resolve_retries 3
