@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -217,6 +219,49 @@ func TestANodeOfVerneMQTakesAsManyClientsAsTheTeamsFigureMakesOfItsMemory(t *tes
 		if got := NewPlan("dev", c).VerneMQ.Connections; got != want || c.cluster().Node.OpenFiles != want+16_384 {
 			t.Errorf("with %s a node takes %d clients and opens %d files, want %d", capacity, got,
 				c.cluster().Node.OpenFiles, want)
+		}
+	}
+}
+
+// VerneMQ's mqtts:// listener has a limit for each of its acceptors, and what comes over WebSocket has none.
+func TestMQTTAloneFillsVerneMQUpToThePlanAndRaisesTheAlertOfFullConnections(t *testing.T) {
+	limits := regexp.MustCompile(`\nlistener\.nr_of_acceptors = (\d+)\nlistener\.max_connections = (\d+)\n`)
+	threshold := regexp.MustCompile(`held >= (\d\.\d+) \* (\d+)`)
+	numbers := func(what *regexp.Regexp, text string) (one, other float64) {
+		t.Helper()
+		found := what.FindAllStringSubmatch(text, -1)
+		if len(found) != 1 {
+			t.Fatalf("%d times %s in %s", len(found), what, text)
+		}
+		one, _ = strconv.ParseFloat(found[0][1], 64)
+		other, _ = strconv.ParseFloat(found[0][2], 64)
+		return one, other
+	}
+	for _, c := range []struct{ size, capacity string }{
+		{"Standard_D4s_v3", `{}`}, {"Standard_D2s_v5", `{"connectionKiB":65536,"minNodes":5}`},
+		{"Standard_D8s_v5", `{"connectionKiB":100}`},
+	} {
+		changes := map[string]string{"broker": VerneMQVMs, "capacity": c.capacity,
+			"vernemq": `{"sshKey":"` + sshKey + `","vmSize":"` + c.size + `"}`}
+		p := vernemq(t, changes)
+		var admitted, alert, planned float64
+		for _, n := range newEstate(deployed(t, "dev", changes)) {
+			if n.text("blobName") == "vernemq.conf" {
+				acceptors, each := numbers(limits, n.text("source"))
+				admitted = acceptors * each * float64(p.Nodes)
+				if most := float64(p.Connections) + acceptors*float64(p.Nodes); admitted >= most {
+					t.Errorf("%v: nodes take %g, and the plan counts %d", c, admitted, p.Connections)
+				}
+			}
+			if n.Name == "on-call-connections-full" {
+				var share float64
+				share, planned = numbers(threshold, fmt.Sprint(n.strings()))
+				alert = share * planned
+			}
+		}
+		if planned != float64(p.Connections) || admitted < planned || alert <= 0 || admitted < alert {
+			t.Errorf("%v: nodes take %g, the alert comes at %g of %g, and the plan counts %d", c, admitted, alert, planned,
+				p.Connections)
 		}
 	}
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs one operation on the user store: OPERATION is add, allow, forbid or remove; what it needs comes in the environment.
+# Runs one operation on the user store: OPERATION is add, allow, forbid or remove; what it needs comes in the
+# environment.
 set -eu
 case "$OPERATION" in
 add) sql="SELECT mqtt_put_user(:'username', :'hash', :'pbkdf2')" ;;
@@ -12,7 +13,8 @@ remove) sql="SELECT mqtt_remove_user(:'username')" ;;
     ;;
 esac
 if [ "$(psql --no-psqlrc --quiet --tuples-only --no-align --command 'SELECT pg_is_in_recovery()')" = t ]; then
-    echo "admin: $PGHOST is a replica, and takes no changes: users are changed in the region with the primary database, or here once this one is promoted" >&2
+    echo "admin: $PGHOST is a replica, and takes no changes: users are changed in the region with the primary" \
+        "database, or here once this one is promoted" >&2
     exit 3 # as psql after a refusal
 fi
 export MQTT_PASSWORD_PBKDF2="${MQTT_PASSWORD_PBKDF2:-}" # a hash is all that psql may miss

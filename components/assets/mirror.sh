@@ -8,7 +8,8 @@ for pair in $IMAGES; do
         echo "$target is there"
         continue
     fi
-    # A role that was assigned seconds ago may not be known everywhere yet, and Docker Hub turns away who pulls too often.
+    # A role that was assigned seconds ago may not be known everywhere yet, and Docker Hub turns away who pulls too
+    # often.
     for try in 1 2 3 4 5 6 7 8; do
         if az acr import --name "$REGISTRY_NAME" --source "$source" --image "$target" --force --output none; then
             echo "$target imported"

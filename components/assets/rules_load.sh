@@ -1,12 +1,13 @@
 #!/bin/sh
-# Makes Redis hold exactly the exported rules. Each user is replaced in a transaction on that user's key alone: Azure Managed
-# Redis is a cluster, and refuses transactions over several keys.
+# Makes Redis hold exactly the exported rules. Each user is replaced in a transaction on that user's key alone: Azure
+# Managed Redis is a cluster, and refuses transactions over several keys.
 set -eu
 work="${WORK:-/work}"
 redis() { redis-cli --tls -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"; }
 
 redis <"$work/commands" >"$work/answers"
-if grep -q -i -e '^(error)' -e '^ERR' -e '^EXECABORT' -e '^NOAUTH' -e '^WRONG' -e '^CROSSSLOT' -e 'Could not connect' "$work/answers"; then
+if grep -q -i -e '^(error)' -e '^ERR' -e '^EXECABORT' -e '^NOAUTH' -e '^WRONG' -e '^CROSSSLOT' \
+    -e 'Could not connect' "$work/answers"; then
     grep -i -e err -e noauth -e wrong -e crossslot -e connect "$work/answers" | head -n 3 >&2
     exit 1
 fi

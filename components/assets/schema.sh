@@ -1,14 +1,17 @@
 #!/bin/sh
-# Applies the schema, with the brokers' role and password. Waits for a server that is starting or failing over. One that takes no changes,
-# such as the replica in another region, gets the schema from the one that does: then this waits until it is there.
+# Applies the schema, with the brokers' role and password. Waits for a server that is starting or failing over. One that
+# takes no changes, such as the replica in another region, gets the schema from the one that does: then this waits until
+# it is there.
 set -eu
 schema="${SCHEMA:-/mnt/config/schema.sql}"
 SCHEMA_VERSION=$(sha256sum <"$schema" | cut -c1-64)
 export SCHEMA_VERSION
 ask() { psql --no-psqlrc --quiet --tuples-only --no-align --command "$1"; }
-# Whether this version is there and lets the brokers in. With that a node starts as well while the administrator's password changes.
+# Whether this version is there and lets the brokers in. With that a node starts as well while the administrator's
+# password changes.
 arrived() {
-    [ "$(PGUSER="$BROKER_ROLE" PGPASSWORD="$BROKER_PASSWORD" ask "SELECT true FROM mqtt_schema WHERE version = '$SCHEMA_VERSION'" 2>/dev/null)" = t ]
+    [ "$(PGUSER="$BROKER_ROLE" PGPASSWORD="$BROKER_PASSWORD" \
+        ask "SELECT true FROM mqtt_schema WHERE version = '$SCHEMA_VERSION'" 2>/dev/null)" = t ]
 }
 try=0
 until changes=$(ask "SELECT NOT current_setting('transaction_read_only')::boolean") && [ "$changes" = t ]; do
@@ -21,7 +24,8 @@ until changes=$(ask "SELECT NOT current_setting('transaction_read_only')::boolea
         if [ -z "$changes" ]; then
             echo "schema: no answer from $PGHOST" >&2
         else
-            echo "schema: $PGHOST takes no changes, and has not been sent this version: deploy the region with the primary database first" >&2
+            echo "schema: $PGHOST takes no changes, and has not been sent this version:" \
+                "deploy the region with the primary database first" >&2
         fi
         exit 1
     fi
@@ -30,7 +34,8 @@ until changes=$(ask "SELECT NOT current_setting('transaction_read_only')::boolea
 done
 # The password goes in on standard input: arguments are visible to every process.
 {
-    printf '%s\n' '\getenv broker_role BROKER_ROLE' '\getenv broker_password BROKER_PASSWORD' '\getenv schema_version SCHEMA_VERSION'
+    printf '%s\n' '\getenv broker_role BROKER_ROLE' '\getenv broker_password BROKER_PASSWORD' \
+        '\getenv schema_version SCHEMA_VERSION'
     cat "$schema"
 } | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 >/dev/null
 # A file that was cut off has no errors, and its transaction no end.

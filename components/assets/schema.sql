@@ -7,16 +7,21 @@ CREATE EXTENSION IF NOT EXISTS pgcrypto;
 
 CREATE TABLE IF NOT EXISTS mqtt_user (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    username      text NOT NULL UNIQUE CHECK (length(username) BETWEEN 1 AND 256 AND username !~ '[[:cntrl:]+#/]'), -- may stand in a topic
-    password_hash text NOT NULL,                     -- bcrypt, with its salt in it, as $2a$: all brokers and pgcrypto take that
+    -- It may stand in a topic.
+    username      text NOT NULL UNIQUE CHECK (length(username) BETWEEN 1 AND 256 AND username !~ '[[:cntrl:]+#/]'),
+    -- bcrypt, with its salt in it, as $2a$: all brokers and pgcrypto take that.
+    password_hash text NOT NULL,
     salt          text NOT NULL DEFAULT '',          -- EMQX asks for one
     is_superuser  boolean NOT NULL DEFAULT false,    -- may publish and subscribe to everything
     created       timestamptz NOT NULL DEFAULT now()
 );
--- The same password for HiveMQ, which reads no $2a$: PBKDF2 with SHA-512, as SALT:ITERATIONS:HASH, salt and 64-byte hash in base64.
-ALTER TABLE mqtt_user ADD COLUMN IF NOT EXISTS pbkdf2_hash text CHECK (pbkdf2_hash ~ '^[A-Za-z0-9+/]{20,}={0,2}:[0-9]+:[A-Za-z0-9+/]{86}==$');
+-- The same password for HiveMQ, which reads no $2a$: PBKDF2 with SHA-512, as SALT:ITERATIONS:HASH, salt and 64-byte
+-- hash in base64.
+ALTER TABLE mqtt_user ADD COLUMN IF NOT EXISTS pbkdf2_hash text
+    CHECK (pbkdf2_hash ~ '^[A-Za-z0-9+/]{20,}={0,2}:[0-9]+:[A-Za-z0-9+/]{86}==$');
 
--- A user may do what a rule allows, and nothing else. Topics may hold the wildcards + and #, and ${username} and ${clientid}.
+-- A user may do what a rule allows, and nothing else. Topics may hold the wildcards + and #, and ${username} and
+-- ${clientid}.
 CREATE TABLE IF NOT EXISTS mqtt_acl (
     username text NOT NULL REFERENCES mqtt_user (username) ON UPDATE CASCADE ON DELETE CASCADE,
     topic    text NOT NULL CHECK (topic <> '' AND octet_length(topic) <= 65535),
@@ -26,17 +31,20 @@ CREATE TABLE IF NOT EXISTS mqtt_acl (
 ALTER TABLE mqtt_acl ADD COLUMN IF NOT EXISTS id bigint GENERATED ALWAYS AS IDENTITY;
 
 DROP FUNCTION IF EXISTS mqtt_put_user(text, text, boolean);
-CREATE OR REPLACE FUNCTION mqtt_put_user(name text, hash text, pbkdf2 text DEFAULT NULL, superuser boolean DEFAULT false) RETURNS void
-LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION mqtt_put_user(
+    name text, hash text, pbkdf2 text DEFAULT NULL, superuser boolean DEFAULT false
+) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF hash !~ '^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$' THEN
         RAISE EXCEPTION 'the password of % must come as a bcrypt hash', name;
     END IF;
-    -- The letter after the 2 tells library versions apart, not algorithms. A password that comes without its second hash must not
-    -- leave the old one behind.
-    INSERT INTO mqtt_user (username, password_hash, pbkdf2_hash, is_superuser) VALUES (name, '$2a' || substr(hash, 4), nullif(pbkdf2, ''), superuser)
+    -- The letter after the 2 tells library versions apart, not algorithms. A password that comes without its second
+    -- hash must not leave the old one behind.
+    INSERT INTO mqtt_user (username, password_hash, pbkdf2_hash, is_superuser)
+    VALUES (name, '$2a' || substr(hash, 4), nullif(pbkdf2, ''), superuser)
     ON CONFLICT (username) DO UPDATE
-    SET password_hash = excluded.password_hash, pbkdf2_hash = excluded.pbkdf2_hash, is_superuser = excluded.is_superuser;
+    SET password_hash = excluded.password_hash, pbkdf2_hash = excluded.pbkdf2_hash,
+        is_superuser = excluded.is_superuser;
 END $$;
 
 CREATE OR REPLACE FUNCTION mqtt_remove_user(name text) RETURNS void
@@ -81,49 +89,59 @@ END $$;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM mqtt_broker;
 GRANT SELECT ON mqtt_user, mqtt_acl, mqtt_schema TO mqtt_broker;
 
--- Each of their passwords has a role of its own that may do this, so that nodes can take a new one, one after the other. When a new one comes, the
--- one before it stays good for a day, and the one before that no longer. None is dropped: its name says that it has been.
+-- Each of their passwords has a role of its own that may do this, so that nodes can take a new one, one after the
+-- other. When a new one comes, the one before it stays good for a day, and the one before that no longer. None is
+-- dropped: its name says that it has been.
 SELECT statement FROM (
     SELECT 1 AS step, CASE WHEN isfinite(rolvaliduntil) THEN format('ALTER ROLE %I NOLOGIN', rolname)
         ELSE format('ALTER ROLE %I VALID UNTIL %L', rolname, now() + interval '1 day') END AS statement
     FROM pg_roles WHERE rolname ~ '^mqtt_broker(_|$)' AND rolcanlogin
-    UNION ALL SELECT 2, format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE mqtt_broker', :'broker_role', :'broker_password')
+    UNION ALL SELECT 2,
+        format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE mqtt_broker', :'broker_role', :'broker_password')
     -- HiveMQ and VerneMQ name no schema; EMQX names tables that only public has.
     UNION ALL SELECT 3, format('ALTER ROLE %I SET search_path = hivemq, vernemq, public', :'broker_role')
     -- A login has its answer within five seconds, also when it waits for another one's.
     UNION ALL SELECT 4, format('ALTER ROLE %I SET statement_timeout = %L', :'broker_role', '2s')
 ) AS statements WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'broker_role') ORDER BY step \gexec
 
--- The same users and rules as HiveMQ's enterprise security extension asks for them. Every rule is one permission of one user; a
--- superuser has the permission 0. Nobody has a role.
+-- The same users and rules as HiveMQ's enterprise security extension asks for them. Every rule is one permission of one
+-- user; a superuser has the permission 0. Nobody has a role.
 CREATE SCHEMA IF NOT EXISTS hivemq;
 CREATE OR REPLACE VIEW hivemq.users AS
-    SELECT id::integer AS id, username, split_part(pbkdf2_hash, ':', 3) AS password, split_part(pbkdf2_hash, ':', 2)::integer AS password_iterations,
-        split_part(pbkdf2_hash, ':', 1) AS password_salt, 'PKCS5S2'::varchar(32) AS algorithm, created AS created_at, created AS updated_at
+    SELECT id::integer AS id, username, split_part(pbkdf2_hash, ':', 3) AS password,
+        split_part(pbkdf2_hash, ':', 2)::integer AS password_iterations,
+        split_part(pbkdf2_hash, ':', 1) AS password_salt, 'PKCS5S2'::varchar(32) AS algorithm,
+        created AS created_at, created AS updated_at
     FROM mqtt_user WHERE pbkdf2_hash IS NOT NULL;
 CREATE OR REPLACE VIEW hivemq.permissions AS
-    SELECT id::integer AS id, replace(replace(topic, '${username}', '${mqtt-username}'), '${clientid}', '${mqtt-clientid}') AS topic,
+    SELECT id::integer AS id,
+        replace(replace(topic, '${username}', '${mqtt-username}'), '${clientid}', '${mqtt-clientid}') AS topic,
         action IN ('publish', 'all') AS publish_allowed, action IN ('subscribe', 'all') AS subscribe_allowed,
         true AS qos_0_allowed, true AS qos_1_allowed, true AS qos_2_allowed, true AS retained_msgs_allowed,
-        action IN ('subscribe', 'all') AS shared_sub_allowed, ''::text AS shared_group, now() AS created_at, now() AS updated_at
+        action IN ('subscribe', 'all') AS shared_sub_allowed, ''::text AS shared_group,
+        now() AS created_at, now() AS updated_at
     FROM mqtt_acl
     UNION ALL SELECT 0, '#', true, true, true, true, true, true, true, '', now(), now();
 CREATE OR REPLACE VIEW hivemq.user_permissions AS
-    SELECT u.id::integer AS user_id, a.id::integer AS permission, now() AS created_at, now() AS updated_at FROM mqtt_acl a JOIN mqtt_user u USING (username)
+    SELECT u.id::integer AS user_id, a.id::integer AS permission, now() AS created_at, now() AS updated_at
+    FROM mqtt_acl a JOIN mqtt_user u USING (username)
     UNION ALL SELECT id::integer, 0, now(), now() FROM mqtt_user WHERE is_superuser;
 CREATE OR REPLACE VIEW hivemq.roles AS
     SELECT 0 AS id, ''::text AS name, ''::text AS description, now() AS created_at, now() AS updated_at WHERE false;
-CREATE OR REPLACE VIEW hivemq.user_roles AS SELECT 0 AS user_id, 0 AS role_id, now() AS created_at, now() AS updated_at WHERE false;
-CREATE OR REPLACE VIEW hivemq.role_permissions AS SELECT 0 AS role, 0 AS permission, now() AS created_at, now() AS updated_at WHERE false;
+CREATE OR REPLACE VIEW hivemq.user_roles AS
+    SELECT 0 AS user_id, 0 AS role_id, now() AS created_at, now() AS updated_at WHERE false;
+CREATE OR REPLACE VIEW hivemq.role_permissions AS
+    SELECT 0 AS role, 0 AS permission, now() AS created_at, now() AS updated_at WHERE false;
 GRANT USAGE ON SCHEMA hivemq TO mqtt_broker;
 GRANT SELECT ON ALL TABLES IN SCHEMA hivemq TO mqtt_broker;
 
--- The same users and rules as VerneMQ asks for them. It puts username and client id only in place of a whole level of a topic, and has no way
--- to write a level that looks like such a place: a rule that it can't say allows nothing there. A subscription that is shared by a group is
--- a topic of its own to it, $share/GROUP/TOPIC, which a rule that begins with a wildcard or with the client's id would let in, with any topic:
--- such a rule allows shared subscriptions only.
+-- The same users and rules as VerneMQ asks for them. It puts username and client id only in place of a whole level of a
+-- topic, and has no way to write a level that looks like such a place: a rule that it can't say allows nothing there. A
+-- subscription that is shared by a group is a topic of its own to it, $share/GROUP/TOPIC, which a rule that begins with
+-- a wildcard or with the client's id would let in, with any topic: such a rule allows shared subscriptions only.
 CREATE OR REPLACE FUNCTION vernemq_pattern(topic text, username text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN bool_and(level NOT IN ('%m', '%u', '%c') AND (original = '${clientid}' OR position('${clientid}' IN original) = 0))
+    SELECT CASE WHEN bool_and(level NOT IN ('%m', '%u', '%c') AND
+            (original = '${clientid}' OR position('${clientid}' IN original) = 0))
         THEN string_agg(CASE original WHEN '${clientid}' THEN '%c' ELSE level END, '/' ORDER BY place) END
     FROM (SELECT original, replace(original, '${username}', username) AS level, place
         FROM unnest(string_to_array(topic, '/')) WITH ORDINALITY AS levels (original, place)) AS replaced
@@ -133,13 +151,16 @@ CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS
     SELECT ''::text AS mountpoint, '*'::text AS client_id, username, password_hash AS password,
         (SELECT coalesce(json_agg(json_build_object('pattern', pattern) ORDER BY id), '[]') FROM (
             SELECT 0 AS id, '#' AS pattern WHERE is_superuser
-            UNION ALL SELECT id, vernemq_pattern(topic, u.username) FROM mqtt_acl a WHERE a.username = u.username AND action IN ('publish', 'all')
+            UNION ALL SELECT id, vernemq_pattern(topic, u.username) FROM mqtt_acl a
+                WHERE a.username = u.username AND action IN ('publish', 'all')
         ) AS rules WHERE pattern IS NOT NULL) AS publish_acl,
         (SELECT coalesce(json_agg(json_build_object('pattern', prefix || pattern) ORDER BY id, prefix), '[]') FROM (
             SELECT 0 AS id, '#' AS pattern WHERE is_superuser
-            UNION ALL SELECT id, vernemq_pattern(topic, u.username) FROM mqtt_acl a WHERE a.username = u.username AND action IN ('subscribe', 'all')
+            UNION ALL SELECT id, vernemq_pattern(topic, u.username) FROM mqtt_acl a
+                WHERE a.username = u.username AND action IN ('subscribe', 'all')
         ) AS rules CROSS JOIN (VALUES (''), ('$share/+/')) AS prefixes (prefix)
-        WHERE pattern IS NOT NULL AND (prefix <> '' OR pattern = '+/#' OR pattern !~ '^(\+|%c|\$share)/(#$|.*/)')) AS subscribe_acl
+        WHERE pattern IS NOT NULL AND
+            (prefix <> '' OR pattern = '+/#' OR pattern !~ '^(\+|%c|\$share)/(#$|.*/)')) AS subscribe_acl
     FROM mqtt_user u;
 GRANT USAGE ON SCHEMA vernemq TO mqtt_broker;
 GRANT SELECT ON ALL TABLES IN SCHEMA vernemq TO mqtt_broker;

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes a self-signed certificate in the vault where there is none for these host names. DOMAINS holds them, the subject first.
+# Makes a self-signed certificate in the vault where there is none for these host names. DOMAINS holds them, the subject
+# first.
 set -euo pipefail
 present=$(az keyvault certificate show --vault-name "$VAULT_NAME" --name "$CERTIFICATE_NAME" --output tsv \
     --query "policy.x509CertificateProperties.subjectAlternativeNames.dnsNames" 2>/dev/null | xargs) || true
@@ -29,12 +30,14 @@ JSON
 )
 # A role that was assigned seconds ago may not be known to the vault yet.
 for try in 1 2 3 4 5 6 7 8; do
-    if az keyvault certificate create --vault-name "$VAULT_NAME" --name "$CERTIFICATE_NAME" --policy "$policy" --output none; then
+    if az keyvault certificate create --vault-name "$VAULT_NAME" --name "$CERTIFICATE_NAME" --policy "$policy" \
+        --output none; then
         echo "$CERTIFICATE_NAME made"
         exit 0
     fi
     # A certificate that was deleted with the vault's contents still holds the name.
-    az keyvault certificate recover --vault-name "$VAULT_NAME" --name "$CERTIFICATE_NAME" --output none 2>/dev/null || true
+    az keyvault certificate recover --vault-name "$VAULT_NAME" --name "$CERTIFICATE_NAME" --output none 2>/dev/null ||
+        true
     echo "try $try failed" >&2
     sleep "$((try * ${WAIT:-15}))"
 done

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes into the folder WORK what one night's backup does: taken.yaml has a snapshot of the volume of each of BROKERS brokers, expired.yaml
-# the snapshots that are DAYS old or older, whether they exist or not. Names follow from the day: nothing has to be asked for, and a second
-# run in one night changes nothing.
+# Writes into the folder WORK what one night's backup does: taken.yaml has a snapshot of the volume of each of BROKERS
+# brokers, expired.yaml the snapshots that are DAYS old or older, whether they exist or not. Names follow from the day:
+# nothing has to be asked for, and a second run in one night changes nothing.
 set -eu
 
 MOST_BROKERS=10 # that a cluster ever had …
@@ -13,14 +13,16 @@ day() { date -u -d "@$((now - $1 * 86400))" +%Y%m%d; }
 
 # A snapshot, by the number of its broker and its day, without what it is taken of.
 snapshot() {
-    printf -- '---\napiVersion: snapshot.storage.k8s.io/v1\nkind: VolumeSnapshot\nmetadata:\n  name: %s\n  namespace: %s\n' "$CLAIM-$1-$2" "$NAMESPACE"
+    printf -- '---\napiVersion: snapshot.storage.k8s.io/v1\nkind: VolumeSnapshot\n'
+    printf 'metadata:\n  name: %s\n  namespace: %s\n' "$CLAIM-$1-$2" "$NAMESPACE"
 }
 
 tonight=$(day 0)
 broker=0
 while [ "$broker" -lt "$BROKERS" ]; do
     snapshot "$broker" "$tonight"
-    printf 'spec:\n  volumeSnapshotClassName: %s\n  source:\n    persistentVolumeClaimName: %s\n' "$CLASS" "$CLAIM-$broker"
+    printf 'spec:\n  volumeSnapshotClassName: %s\n' "$CLASS"
+    printf '  source:\n    persistentVolumeClaimName: %s\n' "$CLAIM-$broker"
     broker=$((broker + 1))
 done >"$WORK/taken.yaml"
 

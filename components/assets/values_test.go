@@ -144,7 +144,8 @@ timeout check 3s
 retries 3
 option redispatch
 option dontlognull
-default-server check inter 2s fastinter 500ms fall 2 rise 1 init-addr none resolvers environment on-marked-down shutdown-sessions
+default-server check inter 2s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+default-server init-addr none resolvers environment
 resolvers environment
 parse-resolv-conf
 resolve_retries 3
@@ -237,8 +238,7 @@ erlang.distribution.port_range.minimum = 9100
 erlang.distribution.port_range.maximum = 9109
 erlang.max_ports = 17384
 listener.nr_of_acceptors = 10
-listener.ssl.default.max_connections = 90
-listener.wss.default.max_connections = 10
+listener.max_connections = 100
 listener.ssl.tls_version = tlsv1.2,tlsv1.3
 listener.wss.tls_version = tlsv1.2,tlsv1.3
 listener.ssl.depth = 3

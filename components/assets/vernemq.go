@@ -113,10 +113,10 @@ func (vernemqData) CollectorNodes() string      { return MetricNodesRunning }
 func (vernemqData) CollectorPort() int          { return CollectorPushPort }
 func (vernemqData) CollectorConfig() string     { return CollectorConfigFile }
 
-// A tenth of a node's connections may come over WebSocket, and the others over MQTT: so many for each acceptor.
-func (d vernemqData) WebSocketConnections() int { return d.Connections / 10 / d.Acceptors() }
-func (d vernemqData) MQTTConnections() int      { return (d.Connections - d.Connections/10) / d.Acceptors() }
-func (vernemqData) Acceptors() int              { return 10 }
+// PerAcceptor is an acceptor's share of a node's connections. It is rounded up: all of them together take what the plan
+// counts, since the alert of a full cluster is a share of that.
+func (d vernemqData) PerAcceptor() int { return (d.Connections + d.Acceptors() - 1) / d.Acceptors() }
+func (vernemqData) Acceptors() int     { return 10 }
 
 // OpenFiles is how many a node may have open: one for each connection, and what its store and its cluster need.
 func (d vernemqData) OpenFiles() int { return d.Connections + 16384 }

@@ -8,8 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -72,9 +75,16 @@ type edge struct {
 	mqtts, http string // addresses
 	certificate certificate
 	nodes       []*node
+	haproxy     *process
 }
 
 func newEdge(t *testing.T, nodes ...*node) *edge {
+	t.Helper()
+	return newEdgeUnder(t, nil, nodes...)
+}
+
+// newEdgeUnder starts HAProxy by a command, which gets HAProxy's own as its last words.
+func newEdgeUnder(t *testing.T, command []string, nodes ...*node) *edge {
 	t.Helper()
 	need(t, "haproxy", "mosquitto")
 	mqtts, web := freePort(t), freePort(t)
@@ -91,8 +101,9 @@ func newEdge(t *testing.T, nodes ...*node) *edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, exec.Command("haproxy", "-W", "-db", "-f",
-		write(t, filepath.Join(t.TempDir(), assets.EdgeConfigFile), config)))
+	command = append(slices.Clone(command), "haproxy", "-W", "-db", "-f",
+		write(t, filepath.Join(t.TempDir(), assets.EdgeConfigFile), config))
+	e.haproxy = start(t, exec.Command(command[0], command[1:]...))
 	within(t, time.Minute, "the edge listens", func() bool { return accepts(e.mqtts) && accepts(e.http) })
 	return e
 }
@@ -362,5 +373,66 @@ func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
 	}
 	if _, err := bufio.NewReader(c).ReadByte(); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("after 15 s: %v", err)
+	}
+}
+
+func TestTheEdgeStartsWithTheOpenFilesThatItGetsAndSaysHowManyThoseAre(t *testing.T) {
+	t.Parallel()
+	limited := []string{"sh", "-c", `ulimit -n 256 && exec "$@"`, "sh"}
+	if os.Geteuid() == 0 { // root would raise the limit
+		limited = append([]string{"setpriv", "--bounding-set=-sys_resource"}, limited...)
+	}
+	e := newEdgeUnder(t, limited, newNode(t, 0))
+	e.nodes[0].start(t)
+	within(t, time.Minute, "the node is up", func() bool { return e.health(t) == http.StatusOK })
+	c, err := connect(t.Context(), e.dialTLS, "limited")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.echoes(t.Context(), "through few files"); err != nil {
+		t.Error(err)
+	}
+	if said := e.haproxy.said.String(); !strings.Contains(said, "limit is 256") {
+		t.Errorf("nothing about 256 files: %s", said)
+	}
+}
+
+// sessions are the lines that the edge has logged of what came to it.
+func (e *edge) sessions() []string {
+	return regexp.MustCompile(`(?m)^.*\] (?:mqtts|websocket)\b.*$`).FindAllString(e.haproxy.said.String(), -1)
+}
+
+func TestProbesLeaveNoLineInTheEdgesLogAndClientsDo(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t, newNode(t, 0))
+	probe := func(status int) {
+		t.Helper()
+		within(t, time.Minute, fmt.Sprint("the probe of Front Door gets ", status), func() bool {
+			if !accepts(e.mqtts) { // as Container Apps probes
+				t.Error("it does not accept")
+			}
+			return e.get(t, assets.EdgeHealthPath, "") == status && e.get(t, assets.EdgeHealthPath, frontDoorID) == status
+		})
+	}
+	probe(http.StatusServiceUnavailable)
+	e.nodes[0].start(t)
+	probe(http.StatusOK)
+	time.Sleep(time.Second) // a line comes when a session is over
+	if lines := e.sessions(); len(lines) > 0 {
+		t.Fatalf("probes have left %d lines: %q", len(lines), lines)
+	}
+	for i, dial := range []func() (net.Conn, error){e.dialTLS, e.dialWebSocket} {
+		c, err := connect(t.Context(), dial, fmt.Sprint("logged-", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.mqtt.Disconnect(&paho.Disconnect{}); err != nil {
+			t.Error(err)
+		}
+		way := []string{"] mqtts~ mqtt/emqx-0 ", "] websocket websocket/emqx-0 "}[i]
+		within(t, time.Minute, "a line of a client: "+way, func() bool {
+			lines := e.sessions()
+			return len(lines) == i+1 && strings.Contains(lines[i], way)
+		})
 	}
 }

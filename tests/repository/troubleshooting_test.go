@@ -23,7 +23,8 @@ var (
 
 	verbRule      = regexp.MustCompile(`%[-+#0-9.]*[a-zA-Z]`)
 	shellRule     = regexp.MustCompile(`\$\(\([^)]*\)\)|\$\{[^}]*\}|\$\w+`)
-	argumentsRule = regexp.MustCompile(`%\B`) // of RAISE in SQL
+	wordsRule     = regexp.MustCompile(`" \\\n *"`) // between two of echo's, on lines of their own
+	argumentsRule = regexp.MustCompile(`%\B`)       // of RAISE in SQL
 )
 
 func troubleshooting(t *testing.T) string {
@@ -101,7 +102,7 @@ func sayings(t *testing.T, path string) []string {
 	case ".sql":
 		return []string{argumentsRule.ReplaceAllString(string(data), "…")}
 	default:
-		return []string{shellRule.ReplaceAllString(string(data), "…")}
+		return []string{shellRule.ReplaceAllString(wordsRule.ReplaceAllString(string(data), " "), "…")}
 	}
 }
 

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Fetches what this node runs, and runs it: "tick" every minute, "deploy" when Azure deploys, "admin" for one operation on users and rules;
-# "reconcile" is for "deploy" itself. What was fetched stays on the machine, so that it starts again while Azure can't be reached.
+# Fetches what this node runs, and runs it: "tick" every minute, "deploy" when Azure deploys, "admin" for one operation
+# on users and rules; "reconcile" is for "deploy" itself. What was fetched stays on the machine, so that it starts again
+# while Azure can't be reached.
 set -euo pipefail
 umask 077
 # shellcheck source=/dev/null
@@ -12,20 +13,25 @@ log() { echo "amora-node: $*" >&2; }
 
 # A token for an Azure service, for this machine's identity.
 token() {
-    local answer
+    local answer url="${METADATA:-http://169.254.169.254}/metadata/identity/oauth2/token"
     answer=$(curl --silent --show-error --fail --retry 3 --max-time 30 --header Metadata:true \
-        "${METADATA:-http://169.254.169.254}/metadata/identity/oauth2/token?api-version=2018-02-01&client_id=$CLIENT_ID&resource=$1") || return
+        "$url?api-version=2018-02-01&client_id=$CLIENT_ID&resource=$1") || return
     [[ $answer =~ \"access_token\":\ *\"([^\"]+)\" ]] && echo "${BASH_REMATCH[1]}"
 }
 
-# Calls an Azure service: SERVICE, and what curl takes. The token goes in on standard input: arguments are visible to every process.
+# Calls an Azure service: SERVICE, and what curl takes. The token goes in on standard input: arguments are visible to
+# every process.
 azure() {
     local bearer
     bearer=$(token "$1") || return
     printf 'header = "Authorization: Bearer %s"\n' "$bearer" |
-        curl --silent --show-error --fail --retry 3 --connect-timeout 10 --speed-time 30 --max-time 1800 --header 'x-ms-version: 2021-12-02' --config - "${@:2}"
+        curl --silent --show-error --fail --retry 3 --connect-timeout 10 --speed-time 30 --max-time 1800 \
+            --header 'x-ms-version: 2021-12-02' --config - "${@:2}"
 }
-secret() { azure https://vault.azure.net "$1?api-version=7.4" | python3 -c 'import json, sys; print(json.load(sys.stdin)["value"])' 2>/dev/null; }
+secret() {
+    azure https://vault.azure.net "$1?api-version=7.4" |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["value"])' 2>/dev/null
+}
 blob() { azure https://storage.azure.com/ "$@"; }
 
 FILES="" FILE_NAMES=""

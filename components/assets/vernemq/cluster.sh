@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Who is in the cluster. Where no node takes clients, the first of the members founds the cluster; every other one that is new joins it, once
-# those who are there have forgotten whoever had its address before. A node that is no longer wanted hands over and leaves; one that is lost
-# and not wanted is forgotten. Needs blob and log of amora-node, and the variables of vernemq.env.
+# Who is in the cluster. Where no node takes clients, the first of the members founds the cluster; every other one that
+# is new joins it, once those who are there have forgotten whoever had its address before. A node that is no longer
+# wanted hands over and leaves; one that is lost and not wanted is forgotten. Needs blob and log of amora-node, and the
+# variables of vernemq.env.
 
 name_of() { echo "VerneMQ@$1"; }
 is_wanted() { [[ " $MEMBERS " == *" $1 "* ]]; }
@@ -10,7 +11,8 @@ is_founder() { [ "${MEMBERS%% *}" = "$1" ]; }
 # A node is settled once it is in the cluster. The mark is on the data disk: a new disk makes a new node.
 settled() { [ -e "$DATA/settled" ]; }
 
-# Lists everybody in the cluster: ADDRESS true|false, which says whether that one runs. Fails while VerneMQ does not answer.
+# Lists everybody in the cluster: ADDRESS true|false, which says whether that one runs. Fails while VerneMQ does not
+# answer.
 members() {
     "$VMQ_ADMIN" cluster show --format=json </dev/null | python3 -c '
 import json, sys
@@ -75,7 +77,8 @@ settle() {
     date >"$DATA/settled"
 }
 
-# The others' memory of a node that had this address would mix with what this one is now, and only an empty node may join.
+# The others' memory of a node that had this address would mix with what this one is now, and only an empty node may
+# join.
 join() {
     stop
     empty_disk
@@ -176,8 +179,8 @@ left() {
         [ "$(systemctl show --property ActiveState --value vernemq)" = inactive ]
 }
 
-# Hands over clients and what waits for them, and leaves. VerneMQ stops by itself when that is done; what is on the disk then is worth nothing,
-# and would keep the node from joining again.
+# Hands over clients and what waits for them, and leaves. VerneMQ stops by itself when that is done; what is on the disk
+# then is worth nothing, and would keep the node from joining again.
 depart() {
     if ! settled; then
         stop
@@ -186,7 +189,8 @@ depart() {
     if ! left; then
         systemctl is-active --quiet vernemq || systemctl start vernemq
         answers
-        # It does not leave when it is alone, as it is when it had left before a reboot. Twice, because it may take a moment to find the others.
+        # It does not leave when it is alone, as it is when it had left before a reboot. Twice, because it may take a
+        # moment to find the others.
         if leaving && [ "${KNOWN% *}" = "$ADDRESS" ]; then
             log "nobody is there to hand over to"
             stop
@@ -195,7 +199,8 @@ depart() {
         fi
         log "no longer wanted: leaving the cluster"
         cat "$ROOT/proc/sys/kernel/random/boot_id" >"$DATA/leaving"
-        "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true # may take longer than the command waits
+        # It may take longer than the command waits.
+        "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true
     fi
     local try
     for ((try = 1; try <= ${TRIES:-60}; try++)); do

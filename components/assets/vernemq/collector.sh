@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Runs an OpenTelemetry Collector beside VerneMQ, which sends its metrics to Application Insights, while the settings name a connection string.
-# A broker without metrics is better than none: what fails here is logged, and tried again by a later tick. Needs azure, secret, blob and log
-# of amora-node, KNOWN of cluster.sh, and the variables of vernemq.env.
+# Runs an OpenTelemetry Collector beside VerneMQ, which sends its metrics to Application Insights, while the settings
+# name a connection string. A broker without metrics is better than none: what fails here is logged, and tried again by
+# a later tick. Needs azure, secret, blob and log of amora-node, KNOWN of cluster.sh, and the variables of vernemq.env.
 COLLECTOR="$ROOT/opt/otelcol-$COLLECTOR_VERSION"
 COLLECTOR_CONFIG="$ROOT/etc/otelcol"
 COLLECTOR_UNIT="$ROOT/etc/systemd/system/otelcol.service"
@@ -59,9 +59,11 @@ fetch_collector() {
     if blob "$SHARED/$name" --output "$STATE/collector.tar.gz" "${limits[@]}" && is_collector; then
         return
     fi
-    curl --silent --show-error --fail --location --connect-timeout 10 "${limits[@]}" --output "$STATE/collector.tar.gz" "$COLLECTOR_URL"
+    curl --silent --show-error --fail --location --connect-timeout 10 "${limits[@]}" \
+        --output "$STATE/collector.tar.gz" "$COLLECTOR_URL"
     is_collector
-    blob "$SHARED/$name" --request PUT --header 'x-ms-blob-type: BlockBlob' --upload-file "$STATE/collector.tar.gz" "${limits[@]}" ||
+    blob "$SHARED/$name" --request PUT --header 'x-ms-blob-type: BlockBlob' \
+        --upload-file "$STATE/collector.tar.gz" "${limits[@]}" ||
         log "the collector can't be shared"
 }
 
@@ -74,10 +76,13 @@ is_collector() {
 # Looks for a new connection string every hour. What can't be had leaves the old one where it is.
 know_environment() {
     local asked="$STATE/collector-asked" connection machine
-    if [ ! -s "$STATE/collector.env" ] || [ -z "$(find "$asked" -mmin -60 2>/dev/null)" ] || [ "$(cat "$asked")" != "$CONNECTION_URL" ]; then
+    if [ ! -s "$STATE/collector.env" ] || [ -z "$(find "$asked" -mmin -60 2>/dev/null)" ] ||
+        [ "$(cat "$asked")" != "$CONNECTION_URL" ]; then
         # systemd would make several variables of other texts, or cut them.
-        if machine=$(know_machine) && connection=$(secret "$CONNECTION_URL") && [[ $connection =~ ^[A-Za-z0-9=\;:/._-]+$ ]]; then
-            printf '%s\nADDRESS=%s\n%s=%s\n' "$machine" "$ADDRESS" "$COLLECTOR_CONNECTION" "$connection" >"$STATE/collector.env.new"
+        if machine=$(know_machine) && connection=$(secret "$CONNECTION_URL") &&
+            [[ $connection =~ ^[A-Za-z0-9=\;:/._-]+$ ]]; then
+            printf '%s\nADDRESS=%s\n%s=%s\n' "$machine" "$ADDRESS" "$COLLECTOR_CONNECTION" "$connection" \
+                >"$STATE/collector.env.new"
             mv "$STATE/collector.env.new" "$STATE/collector.env"
             echo "$CONNECTION_URL" >"$asked"
         else
@@ -96,9 +101,11 @@ machine = json.load(sys.stdin)
 print("NODE=" + machine["name"] + "\nZONE=" + machine["zone"])'
 }
 
-# Starts the collector, and starts it again when something changed: stopped first, it is so when this is interrupted as well.
+# Starts the collector, and starts it again when something changed: stopped first, it is so when this is interrupted as
+# well.
 run_collector() {
-    if ! cmp --silent "$FOLDER/$COLLECTOR_FILE" "$COLLECTOR_CONFIG/$COLLECTOR_FILE" || ! cmp --silent "$FOLDER/otelcol.service" "$COLLECTOR_UNIT" ||
+    if ! cmp --silent "$FOLDER/$COLLECTOR_FILE" "$COLLECTOR_CONFIG/$COLLECTOR_FILE" ||
+        ! cmp --silent "$FOLDER/otelcol.service" "$COLLECTOR_UNIT" ||
         ! cmp --silent "$STATE/collector.env" "$COLLECTOR_CONFIG/environment"; then
         stop_collector
         install --mode 0600 "$STATE/collector.env" "$COLLECTOR_CONFIG/environment"
@@ -118,12 +125,15 @@ run_collector() {
 
 # VerneMQ's own page does not say how many members this node sees running, itself included.
 report_nodes() {
-    local environment="$COLLECTOR_CONFIG/environment" running labels
+    local environment="$COLLECTOR_CONFIG/environment" running labels value metric
     [ -s "$environment" ] || return 0
     running=$(grep --count ' true$' <<<"$KNOWN") || true # counted none
-    labels=$(sed -n -e 's/^NODE=\(.*\)/{"key":"node","value":{"stringValue":"\1"}}/p' -e 's/^ZONE=\(..*\)/,{"key":"zone","value":{"stringValue":"\1"}}/p' "$environment")
-    printf '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"%s","unit":"1","gauge":{"dataPoints":[{"asInt":"%s","timeUnixNano":"%s","attributes":[%s]}]}}]}]}]}' \
-        "$COLLECTOR_NODES" "$running" "$(date +%s%N)" "$labels" |
-        curl --silent --fail --max-time 5 --output /dev/null --header 'Content-Type: application/json' --data @- "http://127.0.0.1:$COLLECTOR_PORT/v1/metrics" ||
+    labels=$(sed -n -e 's/^NODE=\(.*\)/{"key":"node","value":{"stringValue":"\1"}}/p' \
+        -e 's/^ZONE=\(..*\)/,{"key":"zone","value":{"stringValue":"\1"}}/p' "$environment")
+    value=$(printf '{"asInt":"%s","timeUnixNano":"%s","attributes":[%s]}' "$running" "$(date +%s%N)" "$labels")
+    metric="{\"name\":\"$COLLECTOR_NODES\",\"unit\":\"1\",\"gauge\":{\"dataPoints\":[$value]}}"
+    printf '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[%s]}]}]}' "$metric" |
+        curl --silent --fail --max-time 5 --output /dev/null --header 'Content-Type: application/json' --data @- \
+            "http://127.0.0.1:$COLLECTOR_PORT/v1/metrics" ||
         log "the collector does not take how many nodes run"
 }

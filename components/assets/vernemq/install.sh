@@ -1,18 +1,21 @@
 # shellcheck shell=bash
-# Installs VerneMQ, once. From its source: the first of the nodes builds it and keeps the result in the storage account, where the others
-# find it. Needs blob and log of amora-node, is_founder of cluster.sh, stop of node.sh, and the variables of vernemq.env.
+# Installs VerneMQ, once. From its source: the first of the nodes builds it and keeps the result in the storage account,
+# where the others find it. Needs blob and log of amora-node, is_founder of cluster.sh, stop of node.sh, and the
+# variables of vernemq.env.
 
 packages() {
     local installed
     installed=$(dpkg-query --show --showformat '${Status}\n' "$@" 2>/dev/null | grep -c ' installed$') || true
     [ "$installed" -lt $# ] || return 0
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" \
+        >/dev/null
 }
 
 install_vernemq() {
     packages postgresql-client openssl ca-certificates libsnappy1v5
-    id vernemq >/dev/null 2>&1 || useradd --system --home-dir /var/lib/vernemq --no-create-home --shell /usr/sbin/nologin vernemq
+    id vernemq >/dev/null 2>&1 ||
+        useradd --system --home-dir /var/lib/vernemq --no-create-home --shell /usr/sbin/nologin vernemq
     local wanted="${PACKAGE_SHA256:-$COMMIT}"
     [ "$(cat "$STATE/installed" 2>/dev/null)" != "$wanted" ] || return 0
     if [ -n "$PACKAGE_URL" ]; then
@@ -29,7 +32,8 @@ install_package() {
     stop
     # What the package starts by itself would not have the data disk.
     ln -sf /dev/null "$ROOT/etc/systemd/system/vernemq.service"
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o DPkg::Lock::Timeout=600 -o DPkg::Options::=--force-confold "$STATE/vernemq.deb" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o DPkg::Lock::Timeout=600 \
+        -o DPkg::Options::=--force-confold "$STATE/vernemq.deb" >/dev/null
     rm "$ROOT/etc/systemd/system/vernemq.service" "$STATE/vernemq.deb"
 }
 
@@ -42,7 +46,8 @@ install_build() {
         fi
         build
         # Whoever is first, all run the same build.
-        blob "$SHARED/$name" --request PUT --header 'x-ms-blob-type: BlockBlob' --header 'If-None-Match: *' --upload-file "$STATE/build.tar.gz" ||
+        blob "$SHARED/$name" --request PUT --header 'x-ms-blob-type: BlockBlob' --header 'If-None-Match: *' \
+            --upload-file "$STATE/build.tar.gz" ||
             blob "$SHARED/$name" --output "$STATE/build.tar.gz"
     fi
     rm -rf "$ROOT/opt/vernemq.new"

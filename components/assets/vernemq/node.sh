@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What amora-node does on a machine with VerneMQ. Every step leaves alone what is as it should be, so that all of them run every minute, after
-# a reboot as on a new machine.
+# What amora-node does on a machine with VerneMQ. Every step leaves alone what is as it should be, so that all of them
+# run every minute, after a reboot as on a new machine.
 ROOT="${ROOT:-}" # for tests
 DATA="$ROOT/var/lib/vernemq"
 CONFIG="$ROOT/etc/vernemq"
@@ -38,7 +38,8 @@ reconcile() {
     collect
 }
 
-# deploy VERSION [ADDRESS…] ends well once the node serves, and, if addresses are given, once nobody else is in the cluster.
+# deploy VERSION [ADDRESS…] ends well once the node serves, and, if addresses are given, once nobody else is in the
+# cluster.
 deploy() {
     local end=$((SECONDS + ${LIMIT:-5000}))
     rm -f "$STATE/schema" "$STATE/certificate-checked" "$STATE/node.conf" "$STATE"/collector-* # looked at anew
@@ -93,7 +94,8 @@ apply_schema() {
     stamp=$(cat "$FOLDER/schema.sql" "$FOLDER/schema.sh" | sha256sum)
     [ "$(cat "$STATE/schema" 2>/dev/null)" != "$stamp" ] || return 0
     password=$(secret "$BROKER_PASSWORD_URL")
-    BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" as_database_admin sh "$FOLDER/schema.sh"
+    BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" \
+        as_database_admin sh "$FOLDER/schema.sh"
     echo "$stamp" >"$STATE/schema"
 }
 
@@ -160,7 +162,8 @@ write_client_ca() {
 # There may be nothing to stop, not even a unit.
 stop() { systemctl stop vernemq 2>/dev/null || ! systemctl is-active --quiet vernemq; }
 
-# Starts VerneMQ, and starts it again when its configuration changed: stopped first, it is so when this is interrupted as well.
+# Starts VerneMQ, and starts it again when its configuration changed: stopped first, it is so when this is interrupted
+# as well.
 run() {
     write_node_conf
     cat "$FOLDER/vernemq.conf" "$STATE/node.conf" >"$STATE/vernemq.conf"

@@ -1,6 +1,7 @@
 package vernemq
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,11 +25,12 @@ func postgres() string {
 type database struct {
 	*site
 	folder string
+	last   int // number of its address
 }
 
 func newDatabase(s *site) *database {
 	s.Helper()
-	d := &database{s, s.newFolder()}
+	d := &database{s, s.newFolder(), 2}
 	key, certificate := s.authority.Sign(s.T, databaseHost)
 	for name, text := range map[string]string{
 		"tls.key": key, "tls.pem": certificate, "password": adminPassword,
@@ -48,7 +50,7 @@ func (d *database) sh(script string) string {
 	d.Helper()
 	const as = `as() { setpriv --reuid postgres --regid postgres --clear-groups "$BIN/$@"; }; `
 	command := exec.Command("bash", "-ec", as+script)
-	command.Env = append(os.Environ(), "FOLDER="+d.folder, "BIN="+postgres(), "HOST="+d.address(2))
+	command.Env = append(os.Environ(), "FOLDER="+d.folder, "BIN="+postgres(), "HOST="+d.address(d.last))
 	// The server keeps what it has for output: a file, and no pipe that would stay open.
 	log, err := os.CreateTemp(d.folder, "said")
 	if err != nil {
@@ -72,6 +74,36 @@ func (d *database) start() {
 
 // stop is as an outage: nobody says goodbye.
 func (d *database) stop() { d.sh(`as pg_ctl -D "$FOLDER/data" -m immediate stop || true`) }
+
+// freeze stops all of its processes: connections stay, and new ones are taken, but nothing is answered.
+func (d *database) freeze() (thaw func()) {
+	d.Helper()
+	const pids = `$(head -1 "$FOLDER/data/postmaster.pid") $(pgrep --parent $(head -1 "$FOLDER/data/postmaster.pid"))`
+	d.sh("kill -STOP " + pids)
+	return func() { d.sh("kill -CONT " + pids) }
+}
+
+// silence drops what it sends, without a word to anybody.
+func (d *database) silence() (speak func()) {
+	d.Helper()
+	rule := []string{"sport", "5432", "from", d.address(d.last), "blackhole"}
+	d.ip(append([]string{"rule", "add"}, rule...)...)
+	return func() { d.ip(append([]string{"rule", "del"}, rule...)...) }
+}
+
+// move is as when a standby takes over from a host that is lost: its connections get no answer any more, and no end.
+func (d *database) move() {
+	d.Helper()
+	d.Cleanup(d.silence())
+	d.stop()
+	d.last++
+	d.ip("address", "add", d.address(d.last)+"/24", "dev", "br0")
+	d.start()
+	for _, m := range d.machines {
+		m.must(fmt.Sprintf("sed 's/%s /%s /' /etc/hosts >/run/hosts; cat /run/hosts >/etc/hosts", d.address(d.last-1),
+			d.address(d.last)))
+	}
+}
 
 func (d *database) query(name, sql string) {
 	d.Helper()
