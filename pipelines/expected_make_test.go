@@ -44,8 +44,9 @@ func partsWith(test, flags string) string {
 cd internal/rehearsal && for stack in dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq; do \
   ROOT/.rehearsal/bin/rehearsal.test -test.run "^TestADeploymentThatFailsAtAnyCallConverges$/^$stack$" || exit 1; done
 cd internal/rehearsal && ROOT/.rehearsal/bin/rehearsal.test -test.run "^TestARunThatIsKilledAtAnyMomentIsTakenUpAgain$"
-cd internal/rehearsal && ROOT/.rehearsal/bin/rehearsal.test -test.timeout 20m \
+cd internal/rehearsal && ROOT/.rehearsal/bin/rehearsal.test -test.timeout 60m -test.run '^TestA' \
   -test.skip "^TestARunThatIsKilledAtAnyMomentIsTakenUpAgain$|^TestADeploymentThatFailsAtAnyCallConverges$/^($(echo dev prod dev-hivemq prod-hivemq dev-vernemq prod-vernemq | tr ' ' '|'))$"
+cd internal/rehearsal && ROOT/.rehearsal/bin/rehearsal.test -test.timeout 60m -test.run '^Test[^A]'
 cd tests/realparts && ` + test + ` -timeout 20m -parallel 4 ./...
 cd tests/manifests && ` + test + ` ./...
 cd tests/collector && ` + test + ` -timeout 20m ./...

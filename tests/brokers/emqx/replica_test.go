@@ -240,16 +240,17 @@ func (r *replica) mustServe() time.Duration {
 	})
 }
 
-// eval runs an expression in EMQX.
+// eval runs an expression in EMQX, in this instance also where its name leads to a newer one.
 func (r *replica) eval(expression string) string {
 	pid, err := r.first()
 	if err != nil {
 		return err.Error()
 	}
-	said, err := exec.Command("nsenter", "-t", fmt.Sprint(pid), "-n", "-m", "-p", "--wd=/opt/emqx", "setpriv",
-		"--reuid", "1000", "--regid",
-		"1000", "--clear-groups", "env", "-i", "HOME=/opt/emqx", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin",
-		"EMQX_NODE__NAME="+assets.ErlangName(r.node),
+	hosts := fmt.Sprintf("echo 127.0.0.1 %s >/opt/emqx/hosts && mount --bind /opt/emqx/hosts /etc/hosts && "+
+		`cd /opt/emqx && exec "$@"`, assets.NodeHost(r.node))
+	said, err := exec.Command("nsenter", "-t", fmt.Sprint(pid), "-n", "-m", "-p", "unshare", "--mount", "sh", "-c", hosts,
+		"sh", "setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "env", "-i",
+		"HOME=/opt/emqx", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "EMQX_NODE__NAME="+assets.ErlangName(r.node),
 		"EMQX_NODE__COOKIE=cookie-of-nobody", "/opt/emqx/bin/emqx", "eval", expression).CombinedOutput()
 	if err != nil {
 		return err.Error() + ": " + string(said)
