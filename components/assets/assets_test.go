@@ -116,11 +116,24 @@ func TestTheBrokersConfigurationUsesKnownKeysOnly(t *testing.T) {
 	check("", decoded(t, with))
 }
 
-// TestTheBrokersConfigurationHasWhatEMQXRequires holds the keys that EMQX 5.8.9 gives no default: its name and its
-// cookie are in the environment, and the image's file, which has the third one, is replaced.
+// TestTheBrokersConfigurationHasWhatEMQXRequires holds the keys without which EMQX 5.8.9 refuses this configuration:
+// each was left out, and `emqx check_config` asked, on 1 December 2026. The cookie is in the environment.
 func TestTheBrokersConfigurationHasWhatEMQXRequires(t *testing.T) {
-	if at(t, decoded(t, someEMQX), "node", "data_dir") != "data" {
-		t.Error("EMQX does not start without node.data_dir")
+	with := someEMQX
+	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
+	config := decoded(t, with)
+	for _, path := range [][]any{
+		{"node", "data_dir"}, // is in the image's file, which this one replaces
+		{"authentication", 0, "mechanism"}, {"authentication", 0, "backend"}, {"authentication", 0, "method"},
+		{"authentication", 0, "url"}, {"authentication", 1, "mechanism"}, {"authentication", 1, "backend"},
+		{"authentication", 1, "server"}, {"authentication", 1, "database"}, {"authentication", 1, "username"},
+		{"authentication", 1, "password_hash_algorithm", "name"}, {"authentication", 1, "query"},
+		{"authorization", "sources", 0, "type"}, {"authorization", "sources", 0, "redis_type"},
+		{"authorization", "sources", 0, "server"}, {"authorization", "sources", 0, "cmd"},
+	} {
+		if value, is := at(t, config, path...).(string); !is || value == "" {
+			t.Errorf("EMQX does not start without %v", path)
+		}
 	}
 }
 
