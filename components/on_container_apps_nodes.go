@@ -156,7 +156,8 @@ func (c *containerApps) schemaContainer() *app.InitContainerArgs {
 		Image:   c.args.Registry.image(postgresImage),
 		Command: script(assets.SchemaScript),
 		Env: append(c.databaseEnvironment(pulumi.String(databaseAdmin), adminSecret),
-			value("BROKER_ROLE", c.args.Database.role), secretValue("BROKER_PASSWORD", brokerSecret)),
+			value("BROKER_ROLE", c.args.Database.role), secretValue("BROKER_PASSWORD", brokerSecret),
+			value("BROKER_TIMEOUT", pulumi.String(assets.QueryTimeout))),
 		VolumeMounts: app.VolumeMountArray{mount("config", assets.ConfigDir)},
 	}
 }

@@ -27,6 +27,10 @@ const (
 	RulesCommand = "HGETALL mqtt_acl:${username}"
 )
 
+// QueryTimeout is PostgreSQL's statement_timeout of the brokers' role. A login has its answer within five seconds, also
+// when it waits for another one's.
+const QueryTimeout = "2s"
+
 const systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
 
 // JWT is the issuer whose tokens a client may send as password.

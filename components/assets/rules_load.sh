@@ -20,5 +20,9 @@ while IFS= read -r key; do
         printf '%s' "$key" | redis -e -x DEL >/dev/null # -e: an error is no success
     fi
 done <"$work/present"
+if [ "$(sort -u "$work/present" | wc -l)" -lt "$(wc -l <"$work/keys")" ]; then
+    echo "rules: Redis has lost some of what it was just given" >&2
+    exit 1
+fi
 redis -e SET mqtt_acl_loaded 1 >/dev/null # brokers ask for it: a Redis that lost its content has no rule for anybody
 echo "rules: loaded for $(wc -l <"$work/keys") user(s)"

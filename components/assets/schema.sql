@@ -1,5 +1,5 @@
 -- Users and topic rules of every broker. Applied before a node starts, any number of times, by several nodes at once.
--- Takes the psql variables broker_role, broker_password and schema_version.
+-- Takes the psql variables broker_role, broker_password, broker_timeout and schema_version.
 BEGIN;
 SELECT pg_advisory_xact_lock(hashtext('amora-sync schema'));
 
@@ -100,9 +100,10 @@ SELECT statement FROM (
         format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE mqtt_broker', :'broker_role', :'broker_password')
     -- HiveMQ and VerneMQ name no schema; EMQX names tables that only public has.
     UNION ALL SELECT 3, format('ALTER ROLE %I SET search_path = hivemq, vernemq, public', :'broker_role')
-    -- A login has its answer within five seconds, also when it waits for another one's.
-    UNION ALL SELECT 4, format('ALTER ROLE %I SET statement_timeout = %L', :'broker_role', '2s')
 ) AS statements WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'broker_role') ORDER BY step \gexec
+
+-- How long a query for a login may take. EMQX waits for its answer without end; VerneMQ has passwords checked here.
+SELECT format('ALTER ROLE %I SET statement_timeout = %L', :'broker_role', :'broker_timeout') \gexec
 
 -- The same users and rules as HiveMQ's enterprise security extension asks for them. Every rule is one permission of one
 -- user; a superuser has the permission 0. Nobody has a role.

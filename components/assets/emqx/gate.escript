@@ -68,7 +68,7 @@ know_own_host(Node) ->
 loop(S) ->
     receive
         sigterm -> say("told to stop"), loop(turn(S#{stops := now_ms() + ?GRACE}));
-        broken -> loop(finish(S));
+        broken when not map_get(serves, S) -> say(starting, "starting anew"), loop(finish(S));
         {late, Port} when Port =:= map_get(port, S) -> loop(entered(S)); % others need not wait for this node
         {Port, {exit_status, Status}} when is_port(Port) ->
             say(stopped, "EMQX ended by itself with ~b", [Status]),
@@ -135,7 +135,7 @@ decide(S, #{booted := false}) -> say(starting, "EMQX starts"), shut(S);
 decide(#{serves := false, db := Db, node := Node} = S, #{open := true} = Facts) when Db =/= none ->
     %% EMQX was held up for so long that the lock was given back.
     case locked(S, serving, index()) of
-        true -> decide(S#{serves := true}, Facts);
+        true -> decide(arrived(S#{serves := true}), Facts);
         false -> say(starting, "another one serves as this node"), catch ask(Node, emqx_listeners, stop, []), S;
         lost -> S
     end;
@@ -148,7 +148,7 @@ decide(S, #{open := true, away := Away, nodes := Nodes}) ->
         {[], []} -> {Was, Why} =:= {serving, "serving"} orelse say(serving, "serving");
         _ ->
             %% Whoever is connected stays. The edge sends new clients elsewhere, unless no node can check them.
-            say(unchecked, "cannot reach ~p", [Away]),
+            say(unchecked, "cannot reach ~p", [lists:usort([database || Missing =:= unknown] ++ Away)]),
             Was =:= unchecked orelse say("clients stay, and new ones cannot be checked")
     end,
     together(tell(S, Lowest), Missing);
@@ -170,38 +170,53 @@ stores() ->
 %% Starts EMQX. A node that joins others is merged with all who ever were in their cluster, and run: so of those who
 %% come back to it, empty, one starts at a time.
 enter(S) ->
-    case indexes(S, serving) of
-        unknown -> say(starting, "the database does not say who serves"), S;
-        [] -> start(S);
+    case {indexes(S, serving), settled(S)} of
+        {unknown, _} -> say(starting, "the database does not say who serves"), S;
+        {[], false} -> say(starting, "who serves may still say so"), S;
+        {[], true} -> start(S);
         _ ->
-            case locked(S, entering, 0) of
-                true ->
-                    S1 = #{port := Port} = start(S#{enters := true}),
+            case enters(S) of
+                #{enters := true} = S1 ->
+                    S2 = #{port := Port} = start(S1),
                     erlang:send_after(?JOIN, self(), {late, Port}),
-                    S1;
-                _ -> say(starting, "another node comes into the cluster"), S
+                    S2;
+                S1 -> say(starting, "another node comes into the cluster"), S1
             end
     end.
+
+%% A database that restarts forgets who serves. They take their locks again before others may think that nobody does.
+settled(#{since := Since}) -> now_ms() - Since >= ?SETTLED.
+
+enters(#{enters := true} = S) -> S;
+enters(S) -> S#{enters := locked(S, entering, 0) =:= true}.
 
 entered(#{enters := true} = S) -> unlock(S, entering, 0), S#{enters := false};
 entered(S) -> S.
 
 %% Opens the listeners when this node founds the cluster, or is in one with all who serve: if those have lost sight of
 %% each other, with the part of them that goes on.
-admit(S, #{nodes := Nodes}) ->
+admit(#{node := Node} = S, #{nodes := Nodes}) ->
     case parts(S, Nodes) of
         {_, unknown} -> say(starting, "the database does not say who serves"), S;
         {_, []} -> found(S);
         {Lowest, [Part | _]} ->
             Others = [other(I) || I <- Part],
-            case Others -- Nodes of
-                [] -> open(tell(S, Lowest));
-                _ ->
-                    say(starting, "joining ~p", [Others]),
-                    Gate = self(),
-                    spawn(fun() -> register(joining, self()), Gate ! join(S, Others) end),
-                    S
+            Missing = Others -- Nodes,
+            case Missing =:= [] orelse lists:all(fun(Other) -> reaches(Node, Other) end, Missing) of
+                true when Missing =:= [] -> open(tell(S, Lowest));
+                true -> join_alone(S, Others);
+                false -> say(starting, "cannot reach all of ~p", [Missing]), S
             end
+    end.
+
+join_alone(S, Others) ->
+    case enters(S) of
+        #{enters := true} = S1 ->
+            say(starting, "joining ~p", [Others]),
+            Gate = self(),
+            spawn(fun() -> register(joining, self()), Gate ! join(S1, Others) end),
+            S1;
+        S1 -> say(starting, "another node comes into the cluster"), S1
     end.
 
 %% EMQX stops and starts its applications meanwhile, however long that takes: a second join on top would break both. A
@@ -220,7 +235,7 @@ join(#{node := Node} = S, [Other | Others]) ->
 
 %% One founds at a time: the others find it serving afterwards.
 found(S) ->
-    case locked(S, founding, 0) of
+    case settled(S) andalso locked(S, founding, 0) of
         true ->
             S1 = case indexes(S, serving) of
                 [] -> say("nobody serves: this node founds the cluster"), open(tell(S, index()));
@@ -237,16 +252,18 @@ open(#{node := Node} = S) ->
             try
                 ok = refuse_wildcards(Node),
                 ok = ask(Node, emqx_listeners, start, []),
-                unlock(S, waiting, index()),
                 say(serving, "serving"),
-                say("clients are let in"),
-                entered(S#{serves := true})
+                say("clients are let in")
             catch
                 %% They may still open: the next tick sees, and gives the lock back if they are shut.
-                _:Reason -> say("the listeners do not open: ~0p", [Reason]), S#{serves := true}
-            end;
+                _:Reason -> say("the listeners do not open: ~0p", [Reason])
+            end,
+            arrived(S#{serves := true});
         _ -> S
     end.
+
+%% Others need not wait for this node any more.
+arrived(S) -> unlock(S, waiting, index()), entered(S).
 
 %% A client that calls itself + would fill a rule's ${clientid} with it, and read what is another's.
 refuse_wildcards(Node) ->
@@ -266,11 +283,11 @@ shut(#{serves := true} = S) ->
     S#{serves := false};
 shut(S) -> S.
 
-%% A node that was cut off serves its clients, and goes on until it reaches the others again: two clusters do not become
-%% one by themselves. Then each node of the smaller part starts anew, empty.
+%% A node that was cut off serves its clients, and goes on until it reaches all the others again: two clusters do not
+%% become one by themselves. Then each node of the smaller part starts anew, empty.
 together(S, unknown) -> S;
 together(#{node := Node, cut := Cut} = S, Missing) ->
-    case lists:any(fun(Other) -> reaches(Node, Other) end, Missing) of
+    case Missing =/= [] andalso lists:all(fun(Other) -> reaches(Node, Other) end, Missing) of
         false -> S#{cut := 0};
         true when Cut < ?CUT_OFF -> S#{cut := Cut + 1};
         true -> anew(S#{cut := 0}, Missing)
@@ -400,15 +417,16 @@ finish(#{port := none} = S) -> S;
 finish(#{node := Node, port := Port} = S) ->
     case catch erpc:call(Node, emqx_listeners, stop, [], ?SHUT) of
         ok ->
+            shut(S), % or those who stay would see that it serves, and miss it
             timer:sleep(?FLUSH),
             signal(Port, "TERM"),
             receive
                 {Port, {exit_status, _}} -> ok
             after ?STOP -> kill(S)
             end;
-        _ -> kill(S)
+        _ -> kill(S), shut(S)
     end,
-    shut(entered(S#{port := none})).
+    entered(S#{port := none, serves := false}).
 
 kill(#{port := none}) -> ok;
 kill(#{port := Port}) ->
@@ -480,13 +498,13 @@ connected_since(#{since := Since} = S) ->
 %% Notices a session that is gone, and takes the locks again: a database that restarts forgets them. What is then
 %% held by another instance is lost; what is held by the session before, which the server still believes in, is taken
 %% from it.
-keep(#{db := none, serves := Serves} = S) ->
+keep(#{db := none, serves := Serves, enters := Enters} = S) ->
     case connect() of
         {ok, Db} ->
-            S1 = S#{db := Db, enters := false, lowest := none},
+            S1 = S#{db := Db, since := now_ms(), lowest := none},
             case locked(S1, name, index()) of
-                true when Serves -> locked(S1, serving, index()), S1;
-                true -> waits(S1), S1;
+                true when Serves -> S1#{serves := locked(S1, serving, index()) =:= true};
+                true -> waits(S1), S1#{enters := Enters andalso locked(S1, entering, 0) =:= true};
                 false -> mine(S1) orelse lost(S1), S1#{db := none};
                 lost -> S1#{db := none}
             end;
@@ -558,7 +576,7 @@ connect() ->
             {ok, C} ->
                 [{ok, _, _} = epgsql:squery(C, "SET " ++ Setting) || Setting <- [
                     "tcp_keepalives_idle = 5", "tcp_keepalives_interval = 2", "tcp_keepalives_count = 3",
-                    "idle_session_timeout = 0"
+                    "idle_session_timeout = 0", "statement_timeout = 0" % the role's is for logins
                 ]],
                 unlink(C),
                 Db;

@@ -297,6 +297,9 @@ func TestTwoNodesThatAreLostAtOnceComeBackIntoTheClusterOfTheThird(t *testing.T)
 	all[1], all[2] = l.run(1), l.run(2)
 	for _, r := range all[1:] {
 		t.Logf("%s serves after %s", r.address, r.mustServe())
+		if strings.Contains(r.said.String(), "could not join") {
+			t.Errorf("%s did not join at once", r.address)
+		}
 	}
 	together(t, all...)
 	f.end(t)
@@ -361,11 +364,16 @@ func right(t *testing.T, ways ...way) (end func()) {
 // TestNodesThatLoseSightOfEachOtherLeaveNewClientsToOnePartOfThem cuts what nodes say to each other, and nothing else:
 // they reach their stores, and the edge reaches them.
 func TestNodesThatLoseSightOfEachOtherLeaveNewClientsToOnePartOfThem(t *testing.T) {
-	for name, blind := range map[string][][]int{
-		"all of them":  {{1, 2}, {0, 2}, {0, 1}},
-		"two of three": {{1}, {0}, {}},
+	for name, of := range map[string]struct {
+		blind [][]int
+		third int           // what that says in the end
+		long  time.Duration // until it says so
+	}{
+		"all of them":  {[][]int{{1, 2}, {0, 2}, {0, 1}}, 404, *overlap},
+		"two of three": {[][]int{{1}, {0}, {}}, 200, *overlap + time.Minute}, // it starts anew, and joins the first
 	} {
 		t.Run(name, func(t *testing.T) {
+			blind := of.blind
 			l, all := served(t, 3)
 			keep(t, inside(1))
 			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
@@ -382,7 +390,13 @@ func TestNodesThatLoseSightOfEachOtherLeaveNewClientsToOnePartOfThem(t *testing.
 				all[1].eval("mria:running_nodes()."), all[2].eval("mria:running_nodes()."))
 			time.Sleep(5 * time.Second) // the edge asks each node every two seconds
 			f, h := l.flow(inside(0)), swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
-			time.Sleep(*overlap)
+			time.Sleep(of.long)
+			if third, why := all[2].gate(assets.GateServingPath); third != of.third {
+				t.Errorf("the third one says %d, %s", third, why)
+			}
+			if strings.Contains(all[1].said.String(), "starting anew") {
+				t.Error("the second one starts anew, and reaches only a part of those whom it has to join")
+			}
 			for i, r := range all {
 				r.see(blind[i]...)
 			}
@@ -426,6 +440,9 @@ func TestANodeThatIsHeldUpIsCountedWhenItGoesOn(t *testing.T) {
 	other = l.run(1)
 	other.mustServe()
 	together(t, held, other)
+
+	held.freeze()
+	t.Logf("frozen, it is stopped after %s", held.terminate())
 }
 
 func TestWhenTheDatabaseRestartsEachNodeKeepsItsNameAndItsClients(t *testing.T) {
@@ -572,7 +589,7 @@ func TestADatabaseThatHangsHasLoginsRefusedInTime(t *testing.T) {
 			l, all := served(t, 1)
 			stays := inside(0).mustConnect(t, "stays", "u1", "u1")
 			parts.Must(t, stays.subscribe("devices/u1/#"))
-			h := swing(t, slices.Repeat([]way{inside(0)}, 6)...) // a slow database answers somebody all the while
+			h := swing(t, slices.Repeat([]way{inside(0)}, 16)...) // a slow database answers somebody all the while
 			goOn := hang(l)
 			refuses(t, all[0])
 			parts.Must(t, stays.publish("devices/u1/new", "meanwhile"))

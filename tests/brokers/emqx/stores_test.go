@@ -156,6 +156,7 @@ func (d *database) environment(more ...string) []string {
 	return append([]string{
 		"PGHOST=" + dataHost, "PGDATABASE=mqtt", "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword, "PGSSLMODE=verify-full",
 		"PGSSLROOTCERT=" + d.ca.File, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword,
+		"BROKER_TIMEOUT=" + assets.QueryTimeout,
 	}, more...)
 }
 
@@ -253,7 +254,7 @@ func (l *lab) allow(user, topic string) {
 func (l *lab) loadRules() {
 	l.t.Helper()
 	work := "WORK=" + l.t.TempDir()
-	sh(l.t, assets.RulesExportScript, l.data.environment(work)...)
+	sh(l.t, assets.RulesExportScript, l.data.environment(work, "PGUSER="+brokerRole, "PGPASSWORD="+brokerPassword)...)
 	sh(l.t, assets.RulesLoadScript, append(l.cache.environment(), work, "REDIS_HOST="+cacheHost,
 		fmt.Sprintf("REDIS_PORT=%d", cachePort))...)
 }
