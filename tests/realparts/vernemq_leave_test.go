@@ -128,7 +128,7 @@ func TestAVerneMQNodeMayTakeLongerToLeaveThanAnyCommandWaits(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 2)
 	all := s.settled(2)
-	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 10 * time.Second })
+	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 90 * time.Second })
 	s.want(s.addresses[0])
 	all[1].mustTick() // vmq-admin gives up before
 	all[1].hasLeft()
@@ -141,7 +141,7 @@ func leaving(t *testing.T) (*vmSite, []*machine) {
 	t.Helper()
 	s := newVMSite(t, 2)
 	all := s.settled(2)
-	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = time.Minute })
+	s.cluster.with(all[1], func(n *vmqNode) { n.leaveTakes = 3 * time.Minute })
 	s.want(s.addresses[0])
 	all[1].more = []string{"TRIES=2"}
 	if err := all[1].tick(); err == nil || !all[1].lives() || len(all[1].onDisk()) == 0 {

@@ -20,7 +20,7 @@ import (
 
 // vmqCluster models the VerneMQ nodes of one test, as far as their membership goes: a set into which each node puts
 // itself under a new mark, from which others take it, and which nodes that list each other put together. What it says
-// was read in the source of 2.1.2. Its time passes while a script sleeps, which then takes none.
+// was recorded from 2.1.2. Its time passes while a script sleeps, which then takes none.
 type vmqCluster struct {
 	*testing.T
 	mu    sync.Mutex
@@ -81,6 +81,11 @@ func newVMQCluster(t *testing.T) *vmqCluster {
 func (c *vmqCluster) passes(by time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.elapse(by)
+}
+
+// elapse is for those who hold the lock.
+func (c *vmqCluster) elapse(by time.Duration) {
 	for end := c.now + by; c.now < end; {
 		c.now += time.Second
 		due := func(e vmqEvent) bool { return e.at <= c.now }

@@ -33,6 +33,9 @@ func TestThreeNodesFromNothingFormOneCluster(t *testing.T) {
 	if notes := s.cloud.names("shared/new-"); len(notes) > 0 {
 		t.Errorf("somebody still waits to be let in: %q", notes)
 	}
+	all[1].said("a node joins another", "cluster join discovery-node=VerneMQ@"+all[0].address)
+	all[0].admin("three nodes", "cluster show --format=json")
+	all[0].admin("a node joins another and is not empty", "cluster join discovery-node=VerneMQ@"+all[1].address)
 }
 
 // waiting is a client with a session at a node, which is away while messages come.
@@ -132,6 +135,7 @@ func TestWhatComesForANodeThatRestartsWaitsAtTheOthers(t *testing.T) {
 	w := s.leavesBehind("restarted", all[2], all[0])
 	all[2].stores(w)
 	all[2].must("systemctl stop vernemq")
+	all[0].admin("three nodes, of which one is down", "cluster show --format=json")
 	publisher := s.mustConnect(device(all[0].address, "publisher meanwhile"))
 	for i := range 900 {
 		text := fmt.Sprintf("meanwhile %d %s", i, strings.Repeat("x", 4000))
@@ -163,6 +167,7 @@ func TestAMachineWithAnEmptyDiskIsForgottenAndJoinsAnew(t *testing.T) {
 			all[i].powerOff()
 			all[i] = s.newMachine(i)
 			s.form(5*time.Minute, all...)
+			all[(i+1)%3].said("a node that is down is forgotten", "cluster leave node=VerneMQ@"+all[i].address)
 			s.comesBackTo(all[i], w)
 		})
 	}
@@ -176,6 +181,7 @@ func TestWhatWaitsAtANodeThatIsNoLongerWantedGoesToTheOthers(t *testing.T) {
 		s.tick()
 		return slices.Equal(all[0].members(), []string{all[0].address, all[1].address}) && !all[2].serves()
 	})
+	all[2].said("a node leaves", "cluster leave node=VerneMQ@"+all[2].address+" -k -i 5 -t 300")
 	s.comesBackTo(all[0], w)
 	s.want(all[0].address, all[1].address, all[2].address)
 	s.form(5*time.Minute, all...)

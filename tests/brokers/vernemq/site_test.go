@@ -240,9 +240,10 @@ func (m *machine) install(custom assets.VerneMQMachine) {
 	}
 	m.put("/run/cloud-init.yaml", text)
 	m.put("/usr/local/bin/systemctl", systemctlScript)
+	m.put(adminPath, adminScript)
 	// What the scripts want is installed where the tests run.
 	m.put("/usr/local/bin/apt-get", "#!/bin/sh\n")
-	m.must(`mkdir -p /etc/systemd/system; chmod 0755 /usr/local/bin/systemctl /usr/local/bin/apt-get; python3 - <<'PYTHON'
+	m.must(`mkdir -p /etc/systemd/system; chmod 0755 /usr/local/bin/*; python3 - <<'PYTHON'
 import base64, os, re
 text = open("/run/cloud-init.yaml").read()
 for path, mode, rest in re.findall(r"  - path: (\S+)\n(?:    permissions: \"(\d+)\"\n)?((?:    .*\n|\n)*)", text):
@@ -349,6 +350,7 @@ func (m *machine) put(path, text string) {
 // run runs the machine's command, with shorter pauses than it has by itself.
 func (m *machine) run(words string) error {
 	said, err := m.sh("/usr/local/sbin/amora-node "+words, "PGSSLROOTCERT=/etc/ssl/certs/ca-certificates.crt",
+		"VMQ_ADMIN="+adminPath,
 		"WAIT=1", "PATIENCE=2", "NOTE_WAIT=1", "NOTE_TRIES=90", "GOSSIP=10", "PAUSE=2", "LIMIT=300")
 	m.site.mu.Lock()
 	defer m.site.mu.Unlock()
