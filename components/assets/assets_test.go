@@ -56,7 +56,8 @@ func TestANodeNameKeepsThePortAndHasADottedHost(t *testing.T) {
 // emqxKeys are the keys of EMQX 5.8's schema that the configuration may use, by path; lists are entered, "*" stands for
 // a name of ours. Sources: the schema modules and the documentation of release 5.8.
 var emqxKeys = map[string][]string{
-	"":                         {"node", "cluster", "broker", "telemetry", "listeners", "dashboard", "authentication", "authorization", "log"},
+	"": {"node", "cluster", "broker", "telemetry", "listeners", "dashboard", "authentication", "authorization",
+		"log"},
 	"node":                     {"data_dir", "dist_net_ticktime"},
 	"cluster":                  {"discovery_strategy", "autoheal"},
 	"broker":                   {"session_locking_strategy"},

@@ -146,7 +146,8 @@ func (d *database) freeze() (thaw func()) {
 func (d *database) slow(seconds int) (quick func()) {
 	d.t.Helper()
 	d.sql(fmt.Sprintf("ALTER TABLE mqtt_user RENAME TO quick; "+
-		"CREATE FUNCTION slow() RETURNS SETOF quick LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(%d); RETURN QUERY SELECT * FROM quick; END'; "+
+		"CREATE FUNCTION slow() RETURNS SETOF quick LANGUAGE plpgsql AS "+
+		"'BEGIN PERFORM pg_sleep(%d); RETURN QUERY SELECT * FROM quick; END'; "+
 		"CREATE VIEW mqtt_user AS SELECT * FROM slow(); GRANT SELECT ON mqtt_user TO mqtt_broker", seconds))
 	return func() { d.sql("DROP VIEW mqtt_user; DROP FUNCTION slow; ALTER TABLE quick RENAME TO mqtt_user") }
 }
