@@ -94,16 +94,18 @@ test-collector:
 test-without-brokers:
 	cd tests/brokers && $(TEST) -short ./...
 
-# Without a broker its tests skip, and say what is missing. One package at a time: they measure times.
+# Without a broker its tests skip, and say what is missing. One package at a time: they measure times. Go does not see
+# when the brokers change (-count=1).
 test-brokers:
-	cd tests/brokers && go test -vet=off -v -p 1 -timeout 60m ./...
+	cd tests/brokers && go test -vet=off -count=1 -v -p 1 -timeout 60m ./...
 
-# Go takes a result for the same as long as nothing below tests/cli changed, whatever became of the programs (-count=1).
 # Twenty restarts, updates and cuts of 90 seconds, a database that is away for five minutes.
 test-brokers-long:
 	cd tests/brokers && go test -vet=off -v -timeout 120m ./emqx -restarts 20 -overlap 90s
 	cd tests/brokers && go test -vet=off -v -timeout 60m ./vernemq -outage 5m
+	cd tests/brokers && go test -vet=off -count=1 -v ./hivemq
 
+# Go takes a result for the same as long as nothing below tests/cli changed, whatever became of the programs (-count=1).
 test-terminal: amora
 	cd tests/cli && $(TEST) -count=1 -timeout 10m .
 

@@ -27,8 +27,8 @@ const (
 // clusterSecrets are what every node shares beyond its configuration, by the names of the apps' secrets.
 type clusterSecrets []*app.SecretArgs
 
-// newNodes makes one app per node, one after the other, so that an update stops no more than one node at a time. Every
-// node's configuration names all assets.MaxNodes seeds, so that one node more changes no other.
+// newNodes makes one app per node, one after the other, so that an update stops no more than one node at a time. No
+// node's configuration names another one, so that one node more changes none.
 func (c *containerApps) newNodes() ([]pulumi.Resource, error) {
 	secrets, err := c.newClusterSecrets()
 	if err != nil {

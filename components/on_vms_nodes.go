@@ -68,8 +68,9 @@ var machineCreateOnly = []string{
 	"securityProfile.securityType", "networkProfile",
 }
 
-// comesBack is for what goes with a machine or a cluster, and comes back under its name on the next one. Where a run
-// ends in between, the next run of Pulumi would otherwise make it, and then delete it as the old one.
+// comesBack is for what hangs on a machine, or on a cluster as an association does, and comes back under its name on
+// the next one. Where a run ends in between, the next run of Pulumi would otherwise make it, and then delete it as the
+// old one.
 var comesBack = pulumi.DeleteBeforeReplace(true)
 
 // newDisk makes the disk with a node's sessions and messages, and gives back the zones that its machine must be in.

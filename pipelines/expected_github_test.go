@@ -89,10 +89,11 @@ var expectedWorkflows = map[string]workflow{
 		On: object{"workflow_dispatch": nil, "schedule": []any{object{"cron": "17 2 * * 6"}},
 			"pull_request": object{"paths": []any{"components/assets/**", "go.mod",
 				"internal/sizing/**", "internal/smoke/**", "stacks/config.go", "tests/brokers/**", "tests/collector/testdata/**",
-				"tests/realparts/packages.txt", "Makefile", ".github/workflows/brokers.yml"}}},
+				"tests/realparts/install.sh", "tests/realparts/packages.txt", "tests/realparts/testdata/**",
+				"pipelines/goflags", "Makefile", ".github/workflows/brokers.yml"}}},
 		Concurrency: &concurrency{"brokers-${{ github.ref }}", "true"},
 		Jobs: map[string]job{"brokers": { // of forks too
-			RunsOn: ubuntu, Minutes: 180, Permissions: reads,
+			RunsOn: ubuntu, Minutes: 240, Permissions: reads,
 			Steps: []step{
 				checkout, setUpAll, runOf("tests/realparts/install.sh"), runOf("sudo apt-get install -qq -y libsnappy1v5"),
 				runOf(`tests/brokers/homes.sh "$RUNNER_TEMP/brokers" >>"$GITHUB_ENV"`),

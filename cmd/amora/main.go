@@ -1,7 +1,7 @@
 // Command amora tells what a stack would hold and cost, rehearses its deployment, exports it as an ARM template, and
 // manages and proves a deployed broker.
 //
-// It ends with 0 when all went well, 2 when `rehearse drift` found drift, and 1 otherwise.
+// It ends with 0 when all went well, 2 when `rehearse drift` or `lose` answers no, and 1 otherwise.
 package main
 
 import (

@@ -27,7 +27,7 @@ const (
 	RulesCommand = "HGETALL mqtt_acl:${username}"
 )
 
-// QueryTimeout is PostgreSQL's statement_timeout of the brokers' role. A login has its answer within five seconds, also
+// QueryTimeout is PostgreSQL's statement_timeout of EMQX's role. A login has its answer within five seconds, also
 // when it waits for another one's.
 const QueryTimeout = "2s"
 

@@ -3,7 +3,6 @@ package rehearsal
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -293,9 +292,4 @@ func TestADeploymentWhoseRolesTakeTheirTimeGoesOnWhenItIsRunAgain(t *testing.T) 
 			}
 		})
 	}
-}
-
-// sameOutput compares two deployments of one config: what holds the random suffix differs in it.
-func sameOutput(a, b any) bool {
-	return len(fmt.Sprint(a)) == len(fmt.Sprint(b))
 }

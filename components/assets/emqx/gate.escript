@@ -69,8 +69,8 @@ loop(S) ->
     receive
         sigterm -> say("told to stop"), loop(turn(S#{stops := now_ms() + ?GRACE}));
         broken when not map_get(serves, S) -> say(starting, "starting anew"), loop(finish(S));
-        {late, Port} when Port =:= map_get(port, S) -> loop(entered(S)); % others need not wait for this node
-        {Port, {exit_status, Status}} when is_port(Port) ->
+        {late, Ref} when Ref =:= map_get(enters, S) -> loop(entered(S)); % others need not wait for this node
+        {Port, {exit_status, Status}} when Port =:= map_get(port, S) ->
             say(stopped, "EMQX ended by itself with ~b", [Status]),
             halt(1);
         _ -> loop(S)
@@ -106,9 +106,10 @@ look(#{heard := Heard} = S) ->
         #{} = Facts -> decide(S#{heard := now_ms()}, Facts);
         _ ->
             say(starting, "EMQX does not answer"),
-            case now_ms() - Heard > ?SILENT of
-                true -> shut(S);
-                false -> S
+            case now_ms() - Heard of
+                Silent when Silent > ?JOIN -> say("EMQX does not come back: starting anew"), finish(S);
+                Silent when Silent > ?SILENT -> shut(S);
+                _ -> S
             end
     end.
 
@@ -176,22 +177,27 @@ enter(S) ->
         {[], true} -> start(S);
         _ ->
             case enters(S) of
-                #{enters := true} = S1 ->
-                    S2 = #{port := Port} = start(S1),
-                    erlang:send_after(?JOIN, self(), {late, Port}),
-                    S2;
-                S1 -> say(starting, "another node comes into the cluster"), S1
+                #{enters := false} = S1 -> say(starting, "another node comes into the cluster"), S1;
+                S1 -> start(S1)
             end
     end.
 
 %% A database that restarts forgets who serves. They take their locks again before others may think that nobody does.
 settled(#{since := Since}) -> now_ms() - Since >= ?SETTLED.
 
-enters(#{enters := true} = S) -> S;
-enters(S) -> S#{enters := locked(S, entering, 0) =:= true}.
+%% Takes the lock for as long as a join may last.
+enters(#{enters := false} = S) ->
+    case locked(S, entering, 0) of
+        true ->
+            Ref = make_ref(),
+            erlang:send_after(?JOIN, self(), {late, Ref}),
+            S#{enters := Ref};
+        _ -> S
+    end;
+enters(S) -> S.
 
-entered(#{enters := true} = S) -> unlock(S, entering, 0), S#{enters := false};
-entered(S) -> S.
+entered(#{enters := false} = S) -> S;
+entered(S) -> unlock(S, entering, 0), S#{enters := false}.
 
 %% Opens the listeners when this node founds the cluster, or is in one with all who serve: if those have lost sight of
 %% each other, with the part of them that goes on.
@@ -211,12 +217,12 @@ admit(#{node := Node} = S, #{nodes := Nodes}) ->
 
 join_alone(S, Others) ->
     case enters(S) of
-        #{enters := true} = S1 ->
+        #{enters := false} = S1 -> say(starting, "another node comes into the cluster"), S1;
+        S1 ->
             say(starting, "joining ~p", [Others]),
             Gate = self(),
             spawn(fun() -> register(joining, self()), Gate ! join(S1, Others) end),
-            S1;
-        S1 -> say(starting, "another node comes into the cluster"), S1
+            S1
     end.
 
 %% EMQX stops and starts its applications meanwhile, however long that takes: a second join on top would break both. A
@@ -504,8 +510,13 @@ keep(#{db := none, serves := Serves, enters := Enters} = S) ->
             S1 = S#{db := Db, since := now_ms(), lowest := none},
             case locked(S1, name, index()) of
                 true when Serves -> S1#{serves := locked(S1, serving, index()) =:= true};
-                true -> waits(S1), S1#{enters := Enters andalso locked(S1, entering, 0) =:= true};
-                false -> mine(S1) orelse lost(S1), S1#{db := none};
+                true ->
+                    waits(S1),
+                    case Enters =/= false andalso locked(S1, entering, 0) of
+                        true -> S1;
+                        _ -> S1#{enters := false}
+                    end;
+                false -> mine(S1) orelse lost(S1), exit(Db, kill), S1#{db := none};
                 lost -> S1#{db := none}
             end;
         {error, _} -> S
@@ -737,8 +748,10 @@ serve(Port) ->
     spawn_link(fun() -> accept(Listener) end).
 
 accept(Listener) ->
-    {ok, Socket} = gen_tcp:accept(Listener),
-    spawn(fun() -> answer(Socket) end),
+    case gen_tcp:accept(Listener) of
+        {ok, Socket} -> spawn(fun() -> answer(Socket) end);
+        {error, _} -> timer:sleep(100) % out of files, or gone already
+    end,
     accept(Listener).
 
 answer(Socket) ->

@@ -27,7 +27,7 @@ type File struct {
 // ErrBusy is what Open returns while another process has the file.
 var ErrBusy = errors.New("another run is under way on this stack")
 
-// Lock is how the name of the file ends that a process has locked which has the state file of that name.
+// Lock is the suffix of the lock file beside a state file.
 const Lock = ".lock"
 
 // Open takes a state file for this process alone, until Close. A file that is not there is that of a stack that was

@@ -84,8 +84,12 @@ func (b *broker) says(what string) bool { return strings.Contains(b.said.String(
 func (b *broker) install(s *store) {
 	b.t.Helper()
 	from := filepath.Join(os.Getenv(homeVariable), "extensions", extension)
-	if _, err := os.Stat(filepath.Join(from, "hivemq-extension.xml")); os.Getenv(homeVariable) == "" || err != nil {
-		b.t.Skip(extension + " is missing: it is on GitHub only, and belongs into extensions of " + homeVariable)
+	missing := extension + " is missing: it is on GitHub only, and belongs into extensions of " + homeVariable
+	if os.Getenv(homeVariable) == "" {
+		b.t.Skip(missing)
+	}
+	if _, err := os.Stat(filepath.Join(from, "hivemq-extension.xml")); err != nil {
+		b.t.Fatal(missing)
 	}
 	parts.Must(b.t, os.CopyFS(filepath.Join(b.home, "extensions", extension), os.DirFS(from)))
 	b.configure(s)
