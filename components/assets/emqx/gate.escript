@@ -105,11 +105,14 @@ look(#{heard := Heard} = S) ->
         false -> shut(S#{heard := now_ms()}); % until that is over
         #{} = Facts -> decide(S#{heard := now_ms()}, Facts);
         _ ->
-            say(starting, "EMQX does not answer"),
-            case now_ms() - Heard of
-                Silent when Silent > ?JOIN -> say("EMQX does not come back: starting anew"), finish(S);
-                Silent when Silent > ?SILENT -> shut(S);
-                _ -> S
+            Silent = now_ms() - Heard,
+            %% The edge cuts off the clients of a node that does not serve.
+            Keeps = Silent =< ?SILENT andalso admits(),
+            say(case Keeps of true -> unchecked; false -> starting end, "EMQX does not answer"),
+            if
+                Silent > ?JOIN -> say("EMQX does not come back: starting anew"), finish(S);
+                Silent > ?SILENT -> shut(S);
+                true -> S
             end
     end.
 

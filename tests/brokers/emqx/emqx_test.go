@@ -430,6 +430,19 @@ func TestANodeThatIsHeldUpIsCountedWhenItGoesOn(t *testing.T) {
 	other.mustServe()
 	together(t, held, other)
 
+	l.edgeKnows(2)
+	var stay []*client
+	for i := range 6 { // at both of them
+		stay = append(stay, l.throughEdge().mustConnect(t, fmt.Sprintf("stays-%d", i), "u1", "u1"))
+	}
+	thaw = held.freeze()
+	time.Sleep(8 * time.Second)
+	thaw()
+	held.mustServe()
+	if slices.ContainsFunc(stay, func(c *client) bool { return c.cut.Load() }) {
+		t.Error("the edge has cut off clients of a node that was held up")
+	}
+
 	other.terminate()
 	thaw = held.freeze()
 	parts.Within(t, time.Minute, "the gate gives up waiting", func() bool {
