@@ -9,14 +9,15 @@
 %% one. So one node at a time does that: the others answer no probe before it is their turn.
 %%
 %% EMQX boots with its MQTT listeners shut (boot_modules). They are opened when its user store and its rules can be
-%% reached, and when it is in one cluster with every node that serves. Who serves is a second lock in PostgreSQL: a node
-%% that finds nobody founds the cluster, every other one joins. They are shut before EMQX stops.
+%% reached, and when it is in one cluster with every node that serves, or with the first part of them where those have
+%% lost sight of each other. Who serves is a second lock in PostgreSQL: a node that finds nobody founds the cluster,
+%% every other one joins. They are shut before EMQX stops.
 %%
 %% Nodes that are told to stop stop one after the other: each waits until every other name that somebody holds, or waits
 %% for, is served again.
 %%
-%% GATE_PORT answers HTTP: /alive to Azure, also while it waits; /serving to the edge, with 404 while clients are kept
-%% whom it could not check.
+%% GATE_PORT answers HTTP: /alive to Azure, also while it waits; /serving to the edge, with 404 while clients are kept,
+%% and new ones belong elsewhere or could not be checked.
 %%
 %% Where clients may send tokens, EMQX asks this program about each password, at GATE_TOKEN_PORT of its own host.
 
