@@ -99,9 +99,9 @@ test-without-brokers:
 test-brokers:
 	cd tests/brokers && go test -vet=off -count=1 -v -p 1 -timeout 60m ./...
 
-# Twenty restarts, updates and cuts of 90 seconds, a database that is away for five minutes.
+# Twenty restarts, updates of 90 seconds, cuts of three minutes, a database that is away for five.
 test-brokers-long:
-	cd tests/brokers && go test -vet=off -v -timeout 120m ./emqx -restarts 20 -overlap 90s
+	cd tests/brokers && go test -vet=off -v -timeout 120m ./emqx -restarts 20 -overlap 90s -cut 3m
 	cd tests/brokers && go test -vet=off -v -timeout 60m ./vernemq -outage 5m
 	cd tests/brokers && go test -vet=off -count=1 -v ./hivemq
 

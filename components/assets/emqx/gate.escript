@@ -37,7 +37,7 @@
 -define(FLUSH, 2000).           % ms between the last client and the end of EMQX
 -define(GRACE, 540000).         % ms that a node may wait for its turn to stop; its app has 60 s more
 -define(SHUT, 15000).           % ms that EMQX has to shut its listeners, before it is killed
--define(STOP, 35000).           % ms that EMQX has to stop then, all within the app's 60 s
+-define(STOP, 20000).           % ms that EMQX has to stop then: all within the app's 60 s, if the database hangs too
 -define(KEYS, 300000).          % ms after which the issuer of tokens is asked again for its keys
 -define(KEYS_SOON, 5000).       % ms after which it is asked again when it did not answer, or a token's key is not known
 -define(SKEW, 60).              % s that the issuer's clock may be ahead

@@ -265,9 +265,9 @@ type acknowledged struct {
 	code byte // 0x10 says that nobody subscribes
 }
 
-// traffic publishes with QoS 1 through the edge, each message by a client of its own, while a subscriber listens at a
-// node that stays.
+// traffic publishes with QoS 1, each message by a client of its own, while a subscriber listens at a node that stays.
 type traffic struct {
+	name    string
 	stop    chan struct{}
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -278,12 +278,29 @@ type traffic struct {
 	reader  *client
 }
 
+// flow has messages come through the edge, four at a time.
 func (l *lab) flow(reader way) *traffic {
 	l.t.Helper()
-	f := &traffic{stop: make(chan struct{}), reader: reader.mustConnect(l.t, "reader", "u1", "u1")}
-	parts.Must(l.t, f.reader.subscribe("devices/u1/#"))
 	edge := l.throughEdge()
-	for n := range 4 {
+	return l.between(reader, "through the edge", edge, edge, edge, edge)
+}
+
+// staying has messages go between nodes that stay: none of what these acknowledge may be lost.
+func (l *lab) staying(reader int, writers ...int) *traffic {
+	l.t.Helper()
+	var ways []way
+	for _, i := range writers {
+		ways = append(ways, inside(i))
+	}
+	return l.between(inside(reader), "between nodes that stay", ways...)
+}
+
+func (l *lab) between(reader way, name string, writers ...way) *traffic {
+	l.t.Helper()
+	f := &traffic{name: name, stop: make(chan struct{}), reader: reader.mustConnect(l.t, "reader "+name, "u1", "u1")}
+	topic := "devices/u1/" + name
+	parts.Must(l.t, f.reader.subscribe(topic))
+	for n, writer := range writers {
 		f.running.Go(func() {
 			for i := 0; ; i++ {
 				select {
@@ -293,7 +310,7 @@ func (l *lab) flow(reader way) *traffic {
 				}
 				text := fmt.Sprintf("%s %d-%d", time.Now().Format("15:04:05.000"), n, i)
 				begun := time.Now()
-				code, err := edge.deliver(fmt.Sprintf("writer-%d-%d", n, i), "u1", "devices/u1/up", text)
+				code, err := writer.deliver(fmt.Sprintf("writer-%d-%d %s", n, i, name), "u1", topic, text)
 				f.mu.Lock()
 				if err == nil {
 					f.acked = append(f.acked, acknowledged{text, time.Now(), code})
@@ -339,15 +356,15 @@ func (f *traffic) end(t testing.TB) {
 			break
 		}
 	}
-	t.Logf("%d acknowledged, %d of them lost; %d not accepted; the slowest took %s", len(promised), len(missing),
-		f.failed, f.slowest.Round(time.Millisecond))
+	t.Logf("%s: %d acknowledged, %d of them lost; %d not accepted; the slowest took %s", f.name, len(promised),
+		len(missing), f.failed, f.slowest.Round(time.Millisecond))
 	if len(missing) > 0 {
-		t.Errorf("acknowledged and lost: %v", missing[:min(len(missing), 20)])
+		t.Errorf("%s: acknowledged and lost: %v", f.name, missing[:min(len(missing), 20)])
 	}
 	if f.reader.cut.Load() {
-		t.Error("the subscriber at a node that stayed was cut off")
+		t.Errorf("%s: the subscriber at a node that stayed was cut off", f.name)
 	}
 	if len(promised) < 20 {
-		t.Error("nothing flowed")
+		t.Errorf("%s: nothing flowed", f.name)
 	}
 }

@@ -20,8 +20,11 @@ import (
 // restarts is how often nodes are restarted under a hammer. Twenty take ten minutes.
 var restarts = flag.Int("restarts", 4, "how many restarts of a node under a hammer of wrong logins")
 
-// overlap is how long two instances of a name stand beside each other, and how long a node is cut off.
-var overlap = flag.Duration("overlap", 15*time.Second, "how long an update overlaps, and a node is cut off")
+// overlap is how long two instances of a name stand beside each other.
+var overlap = flag.Duration("overlap", 15*time.Second, "how long an update overlaps")
+
+// cutFor is how long a node is cut off once it is missed, and how long nodes don't see each other.
+var cutFor = flag.Duration("cut", 15*time.Second, "how long a node is cut off")
 
 // served is a lab with nodes that serve, begun at once.
 func served(t *testing.T, nodes int) (*lab, []*replica) {
@@ -92,7 +95,7 @@ func TestThreeNodesThatStartAtOnceAreOneCluster(t *testing.T) {
 func TestNothingAcknowledgedIsLostAndNobodyGetsInWhileNodesRestart(t *testing.T) {
 	l, all := served(t, 3)
 	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
-	f := l.flow(inside(0))
+	f, stays := l.flow(inside(0)), l.staying(0, 0)
 	for n := range *restarts {
 		i := 1 + n%2
 		if n/2%2 == 0 {
@@ -106,6 +109,7 @@ func TestNothingAcknowledgedIsLostAndNobodyGetsInWhileNodesRestart(t *testing.T)
 		together(t, all...)
 	}
 	f.end(t)
+	stays.end(t)
 	h.rest(t)
 }
 
@@ -277,12 +281,15 @@ func TestAFounderThatIsLostComesBackIntoTheClusterOfTheOthers(t *testing.T) {
 		r.mustServe()
 	}
 	l.edgeKnows(3)
-	f := l.flow(inside(1))
+	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
+	f, stays := l.flow(inside(1)), l.staying(1, 1, 2)
 	f.killed(founder)
 	founder = l.run(0)
 	founder.mustServe()
 	together(t, founder, others[0], others[1])
 	f.end(t)
+	stays.end(t)
+	h.rest(t)
 }
 
 // TestTwoNodesThatAreLostAtOnceComeBackIntoTheClusterOfTheThird holds that their empty disks are not merged with each
@@ -290,7 +297,7 @@ func TestAFounderThatIsLostComesBackIntoTheClusterOfTheOthers(t *testing.T) {
 func TestTwoNodesThatAreLostAtOnceComeBackIntoTheClusterOfTheThird(t *testing.T) {
 	l, all := served(t, 3)
 	h := swing(t, l.throughEdge(), inside(0), inside(1), inside(2))
-	f := l.flow(inside(0))
+	f, stays := l.flow(inside(0)), l.staying(0, 0)
 	for _, r := range all[1:] {
 		f.killed(r)
 	}
@@ -303,12 +310,15 @@ func TestTwoNodesThatAreLostAtOnceComeBackIntoTheClusterOfTheThird(t *testing.T)
 	}
 	together(t, all...)
 	f.end(t)
+	stays.end(t)
 	h.rest(t)
 }
 
 // TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew drops all that a node sends and gets.
 func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T) {
 	l, all := served(t, 3)
+	stays := l.staying(0, 0, 1)
+	time.Sleep(time.Second)
 	all[2].cut()
 	begun := time.Now()
 	logins := right(t, inside(0), inside(1))
@@ -320,7 +330,7 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 		t.Errorf("missed after %s only", missed)
 	}
 	f, h := l.flow(inside(0)), swing(t, l.throughEdge(), inside(0), inside(2))
-	time.Sleep(*overlap)
+	time.Sleep(*cutFor)
 	logins()
 	all[2].join() // it comes back with a cluster of its own, and takes no new clients
 	parts.Within(t, 2*time.Minute, "it starts anew", func() bool {
@@ -331,6 +341,7 @@ func TestANodeThatIsCutOffIsMissedWithinTwentySecondsAndStartsAnew(t *testing.T)
 	all[2].mustServe()
 	together(t, all...)
 	f.end(t)
+	stays.end(t)
 	h.rest(t)
 }
 
@@ -369,8 +380,8 @@ func TestNodesThatLoseSightOfEachOtherLeaveNewClientsToOnePartOfThem(t *testing.
 		third int           // what that says in the end
 		long  time.Duration // until it says so
 	}{
-		"all of them":  {[][]int{{1, 2}, {0, 2}, {0, 1}}, 404, *overlap},
-		"two of three": {[][]int{{1}, {0}, {}}, 200, *overlap + time.Minute}, // it starts anew, and joins the first
+		"all of them":  {[][]int{{1, 2}, {0, 2}, {0, 1}}, 404, *cutFor},
+		"two of three": {[][]int{{1}, {0}, {}}, 200, *cutFor + time.Minute}, // it starts anew, and joins the first
 	} {
 		t.Run(name, func(t *testing.T) {
 			blind := of.blind
