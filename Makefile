@@ -101,8 +101,8 @@ test-brokers:
 
 # Twenty restarts, updates of 90 seconds, cuts of three minutes, a database that is away for five.
 test-brokers-long:
-	cd tests/brokers && go test -vet=off -v -timeout 120m ./emqx -restarts 20 -overlap 90s -cut 3m
-	cd tests/brokers && go test -vet=off -v -timeout 60m ./vernemq -outage 5m
+	cd tests/brokers && go test -vet=off -count=1 -v -timeout 120m ./emqx -restarts 20 -overlap 90s -cut 3m
+	cd tests/brokers && go test -vet=off -count=1 -v -timeout 60m ./vernemq -outage 5m
 	cd tests/brokers && go test -vet=off -count=1 -v ./hivemq
 
 # Go takes a result for the same as long as nothing below tests/cli changed, whatever became of the programs (-count=1).

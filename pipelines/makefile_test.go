@@ -64,18 +64,22 @@ func TestMakeRunsWhatStandsBeforeADeployment(t *testing.T) {
 func TestEachPatternOfMakeNamesATest(t *testing.T) {
 	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	looked := 0
-	for line := range strings.Lines(strings.ReplaceAll(printedBy(t, "test"), "\\\n", "")) {
+	for line := range strings.Lines(strings.ReplaceAll(printedBy(t, "test")+printedBy(t, "generate"), "\\\n", "")) {
 		patterns := regexp.MustCompile(`-(?:test\.)?(?:run|skip) ["']([^"'/]+)`).FindAllStringSubmatch(line, -1)
 		if patterns == nil || patterns[0][1] == "^$test$" { // each of those that the program listed
 			continue
 		}
 		words := strings.Fields(line)
-		folder := strings.TrimPrefix(words[len(words)-1], "./")
+		folders := slices.DeleteFunc(slices.Clone(words), func(word string) bool { return !strings.HasPrefix(word, "./") })
 		if words[0] == "cd" {
-			folder = words[1]
+			folders = words[1:2]
 		}
-		var names []string
-		files, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+		var names, files []string
+		var err error
+		for _, folder := range folders {
+			found, failure := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+			files, err = append(files, found...), errors.Join(err, failure)
+		}
 		for _, file := range files {
 			source, failure := os.ReadFile(file)
 			err = errors.Join(err, failure)
@@ -89,13 +93,29 @@ func TestEachPatternOfMakeNamesATest(t *testing.T) {
 		for _, given := range patterns {
 			for pattern := range strings.SplitSeq(given[1], "|") {
 				if looked++; !slices.ContainsFunc(names, regexp.MustCompile(pattern).MatchString) {
-					t.Errorf("make test: no test of %s is named %q", folder, pattern)
+					t.Errorf("make: no test of %s is named %q", folders, pattern)
 				}
 			}
 		}
 	}
-	if looked < 10 {
+	if looked < 12 {
 		t.Errorf("%d patterns", looked)
+	}
+}
+
+// With other flags the Azure SDK is compiled once more, which takes minutes.
+func TestAllThatMakeRunsIsBuiltWithTheSameFlags(t *testing.T) {
+	want, err := os.ReadFile("goflags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOFLAGS", "")
+	if err := os.Unsetenv("GOFLAGS"); err != nil { // make exports what is in its environment by itself
+		t.Fatal(err)
+	}
+	said, err := runMake(t, os.Getenv("PATH"), "--no-print-directory", "--eval", `flags: ; @echo "$$GOFLAGS"`, "flags")
+	if err != nil || strings.TrimSpace(said) != strings.Join(strings.Fields(string(want)), " ") {
+		t.Errorf("make gives programs GOFLAGS=%q, %v; want %q", said, err, want)
 	}
 }
 

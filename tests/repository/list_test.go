@@ -27,7 +27,7 @@ var entries = []entry{
 	{`identity/b2c/upload.sh`, tested, "TestAnUploadMakesTheKeysAndPutsTheBaseFirst"},
 	{`make rehearse`, tested, "TestAStackComesUpOnceAndStaysAsItIs"},
 	{`make review`, maker, "it builds two versions; the same script runs for each pull request"},
-	{`make (check|test|test-deep|test-manifests|test-brokers)`, maker, "it runs the tests"},
+	{`make (check|test|test-deep|test-manifests|test-brokers|test-brokers-long)`, maker, "it runs the tests"},
 	{`make amora`, maker, "it builds what the tests of amora's commands build as well"},
 	{`make generate`, maker, "what it writes is held against what is kept"},
 	{`make bench`, maker, "it measures for minutes"},
