@@ -19,7 +19,9 @@ func TestUsersAndRulesChangeOnAVerneMQMachineOrItSaysWhyNot(t *testing.T) {
 	s.settings.DatabaseHost = "127.0.0.1"
 	s.want(s.addresses...)
 	m := s.installed(0)
-	s.must(os.Remove(m.state("schema")), os.Remove(filepath.Join(m.bin, "psql")))
+	psql, err := exec.LookPath("psql")
+	s.must(err, os.Remove(m.state("schema")), os.Remove(filepath.Join(m.bin, "psql")),
+		os.Symlink(psql, filepath.Join(m.bin, "psql")))
 	m.more = []string{"LC_ALL=C.UTF-8", "BASH_FUNC_psql%%=() { command psql \"$@\"; }", "PGSSLMODE=disable",
 		"PGPORT=" + d.environment()[1][len("PGPORT="):]}
 	database := m.more
