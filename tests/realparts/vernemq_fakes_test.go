@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -41,6 +43,17 @@ func fakeFunctions() []string {
 	}
 	return all
 }
+
+// makeFakes makes fakePrograms for what is no bash, and gives back their folder.
+var makeFakes = sync.OnceValues(func() (string, error) {
+	folder := filepath.Join(shared, "fakes")
+	all := []error{os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, "fake"),
+		[]byte("#!/bin/bash\n"+fakeProgram+"\nfake \"${0##*/}\" \"$@\"\n"), 0o700)}
+	for _, name := range fakePrograms {
+		all = append(all, os.Symlink("fake", filepath.Join(folder, name)))
+	}
+	return folder, errors.Join(all...)
+})
 
 // serveFakes answers fakePrograms, and gives back the port.
 func (s *vmSite) serveFakes() string {

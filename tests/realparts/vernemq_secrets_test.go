@@ -20,8 +20,7 @@ func TestUsersAndRulesChangeOnAVerneMQMachineOrItSaysWhyNot(t *testing.T) {
 	s.want(s.addresses...)
 	m := s.installed(0)
 	psql, err := exec.LookPath("psql")
-	s.must(err, os.Remove(m.state("schema")), os.Remove(filepath.Join(m.bin, "psql")),
-		os.Symlink(psql, filepath.Join(m.bin, "psql")))
+	s.must(err, os.Remove(m.state("schema")), os.Symlink(psql, filepath.Join(m.bin, "psql")))
 	m.more = []string{"LC_ALL=C.UTF-8", "BASH_FUNC_psql%%=() { command psql \"$@\"; }", "PGSSLMODE=disable",
 		"PGPORT=" + d.environment()[1][len("PGPORT="):]}
 	database := m.more
@@ -74,6 +73,18 @@ func TestAnOperationOnUsersDoesNotWaitForVerneMQ(t *testing.T) {
 // recordedPrograms are those real ones that the scripts give something to read or to write.
 var recordedPrograms = []string{"base64", "cat", "curl", "env", "openssl", "python3", "sed", "sh"}
 
+// real is the path of a program that a machine does not have in m.bin.
+func (m *machine) real(name string) string {
+	m.site.Helper()
+	for _, folder := range filepath.SplitList(m.programPath()) {
+		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+			return path
+		}
+	}
+	m.site.Fatalf("there is no %s", name)
+	return ""
+}
+
 func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
@@ -81,9 +92,8 @@ func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 	m := s.newMachine(0)
 	record := m.path("arguments")
 	for _, name := range recordedPrograms {
-		real, err := exec.LookPath(name)
-		s.must(err, os.WriteFile(filepath.Join(m.bin, name),
-			[]byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+real+" \"$@\"\n"), 0o755))
+		s.must(os.WriteFile(filepath.Join(m.bin, name),
+			[]byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+m.real(name)+" \"$@\"\n"), 0o755))
 	}
 	recorded := "BASH_FUNC_python3%%=() { command python3 \"$@\"; }"
 	m.more = []string{recorded}
