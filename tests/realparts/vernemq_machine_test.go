@@ -276,11 +276,13 @@ func (m *machine) programPath() string {
 // environment is the machine's.
 func (m *machine) environment() []string {
 	m.site.Helper()
+	known, err := makeKnown()
+	m.site.must(err)
 	return slices.Concat(fakeFunctions(), []string{
 		"PATH=" + m.bin + ":" + m.programPath(), "HOME=" + m.root, "LC_ALL=C", "TMPDIR=" + m.root,
 		"ROOT=" + m.root, "STATE=" + m.state(""), "NODE_ENV=" + m.path("etc/amora-sync/node.env"),
 		"METADATA=" + m.site.cloud.URL, "VMQ_ADMIN=vmq-admin",
-		"FAKES=" + m.site.fakes, "PYTHON=" + m.site.python, "MACHINE=" + m.address,
+		"FAKES=" + m.site.fakes, "PYTHON=" + m.site.python, "KNOWN_CERTIFICATE=" + known, "MACHINE=" + m.address,
 	}, m.more)
 }
 

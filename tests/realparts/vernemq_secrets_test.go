@@ -96,9 +96,9 @@ func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 			[]byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+m.real(name)+" \"$@\"\n"), 0o755))
 	}
 	recorded := "BASH_FUNC_python3%%=() { command python3 \"$@\"; }"
-	m.more = []string{recorded}
+	m.more = []string{realSh, recorded}
 	m.boots()
-	m.more = []string{recorded, "OPERATION=remove", "MQTT_USERNAME=x"}
+	m.more = []string{realSh, recorded, "OPERATION=remove", "MQTT_USERNAME=x"}
 	if said, err := m.run("admin"); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
@@ -117,6 +117,7 @@ func TestOthersOnAVerneMQMachineCanReadNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
 	m := s.settled(1)[0]
+	m.more = []string{realSh}
 	s.collects(secondVersion)
 	m.deploys(secondVersion)
 	_, rest, _ := strings.Cut(s.certificate.pem, "\n")
