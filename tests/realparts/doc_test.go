@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,28 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(shared)
+	if err := findPostgres(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		for _, do := range slices.Backward(lastly.all) {
+			do()
+		}
+	}()
 	return m.Run()
+}
+
+var lastly struct {
+	sync.Mutex
+	all []func()
+}
+
+// atEnd has something happen after all tests, the last one first.
+func atEnd(do func()) {
+	lastly.Lock()
+	defer lastly.Unlock()
+	lastly.all = append(lastly.all, do)
 }
 
 // need skips a test whose program is missing; in CI that is a failure.
@@ -84,13 +106,8 @@ type process struct {
 // start runs a program until the test ends, or until it is killed.
 func start(t *testing.T, command *exec.Cmd) *process {
 	t.Helper()
-	p := &process{command: command, said: &lockedBuffer{}}
-	command.Stdout, command.Stderr = p.said, p.said
-	if command.SysProcAttr == nil {
-		command.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	command.SysProcAttr.Setpgid = true
-	if err := command.Start(); err != nil {
+	p, err := launch(command)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -100,6 +117,16 @@ func start(t *testing.T, command *exec.Cmd) *process {
 		}
 	})
 	return p
+}
+
+func launch(command *exec.Cmd) (*process, error) {
+	p := &process{command: command, said: &lockedBuffer{}}
+	command.Stdout, command.Stderr = p.said, p.said
+	if command.SysProcAttr == nil {
+		command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	command.SysProcAttr.Setpgid = true
+	return p, command.Start()
 }
 
 // kill ends the process and what it has started, which would keep its output open.

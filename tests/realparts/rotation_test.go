@@ -12,7 +12,7 @@ import (
 // login says why a broker with this password does not get in.
 func (d *database) login(t *testing.T, password string) error {
 	t.Helper()
-	conn, err := d.dial(t, "mqtt", assets.BrokerRole("mqtt_broker", password), password)
+	conn, err := d.dial(t, d.name, assets.BrokerRole("mqtt_broker", password), password)
 	if err != nil {
 		return err
 	}

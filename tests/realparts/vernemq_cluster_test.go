@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 )
 
 // boots runs a machine's first tick, after which it serves. The first of those that are there ticks when it waits for
@@ -123,6 +122,39 @@ func TestFurtherVerneMQNodesJoinTheOneThatServes(t *testing.T) {
 	}
 }
 
+// abreast has several go on in step: each waits at a turn until all are there who have not gone.
+type abreast struct {
+	sync.Mutex
+	here, of int
+	next     chan struct{}
+}
+
+func newAbreast(of int) *abreast { return &abreast{of: of, next: make(chan struct{})} }
+
+func (a *abreast) turn() {
+	a.Lock()
+	a.here++
+	next := a.next
+	a.goOn()
+	a.Unlock()
+	<-next
+}
+
+func (a *abreast) goes() {
+	a.Lock()
+	defer a.Unlock()
+	a.of--
+	a.goOn()
+}
+
+// goOn is for those who hold the lock.
+func (a *abreast) goOn() {
+	if a.here >= a.of {
+		close(a.next)
+		a.here, a.next = 0, make(chan struct{})
+	}
+}
+
 func TestThreeVerneMQNodesThatBootAtOnceEndInOneCluster(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 3)
@@ -130,13 +162,18 @@ func TestThreeVerneMQNodesThatBootAtOnceEndInOneCluster(t *testing.T) {
 	for i := range 3 {
 		all = append(all, s.installed(i))
 	}
+	step, first := newAbreast(3), make([]error, 3)
 	var beside sync.WaitGroup
-	for _, m := range all {
-		m.asleep(func() { time.Sleep(50 * time.Millisecond) }) // the others go on
+	for i, m := range all {
+		m.asleep(step.turn)
 		beside.Go(func() {
-			for range 20 {
-				_ = m.tick() // the next one gets over it
-				if !slices.ContainsFunc(all, func(m *machine) bool { return !m.serves() }) {
+			defer step.goes()
+			for try := range 20 {
+				err := m.tick() // the next one gets over it
+				if try == 0 {
+					first[i] = err
+				}
+				if step.turn(); !slices.ContainsFunc(all, func(m *machine) bool { return !m.serves() }) {
 					return
 				}
 			}
@@ -144,6 +181,15 @@ func TestThreeVerneMQNodesThatBootAtOnceEndInOneCluster(t *testing.T) {
 	}
 	beside.Wait()
 	s.together(all...)
+	if first[0] != nil || first[1] == nil || first[2] == nil {
+		t.Errorf("they did not boot at once: %v", first)
+	}
+	for i, m := range all {
+		if joins := m.joins(); i == 0 && len(joins) != 0 || i > 0 && !slices.Equal(joins, s.addresses[:1]) ||
+			m.formats() != 1 {
+			t.Errorf("%s joined through %v, and formatted %d times", m.address, joins, m.formats())
+		}
+	}
 }
 
 func TestARebootedVerneMQNodeComesBackWithoutJoiningAgain(t *testing.T) {

@@ -225,20 +225,47 @@ func TestAFirstBootOfVerneMQWithoutTheVaultLeavesNothingHalfDone(t *testing.T) {
 	m.boots()
 }
 
+// waits says whether a program of the machine waits for a lock.
+func (m *machine) waits() bool {
+	locks, err := os.ReadFile("/proc/locks")
+	m.site.must(err)
+	for _, line := range lines(string(locks)) {
+		words := strings.Fields(line) // 7: -> FLOCK ADVISORY WRITE PID …
+		if len(words) < 6 || words[1] != "->" {
+			continue
+		}
+		environment, _ := os.ReadFile("/proc/" + words[5] + "/environ") // it may be gone
+		if strings.Contains(string(environment), "MACHINE="+m.address+"\x00") {
+			return true
+		}
+	}
+	return false
+}
+
 func TestATickOfAVerneMQMachineGivesWayAndADeploymentWaits(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
 	m := s.settled(1)[0]
 	running := m.lock()
 	m.mustTick()
-	over := make(chan error)
+	over := make(chan error, 1)
 	go func() {
 		_, err := m.run("deploy", firstVersion)
 		over <- err
 	}()
-	time.Sleep(300 * time.Millisecond)
+	within(t, time.Minute, "the deployment waits", func() bool {
+		select {
+		case err := <-over:
+			t.Fatalf("the deployment does not wait: %v", err)
+		default:
+		}
+		return m.waits()
+	})
 	if calls := s.cloud.count(""); calls > 0 {
 		t.Errorf("beside one that runs there were %d calls", calls)
 	}
 	s.must(running.Close(), <-over)
+	if s.cloud.count("") == 0 {
+		t.Error("the deployment does nothing once the other one is through")
+	}
 }

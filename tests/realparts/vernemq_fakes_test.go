@@ -5,15 +5,20 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
 // fakePrograms are played by the test: they would change the machine that it runs on.
@@ -35,12 +40,63 @@ const fakeProgram = `fake() {
 // fakeFunctions is an environment in which bash has the fakes as functions: to start programs takes most of the time of
 // these tests.
 func fakeFunctions() []string {
-	all := []string{"BASH_FUNC_fake%%=" + strings.TrimPrefix(fakeProgram, "fake"), "BASH_FUNC_python3%%=" + askPython}
+	all := []string{"BASH_FUNC_fake%%=" + strings.TrimPrefix(fakeProgram, "fake"), "BASH_FUNC_python3%%=" + askPython,
+		"BASH_FUNC_sh%%=" + knowCertificate}
 	for _, name := range fakePrograms {
 		all = append(all, "BASH_FUNC_"+name+"%%=() { fake "+name+" \"$@\"; }")
 	}
 	return all
 }
+
+// knowCertificate is the function that stands for sh in the scripts: what certificate.sh has made of the certificate
+// that most machines have, it makes again. That script takes as long as all else that a deployment does.
+const knowCertificate = `() {
+	local script given known_script known_in out
+	if [ "${1##*/}" = certificate.sh ] && [ "${HOSTS:-}" = localhost ]; then
+		IFS= read -r -d '' script <"$1" || true
+		IFS= read -r -d '' given <"$IN" || true
+		IFS= read -r -d '' known_script <"$KNOWN_CERTIFICATE/script" || true
+		IFS= read -r -d '' known_in <"$KNOWN_CERTIFICATE/in" || true
+		if [ "$script" = "$known_script" ] && [ "$given" = "$known_in" ]; then
+			IFS= read -r -d '' out <"$KNOWN_CERTIFICATE/out" || true
+			printf %s "$out" >"$OUT"
+			return
+		fi
+	fi
+	command sh "$@"
+}`
+
+// realSh is what a machine has instead where it matters what all programs are told and leave behind.
+const realSh = `BASH_FUNC_sh%%=() { command sh "$@"; }`
+
+// makeKnown has the real certificate.sh make something of the certificate that most machines have, and gives back the
+// folder with it.
+var makeKnown = sync.OnceValues(func() (string, error) {
+	folder := filepath.Join(shared, "certificate")
+	script, in := filepath.Join(folder, "script"), filepath.Join(folder, "in")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(script, []byte(assets.CertificateToPEMScript), 0o600),
+		os.WriteFile(in, []byte(vmCertificateOf.pem+"\n"), 0o600)); err != nil {
+		return "", err
+	}
+	command := exec.Command("sh", script)
+	command.Env = append(os.Environ(), "IN="+in, "OUT="+filepath.Join(folder, "out"), "HOSTS=localhost")
+	said, err := command.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, said)
+	}
+	return folder, nil
+})
+
+// makeFakes makes fakePrograms for what is no bash, and gives back their folder.
+var makeFakes = sync.OnceValues(func() (string, error) {
+	folder := filepath.Join(shared, "fakes")
+	all := []error{os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, "fake"),
+		[]byte("#!/bin/bash\n"+fakeProgram+"\nfake \"${0##*/}\" \"$@\"\n"), 0o700)}
+	for _, name := range fakePrograms {
+		all = append(all, os.Symlink("fake", filepath.Join(folder, name)))
+	}
+	return folder, errors.Join(all...)
+})
 
 // serveFakes answers fakePrograms, and gives back the port.
 func (s *vmSite) serveFakes() string {

@@ -37,6 +37,7 @@ func settledImage(t *testing.T) *vmImage {
 	t.Helper()
 	vmImageOnce.Do(func() {
 		m := newVMSite(t, 1).newMachine(0)
+		m.more = []string{realSh}
 		m.boots()
 		m.powerOff()
 		m.site.must(os.Remove(m.data("")), os.Rename(m.disk.content, m.data("")))

@@ -49,7 +49,7 @@ type machine struct {
 	site    *vmSite
 	address string
 	root    string
-	bin     string // fakes
+	bin     string // programs of this machine only
 	disk    *vmDisk
 	node    *vmqNode
 	more    []string // environment
@@ -218,7 +218,7 @@ func (s *vmSite) must(errs ...error) {
 	}
 }
 
-// install does what cloud-init does with the custom data, as far as files go, and puts the fakes beside.
+// install does what cloud-init does with the custom data, as far as files go.
 func (m *machine) install(known assets.VerneMQMachine) {
 	m.site.Helper()
 	text, err := known.CloudInit()
@@ -232,11 +232,7 @@ func (m *machine) install(known assets.VerneMQMachine) {
 	m.site.must(
 		os.WriteFile(m.path("usr/local/sbin/amora-node"), script, 0o755),
 		os.WriteFile(m.path("etc/amora-sync/node.env"), []byte(strings.ReplaceAll(variables, "      ", "")), 0o600),
-		os.WriteFile(filepath.Join(m.bin, "fake"), []byte("#!/bin/bash\n"+fakeProgram+"\nfake \"${0##*/}\" \"$@\"\n"), 0o755),
 	)
-	for _, name := range fakePrograms {
-		m.site.must(os.Symlink("fake", filepath.Join(m.bin, name)))
-	}
 }
 
 func (m *machine) path(name string) string  { return filepath.Join(m.root, name) }
@@ -269,14 +265,24 @@ func (m *machine) reboot() {
 	m.newBoot()
 }
 
+// programPath is where a machine looks for programs that it has not in m.bin: the real ones of this machine last.
+func (m *machine) programPath() string {
+	m.site.Helper()
+	fakes, err := makeFakes()
+	m.site.must(err)
+	return fakes + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH")
+}
+
 // environment is the machine's.
 func (m *machine) environment() []string {
+	m.site.Helper()
+	known, err := makeKnown()
+	m.site.must(err)
 	return slices.Concat(fakeFunctions(), []string{
-		"PATH=" + m.bin + ":/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH"), "HOME=" + m.root, "LC_ALL=C",
-		"TMPDIR=" + m.root,
+		"PATH=" + m.bin + ":" + m.programPath(), "HOME=" + m.root, "LC_ALL=C", "TMPDIR=" + m.root,
 		"ROOT=" + m.root, "STATE=" + m.state(""), "NODE_ENV=" + m.path("etc/amora-sync/node.env"),
 		"METADATA=" + m.site.cloud.URL, "VMQ_ADMIN=vmq-admin",
-		"FAKES=" + m.site.fakes, "PYTHON=" + m.site.python, "MACHINE=" + m.address,
+		"FAKES=" + m.site.fakes, "PYTHON=" + m.site.python, "KNOWN_CERTIFICATE=" + known, "MACHINE=" + m.address,
 	}, m.more)
 }
 

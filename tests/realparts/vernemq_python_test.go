@@ -9,34 +9,35 @@ import (
 	"testing"
 )
 
-// warmPython is the real interpreter, which forks for each program that a script has for it: to start an interpreter
-// takes longer than all else that a script does.
+// warmPython is the real interpreter, which runs each program that a script has for it: to start an interpreter takes
+// longer than all else that a script does.
 const warmPython = `
-import contextlib, io, json, os, select, signal, socket, sys, traceback
+import contextlib, io, json, select, socket, sys, traceback
 
 def serve(conn):
     asked = b""
     while asked.count(b"\0") < 2:
-        asked += conn.recv(65536)
+        more = conn.recv(65536)
+        if not more: # from a script that was ended
+            return
+        asked += more
     program, given, _ = asked.decode().split("\0")
-    sys.stdin, status = io.StringIO(given), 0
+    keyboard, sys.stdin, status = sys.stdin, io.StringIO(given), 0
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()) as errors:
         try:
             exec(program, {"__name__": "__main__"})
         except BaseException:
             traceback.print_exc()
             status = 1
+    sys.stdin = keyboard
     conn.sendall(f"{said.getvalue()}\0{errors.getvalue()}\0{status}\0".encode())
 
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
     conn, _ = listener.accept()
-    if os.fork() == 0:
+    with contextlib.suppress(ConnectionError), conn:
         serve(conn)
-        os._exit(0)
-    conn.close()
 `
 
 // askPython is the function that stands for python3 -c PROGRAM in the scripts.

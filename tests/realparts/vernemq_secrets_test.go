@@ -19,7 +19,8 @@ func TestUsersAndRulesChangeOnAVerneMQMachineOrItSaysWhyNot(t *testing.T) {
 	s.settings.DatabaseHost = "127.0.0.1"
 	s.want(s.addresses...)
 	m := s.installed(0)
-	s.must(os.Remove(m.state("schema")), os.Remove(filepath.Join(m.bin, "psql")))
+	psql, err := exec.LookPath("psql")
+	s.must(err, os.Remove(m.state("schema")), os.Symlink(psql, filepath.Join(m.bin, "psql")))
 	m.more = []string{"LC_ALL=C.UTF-8", "BASH_FUNC_psql%%=() { command psql \"$@\"; }", "PGSSLMODE=disable",
 		"PGPORT=" + d.environment()[1][len("PGPORT="):]}
 	database := m.more
@@ -72,6 +73,18 @@ func TestAnOperationOnUsersDoesNotWaitForVerneMQ(t *testing.T) {
 // recordedPrograms are those real ones that the scripts give something to read or to write.
 var recordedPrograms = []string{"base64", "cat", "curl", "env", "openssl", "python3", "sed", "sh"}
 
+// real is the path of a program that a machine does not have in m.bin.
+func (m *machine) real(name string) string {
+	m.site.Helper()
+	for _, folder := range filepath.SplitList(m.programPath()) {
+		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+			return path
+		}
+	}
+	m.site.Fatalf("there is no %s", name)
+	return ""
+}
+
 func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
@@ -79,14 +92,13 @@ func TestNoProgramOfAVerneMQMachineHasASecretInItsArguments(t *testing.T) {
 	m := s.newMachine(0)
 	record := m.path("arguments")
 	for _, name := range recordedPrograms {
-		real, err := exec.LookPath(name)
-		s.must(err, os.WriteFile(filepath.Join(m.bin, name),
-			[]byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+real+" \"$@\"\n"), 0o755))
+		s.must(os.WriteFile(filepath.Join(m.bin, name),
+			[]byte("#!/bin/bash\nprintf '%s\\n' "+name+" \"$@\" >>"+record+"\nexec "+m.real(name)+" \"$@\"\n"), 0o755))
 	}
 	recorded := "BASH_FUNC_python3%%=() { command python3 \"$@\"; }"
-	m.more = []string{recorded}
+	m.more = []string{realSh, recorded}
 	m.boots()
-	m.more = []string{recorded, "OPERATION=remove", "MQTT_USERNAME=x"}
+	m.more = []string{realSh, recorded, "OPERATION=remove", "MQTT_USERNAME=x"}
 	if said, err := m.run("admin"); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
@@ -105,6 +117,7 @@ func TestOthersOnAVerneMQMachineCanReadNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newVMSite(t, 1)
 	m := s.settled(1)[0]
+	m.more = []string{realSh}
 	s.collects(secondVersion)
 	m.deploys(secondVersion)
 	_, rest, _ := strings.Cut(s.certificate.pem, "\n")

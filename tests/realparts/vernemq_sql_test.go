@@ -118,7 +118,7 @@ func logins(t *testing.T, broker *pgx.Conn) map[string]func(username, password s
 
 func TestAUserOfOneBrokerLogsInToTheOthersWithTheRightPasswordOnly(t *testing.T) {
 	t.Parallel()
-	d := deployedDatabase(t)
+	d := deployedData.beside(t)
 	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	for i, password := range []string{"secret12", `p' "$x" \ ü€😀`, strings.Repeat("x", 72)} {
 		second := map[string]string{} // by user
@@ -155,7 +155,7 @@ func TestAUserOfOneBrokerLogsInToTheOthersWithTheRightPasswordOnly(t *testing.T)
 
 func TestVerneMQLetsNobodyInWhoIsUnknownOrSendsNoPassword(t *testing.T) {
 	t.Parallel()
-	broker := populated(t).connect(t, brokerRole, brokerPassword)
+	broker := populatedData.beside(t).connect(t, brokerRole, brokerPassword)
 	for _, c := range [][2]any{
 		{"nobody", "secret12"}, {"", "secret12"}, {nil, "secret12"}, {"Sensor", "secret12"}, {"sensor ", "secret12"},
 		{"%", "secret12"}, {"*", "secret12"},
@@ -174,7 +174,7 @@ func TestVerneMQLetsNobodyInWhoIsUnknownOrSendsNoPassword(t *testing.T) {
 
 func TestRulesReachVerneMQInItsOwnWords(t *testing.T) {
 	t.Parallel()
-	broker := populated(t).connect(t, brokerRole, brokerPassword)
+	broker := populatedData.beside(t).connect(t, brokerRole, brokerPassword)
 	for name, want := range map[string]vernemqRules{
 		"sensor": {
 			publish:   []string{"devices/sensor/%c/#", "alarms"},
@@ -213,7 +213,7 @@ func withRules(t *testing.T, owner, broker *pgx.Conn, username string, topics ..
 
 func TestUsernameAndClientIDArePutInAndWhatVerneMQCanNotSayAllowsNothing(t *testing.T) {
 	t.Parallel()
-	d := deployedDatabase(t)
+	d := deployedData.beside(t)
 	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	for _, c := range []struct {
 		username, topic string
@@ -260,7 +260,7 @@ func TestUsernameAndClientIDArePutInAndWhatVerneMQCanNotSayAllowsNothing(t *test
 // VerneMQ compares $share/GROUP/TOPIC with a rule level by level, and the client chooses group and client id.
 func TestNoRuleLetsAClientReadAnotherTopicByWayOfASharedSubscription(t *testing.T) {
 	t.Parallel()
-	d := deployedDatabase(t)
+	d := deployedData.beside(t)
 	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	for _, c := range []struct {
 		username, rule, clientID, filter string
@@ -304,7 +304,7 @@ func TestNoRuleLetsAClientReadAnotherTopicByWayOfASharedSubscription(t *testing.
 
 func TestRulesKeepTheirOrderInVerneMQ(t *testing.T) {
 	t.Parallel()
-	d := deployedDatabase(t)
+	d := deployedData.beside(t)
 	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	var topics, subscribe []string
 	for i := range 50 {
@@ -320,7 +320,7 @@ func TestRulesKeepTheirOrderInVerneMQ(t *testing.T) {
 
 func TestTheBrokersRoleNeedsNothingForVerneMQButTheViewAndOneFunctionOfPgcrypto(t *testing.T) {
 	t.Parallel()
-	d := populated(t)
+	d := populatedData.beside(t)
 	owner := d.connect(t, "mqttadmin", adminPassword)
 	for _, narrower := range []string{
 		"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC",
@@ -417,7 +417,7 @@ func fastest(t *testing.T, conn *pgx.Conn, query string, args ...any) time.Durat
 
 func TestALoginToVerneMQFindsItsUserByIndexAndTakesOneBcrypt(t *testing.T) {
 	t.Parallel()
-	d := deployedDatabase(t)
+	d := deployedData.beside(t)
 	owner, broker := d.connect(t, "mqttadmin", adminPassword), d.connect(t, brokerRole, brokerPassword)
 	hashed, err := bcrypt.GenerateFromPassword([]byte("secret12"), 10) // as amora user makes it
 	if err != nil {
