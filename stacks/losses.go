@@ -61,9 +61,9 @@ func (p Plan) goes(name string) bool {
 	}
 }
 
-// deleteFirst has Pulumi delete what goes before it makes the next one. Pulumi does so by itself where both have one id;
-// but after a run that ended in between, the next one would make each resource that has no difference of its own, and
-// then delete it as the old one.
+// deleteFirst has Pulumi delete what goes before it makes the next one, as it does by itself where both have one id.
+// After a run that ended in between, the next one would otherwise make each resource that has no difference of its own,
+// and then delete it as the old one.
 func (p Plan) deleteFirst(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 	if !p.goes(args.Name) {
 		return nil
