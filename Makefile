@@ -120,6 +120,7 @@ test-cli: amora
 test-deep: install test-cli
 	$(MAKE) test-sequences THOSE=^Test SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=84"
 	$(MAKE) test-sequences SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=3 -rapid.steps=60"
+	$(TEST) -timeout 60m ./internal/rehearsal -run '^TestALossThatIsAgreedTo' -samples 20
 	$(MAKE) $(PARTS) TEST="$(TEST) -race" GOGC=100 SEQUENCES=-rapid.checks=3 # races take memory
 
 format:

@@ -22,7 +22,8 @@ make test-sequences THOSE=^Test SEQUENCES="-rapid.seed=4711 -rapid.checks=84"
 ` + sequences("go test -vet=off", "^Test", "-rapid.seed=4711 -rapid.checks=84") +
 		`make test-sequences SEQUENCES="-rapid.seed=4711 -rapid.checks=3 -rapid.steps=60"
 ` + sequences("go test -vet=off", "^TestNothingIsLost", "-rapid.seed=4711 -rapid.checks=3 -rapid.steps=60") +
-		`make ` + parts + ` TEST="go test -vet=off -race" GOGC=100 SEQUENCES=-rapid.checks=3 # races take memory
+		`go test -vet=off -timeout 60m ./internal/rehearsal -run '^TestALossThatIsAgreedTo' -samples 20
+make ` + parts + ` TEST="go test -vet=off -race" GOGC=100 SEQUENCES=-rapid.checks=3 # races take memory
 ` + partsWith("go test -vet=off -race", "-rapid.checks=3"),
 	"test-brokers": "cd tests/brokers && go test -vet=off -count=1 -v -p 1 -timeout 60m ./...\n",
 	"test-brokers-long": `cd tests/brokers && go test -vet=off -count=1 -v -timeout 120m ./emqx -restarts 20 -overlap 90s -cut 3m

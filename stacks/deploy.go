@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 
 	azure "github.com/pulumi/pulumi-azure-native-sdk/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -35,15 +34,6 @@ func Program(config map[string]string) pulumi.RunFunc {
 			return err
 		}
 		return deploy(ctx, NewPlan(ctx.Stack(), c), secretsOf(c))
-	}
-}
-
-// deletedFirst is for a stack whose resource group may be replaced, with all that is in it. Where a run ends in
-// between, the next one of Pulumi would otherwise make each resource that has no difference of its own, and then delete
-// it as the old one, which had the same id.
-func deletedFirst(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
-	return &pulumi.ResourceTransformationResult{
-		Props: args.Props, Opts: append(slices.Clone(args.Opts), pulumi.DeleteBeforeReplace(true)),
 	}
 }
 
@@ -79,10 +69,8 @@ func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
 	if err := announce(ctx, p); err != nil {
 		return err
 	}
-	if slices.Contains(p.AllowReplace, "resourceGroup") {
-		if err := ctx.RegisterStackTransformation(deletedFirst); err != nil {
-			return err
-		}
+	if err := ctx.RegisterStackTransformation(p.deleteFirst); err != nil {
+		return err
 	}
 	provider, err := azure.NewProvider(ctx, "azure", &azure.ProviderArgs{Location: pulumi.String(p.Location)},
 		pulumi.Version(azureNativeVersion))

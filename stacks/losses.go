@@ -3,6 +3,8 @@ package stacks
 import (
 	"slices"
 	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 // losses are the parts of a stack that a config takes away, where what they hold would be lost unless allowReplace
@@ -42,4 +44,31 @@ func losses(before Summary, p Plan) Faults {
 // it.
 func allows(allowReplace []string, resource string) bool {
 	return slices.Contains(allowReplace, resource) || slices.Contains(allowReplace, "resourceGroup")
+}
+
+// goes says whether a resource is of a part whose loss is agreed to, and would come back under the id that it has: all
+// in the resource group, the second region with what leads there, or the database's server with what hangs on it. A
+// server that is restored has another name, and is made out of the one before it.
+func (p Plan) goes(name string) bool {
+	local, secondary := strings.CutPrefix(name, secondaryPrefix)
+	switch {
+	case slices.Contains(p.AllowReplace, "resourceGroup"):
+		return true
+	case slices.Contains(p.AllowReplace, "secondary") && (secondary || strings.HasPrefix(name, "peering-")):
+		return true
+	default:
+		return slices.Contains(p.AllowReplace, "database") && p.Restore == nil && strings.HasPrefix(local, "database-")
+	}
+}
+
+// deleteFirst has Pulumi delete what goes before it makes the next one, as it does by itself where both have one id.
+// After a run that ended in between, the next one would otherwise make each resource that has no difference of its own,
+// and then delete it as the old one.
+func (p Plan) deleteFirst(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
+	if !p.goes(args.Name) {
+		return nil
+	}
+	return &pulumi.ResourceTransformationResult{
+		Props: args.Props, Opts: append(slices.Clone(args.Opts), pulumi.DeleteBeforeReplace(true)),
+	}
 }

@@ -2,6 +2,8 @@ package stacks
 
 import (
 	"cmp"
+	"maps"
+	"strings"
 	"testing"
 )
 
@@ -65,5 +67,47 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 	}
 	if faults := losses(Summary{}, Plan{Broker: EMQXContainerApps}); len(faults) > 0 {
 		t.Errorf("a first deployment loses %v", faults)
+	}
+}
+
+func TestWhatIsAgreedToGoIsDeletedFirstAndNothingElse(t *testing.T) {
+	restored := map[string]string{"database": `{"sku":"Standard_D2ds_v5","storageGb":128,` +
+		`"restore":{"server":"pg-old","time":"2026-11-25T10:00:00Z"}}`}
+	all := func(string) bool { return true }
+	none := func(string) bool { return false }
+	beside := func(name string) bool {
+		return strings.HasPrefix(name, "secondary-") || name == "peering-there" || name == "peering-back"
+	}
+	database := func(name string) bool { return strings.HasPrefix(strings.TrimPrefix(name, "secondary-"), "database-") }
+	for _, c := range []struct {
+		agreed  string
+		changes map[string]string
+		goes    func(name string) bool
+	}{
+		{"resourceGroup", nil, all}, {"secondary", nil, beside}, {"database", nil, database},
+		{"database", restored, none}, // it is made out of the one before it
+		{"zone", nil, none}, {"disks", nil, none}, {"network", nil, none}, {"tenant", nil, none}, {"vault", nil, none},
+		{"workspace", nil, none},
+	} {
+		changes := map[string]string{"broker": HiveMQAKS, "hivemq": `{"trial":true}`, "availability": besideEurope}
+		maps.Copy(changes, c.changes)
+		always := map[string]bool{}
+		for _, r := range deployed(t, "prod", changes) {
+			always[r.URN()] = r.DeleteBeforeReplace
+		}
+		changes["allowReplace"] = `["` + c.agreed + `"]`
+		went := 0
+		for _, r := range deployed(t, "prod", changes) {
+			want := always[r.URN()] || c.goes(r.Name)
+			if r.Custom && r.DeleteBeforeReplace != want {
+				t.Errorf("%s %v: %s is deleted first: %v", c.agreed, c.changes, r.Name, r.DeleteBeforeReplace)
+			}
+			if r.Custom && c.goes(r.Name) {
+				went++
+			}
+		}
+		if c.goes("secondary-database-server") && went < 5 {
+			t.Errorf("%s: only %d resources were to go", c.agreed, went)
+		}
 	}
 }
