@@ -135,6 +135,29 @@ func TestWhatAProgramWarnsOfIsShown(t *testing.T) {
 	}
 }
 
+// The engine ends without waiting for a program whose run has failed. (make test-races looks for what that means.)
+func TestAProgramThatTalksOnWhenItsRunHasFailedIsHeardNoMore(t *testing.T) {
+	p := newPlace(t)
+	var talks sync.WaitGroup
+	_, err := p.run(t.Context(), Up, func(ctx *pulumi.Context) error {
+		begun := make(chan struct{})
+		talks.Go(func() {
+			for i := 0; ctx.Log.Warn(fmt.Sprint("said ", i), nil) == nil; i++ {
+				if i == 0 {
+					close(begun)
+				}
+			}
+		})
+		<-begun
+		var group thing
+		return ctx.RegisterResource("azure-native:resources:ResourceGroup", "group", pulumi.Map{}, &group) // it has no place
+	}, Options{})
+	if err == nil {
+		t.Error("the run does not fail")
+	}
+	talks.Wait()
+}
+
 func TestADestroyLeavesWhatIsProtectedAndWhatThatNeeds(t *testing.T) {
 	p := newPlace(t)
 	p.must(Up, groups(4, "westeurope"))

@@ -27,13 +27,32 @@ type host struct {
 	connections []*grpc.ClientConn
 	close       sync.Once
 	closed      error
+
+	hearing sync.RWMutex
+	deaf    bool
+}
+
+// ear passes on what is said until the run is over. The engine closes its channel of events after that, and a program
+// whose run has failed may talk on.
+type ear struct {
+	diag.Sink
+	host *host
+}
+
+func (e ear) Logf(severity diag.Severity, message *diag.Diag, args ...any) {
+	e.host.hearing.RLock()
+	defer e.host.hearing.RUnlock()
+	if !e.host.deaf {
+		e.Sink.Logf(severity, message, args...)
+	}
 }
 
 // newHost passes what the program and the plugins say to the engine's own sinks.
 func newHost(
 	plugins map[string]int, said, status diag.Sink, program func(info plugin.RunInfo, engineAddress string) error,
 ) *host {
-	h := &host{Host: deploytest.NewPluginHost(said, status, nil), plugins: plugins}
+	h := &host{plugins: plugins}
+	h.Host = deploytest.NewPluginHost(ear{said, h}, ear{status, h}, nil)
 	h.program = deploytest.NewLanguageRuntime(func(info plugin.RunInfo, _ *deploytest.ResourceMonitor) error {
 		return program(info, h.ServerAddr())
 	})
@@ -66,6 +85,14 @@ func (h *host) Provider(
 		SupportsRefreshBeforeUpdate: true, InvokeWithPreview: true,
 	})
 	return provider, err
+}
+
+// ReleaseContext is called by the engine at the end of a run.
+func (h *host) ReleaseContext(ctx *plugin.Context) error {
+	h.hearing.Lock()
+	h.deaf = true
+	h.hearing.Unlock()
+	return h.Host.ReleaseContext(ctx)
 }
 
 // Close is called by the engine too.
