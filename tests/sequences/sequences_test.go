@@ -87,7 +87,7 @@ func nothingIsLost(t *testing.T, config settings) {
 	t.Logf("%d sequences: %v", sequence, start.happened)
 	for _, what := range []string{"edits", "edits that were refused", "changes by hand", "runs that failed",
 		"runs that changed something"} {
-		if start.happened[what] == 0 {
+		if start.happened[what] == 0 && sequence >= 10 { // a few, as under the race detector, need not have all of it
 			t.Errorf("there were no %s", what)
 		}
 	}
