@@ -26,10 +26,10 @@ make test-sequences THOSE=^Test SEQUENCES="-rapid.seed=4711 -rapid.checks=84"
 make ` + parts + ` TEST="go test -vet=off -race" GOGC=100 SEQUENCES=-rapid.checks=3 # races take memory
 ` + partsWith("go test -vet=off -race", "-rapid.checks=3"),
 	"test-brokers": "cd tests/brokers && go test -vet=off -count=1 -v -p 1 -timeout 60m ./...\n",
-	"test-brokers-long": `cd tests/brokers && go test -vet=off -count=1 -v -timeout 120m ./emqx -restarts 20 -overlap 90s -cut 3m
-cd tests/brokers && go test -vet=off -count=1 -v -timeout 60m ./vernemq -outage 5m
-cd tests/brokers && go test -vet=off -count=1 -v ./hivemq
-`,
+	"test-brokers-long": "cd tests/brokers && go test -vet=off -count=1 -v -timeout 120m ./emqx " +
+		"-restarts 20 -overlap 90s -cut 3m\n" +
+		"cd tests/brokers && go test -vet=off -count=1 -v -timeout 60m ./vernemq -outage 5m\n" +
+		"cd tests/brokers && go test -vet=off -count=1 -v ./hivemq\n",
 }
 
 const (

@@ -343,8 +343,9 @@ func TestTheBrokersRoleNeedsNothingForVerneMQButTheViewAndOneFunctionOfPgcrypto(
 
 // firstSchema is how the tables were when EMQX was the only broker.
 const firstSchema = `CREATE EXTENSION pgcrypto;
-CREATE TABLE mqtt_user (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, username text NOT NULL UNIQUE, password_hash text NOT NULL,
-	salt text NOT NULL DEFAULT '', is_superuser boolean NOT NULL DEFAULT false, created timestamptz NOT NULL DEFAULT now());
+CREATE TABLE mqtt_user (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, username text NOT NULL UNIQUE,
+	password_hash text NOT NULL, salt text NOT NULL DEFAULT '', is_superuser boolean NOT NULL DEFAULT false,
+	created timestamptz NOT NULL DEFAULT now());
 CREATE TABLE mqtt_acl (username text NOT NULL REFERENCES mqtt_user (username) ON UPDATE CASCADE ON DELETE CASCADE,
 	topic text NOT NULL, action text NOT NULL, PRIMARY KEY (username, topic));
 CREATE FUNCTION mqtt_put_user(name text, hash text, superuser boolean DEFAULT false) RETURNS void LANGUAGE sql
