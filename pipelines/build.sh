@@ -22,8 +22,9 @@ while kill -0 "$build" 2>/dev/null; do
     ticks=$((ticks + 1))
     if [ $((ticks % 50)) -eq 0 ]; then
         all=${all:-$(go list -deps "$2" | wc -l)}
-        echo "building: $(grep -v '^go: ' "$log" | grep -c '^[a-z].*[^:]$') packages compiled after $((ticks / 5)) s. The first time it is" \
-            "all $all, in three to five minutes on two cores, and the largest come last."
+        compiled=$(grep -v '^go: ' "$log" | grep -c '^[a-z].*[^:]$') || true
+        echo "building: $compiled packages compiled after $((ticks / 5)) s. The first time it is all $all," \
+            "in three to five minutes on two cores, and the largest come last."
     fi
 done
 status=0

@@ -69,6 +69,30 @@ func (p place) run(t *testing.T, env []string, args ...string) (code int, said, 
 
 type table = map[string]string
 
+func TestABuildThatTakesLongSaysHowFarItIsAndThenWhyItFailed(t *testing.T) {
+	p := newPlace(t, "build.sh", table{
+		"sleep": "/bin/sleep 0.001", // a second passes in no time
+		"go": `here=$(dirname "$0")
+			if [ "$1" = list ]; then printf 'a\nb/c\nd\n'; exit; fi
+			until [ "$(grep -c ^sleep "$here/log")" -gt 60 ]; do /bin/sleep 0.01; done
+			printf 'go: downloading d v1\nerrors\nb/c\n' >&2
+			until [ "$(grep -c ^sleep "$here/log")" -gt 110 ]; do /bin/sleep 0.01; done
+			printf '# d\nd/d.go:1:1: undefined: e\n' >&2
+			exit 3`,
+	}, nil)
+	code, said, called := p.run(t, nil, "the-file", "./the-package")
+	const message = "building: %d packages compiled after %d s. The first time it is all 3, in three to five minutes on two " +
+		"cores, and the largest come last.\n"
+	first, second := fmt.Sprintf(message, 0, 10), fmt.Sprintf(message, 2, 20)
+	last := "go: downloading d v1\nerrors\nb/c\n# d\nd/d.go:1:1: undefined: e\n"
+	if code != 3 || !strings.HasPrefix(said, first+second) || !strings.HasSuffix(said, last) {
+		t.Errorf("it ended with %d:\n%s", code, said)
+	}
+	if call := "go build -v -ldflags=-s -w -o the-file ./the-package\n"; strings.Count(called, call) != 1 {
+		t.Errorf("it was not called once: %s", call)
+	}
+}
+
 func TestAScriptThatCantDoItsWorkSaysWhyAndCallsNothing(t *testing.T) {
 	const usage = "usage: pipelines/azure.sh preview|up|drift STACK\n"
 	pulumi, project := table{"pulumi": ""}, table{"Pulumi.yaml": "name: a\nruntime: python\n"}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -70,8 +71,12 @@ func (s *stage) child(destroys bool) (*exec.Cmd, io.Reader) {
 // kills is how many moments of a deployment, and how many of a destroy, a run is killed at.
 const kills = 25
 
+var moments = flag.Uint64("moments", rand.Uint64(), "the `seed` of the moments at which runs are killed")
+
 func TestARunThatIsKilledAtAnyMomentIsTakenUpAgain(t *testing.T) {
 	whole := deployedStage(t, "dev")
+	random := rand.New(rand.NewPCG(*moments, 0))
+	t.Logf("-moments %d", *moments)
 	for _, destroys := range []bool{false, true} {
 		verb := map[bool]string{false: "up", true: "destroy"}[destroys]
 		var atWork atomic.Int32
@@ -79,7 +84,7 @@ func TestARunThatIsKilledAtAnyMomentIsTakenUpAgain(t *testing.T) {
 			for i := range kills {
 				// The moments lie over all that the run says, of which it says a line at the beginning and at the end of each
 				// resource.
-				lines := 5 + 8*i + rand.IntN(8)
+				lines := 5 + 8*i + random.IntN(8)
 				t.Run(fmt.Sprint("after line ", lines), func(t *testing.T) {
 					t.Parallel()
 					if killedAfter(t, whole, destroys, lines) {
