@@ -116,6 +116,8 @@ func TestARuleTakesTheLastValueInsideOfItAndRefusesTheFirstOutside(t *testing.T)
 		{"", "emqx.peak.start", peak, []string{"0 6 * * *", "59 23 31 12 1-5", "*/15 0 1 1 0"}, []string{"",
 			"60 6 * * *", "0 24 * * *", "0 6 0 * *", "0 6 32 * *", "0 6 * 13 *", "0 6 * 0 *", "0 6 * *",
 			"0 0 6 * * *"}},
+		{"", "security.clientIds", `{"clientIds":"%s"}`, []string{"prefix", "username", "any"}, []string{"Prefix", "all"}},
+		{HiveMQAKS, "security.clientIds", `{"clientIds":"%s"}`, []string{"any"}, []string{"prefix", "username"}},
 		{"", "security.ddos", `{"ddos":"%s"}`, []string{"none", "network"}, []string{"", "ip", "Network", "basic"}},
 		{VerneMQVMs, "security.ddos", `{"ddos":"%s"}`, []string{"none", "network", "ip"}, []string{"basic"}},
 		{"", "security.privateLink", `{"deployFrom":["network"],"privateLink":["%s"]}`, []string{"redis", "storage"},

@@ -209,6 +209,11 @@ type Security struct {
 	JWT JWT `config:"jwt"`
 	// The directory whose tokens clients may send as password, instead of security.jwt; see docs/identity.md.
 	Identity Identity `config:"identity"`
+	// Which client ids a user may connect as, since whoever has one has its session and the messages that wait there:
+	// username (that alone), prefix (the username, and what begins with it and a colon) or any (users may take each
+	// other's sessions). More for single users: amora user client-ids. HiveMQ can't hold users to it, and needs any.
+	// Default: prefix; with HiveMQ any.
+	ClientIDs string `config:"clientIds"`
 	// Protection from floods: none, ip (the address that clients use; not for EMQX) or network (everything in the
 	// network).
 	DDoS string `config:"ddos"`

@@ -72,6 +72,15 @@ func user() *cobra.Command {
 			},
 		},
 		&cobra.Command{
+			Use:   "client-ids USERNAME IDS",
+			Short: "Let a user connect as more client ids than the stack's rule gives: one, those that begin with PREFIX*, or ''",
+			Args:  cobra.ExactArgs(2),
+			RunE: func(c *cobra.Command, args []string) error {
+				return o.change(c.Context(), "client-ids", map[string]string{"MQTT_USERNAME": args[0],
+					"MQTT_CLIENT_IDS": args[1]})
+			},
+		},
+		&cobra.Command{
 			Use: "remove USERNAME", Short: "Remove a user and all rules", Args: cobra.ExactArgs(1),
 			RunE: func(c *cobra.Command, args []string) error {
 				return o.change(c.Context(), "remove", map[string]string{"MQTT_USERNAME": args[0]})

@@ -69,13 +69,15 @@ func NodeEnvironment(i int, region string) []Variable {
 	}
 }
 
-// Environment is what the gate of each node needs to judge tokens, beyond [NodeEnvironment].
-func (j JWT) Environment() []Variable {
+// Environment is what the gate of each node needs to judge tokens, beyond [NodeEnvironment]: one of [ClientIDsPrefix] and
+// its like is which client ids they are good for.
+func (j JWT) Environment(clientIDs string) []Variable {
 	return []Variable{
 		{"GATE_TOKEN_PORT", strconv.Itoa(GateTokenPort)},
 		{"GATE_TOKEN_KEYS_URL", j.JWKSURL},
 		{"GATE_TOKEN_ISSUER", j.Issuer},
 		{"GATE_TOKEN_AUDIENCE", j.Audience},
 		{"GATE_TOKEN_USERNAME_CLAIM", j.UsernameClaim},
+		{"GATE_CLIENT_IDS", clientIDs},
 	}
 }

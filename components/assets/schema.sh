@@ -4,8 +4,9 @@
 # it is there.
 set -eu
 schema="${SCHEMA:-/mnt/config/schema.sql}"
-SCHEMA_VERSION=$(sha256sum <"$schema" | cut -c1-64)
-export SCHEMA_VERSION BROKER_TIMEOUT="${BROKER_TIMEOUT:-0}"
+export BROKER_TIMEOUT="${BROKER_TIMEOUT:-0}"
+SCHEMA_VERSION=$({ cat "$schema" && echo "$CLIENT_IDS"; } | sha256sum | cut -c1-64)
+export SCHEMA_VERSION
 ask() { psql --no-psqlrc --quiet --tuples-only --no-align --command "$1"; }
 # Whether this version is there and lets the brokers in. With that a node starts as well while the administrator's
 # password changes.
@@ -35,7 +36,7 @@ done
 # The password goes in on standard input: arguments are visible to every process.
 {
     printf '%s\n' '\getenv broker_role BROKER_ROLE' '\getenv broker_password BROKER_PASSWORD' \
-        '\getenv broker_timeout BROKER_TIMEOUT' '\getenv schema_version SCHEMA_VERSION'
+        '\getenv broker_timeout BROKER_TIMEOUT' '\getenv client_ids CLIENT_IDS' '\getenv schema_version SCHEMA_VERSION'
     cat "$schema"
 } | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 >/dev/null
 # A file that was cut off has no errors, and its transaction no end.

@@ -1,5 +1,5 @@
 -- Users and topic rules of every broker. Applied before a node starts, any number of times, by several nodes at once.
--- Takes the psql variables broker_role, broker_password, broker_timeout and schema_version.
+-- Takes the psql variables broker_role, broker_password, broker_timeout, client_ids and schema_version.
 BEGIN;
 SELECT pg_advisory_xact_lock(hashtext('amora-sync schema'));
 
@@ -19,6 +19,28 @@ CREATE TABLE IF NOT EXISTS mqtt_user (
 -- hash in base64.
 ALTER TABLE mqtt_user ADD COLUMN IF NOT EXISTS pbkdf2_hash text
     CHECK (pbkdf2_hash ~ '^[A-Za-z0-9+/]{20,}={0,2}:[0-9]+:[A-Za-z0-9+/]{86}==$');
+
+-- A session belongs to whoever has its client id, with all that waits in it. So a user may connect as those ids only that
+-- the stack's rule (security.clientIds) gives to every user, and as those that are given here besides: one id, or all
+-- that begin with what stands before a * at the end.
+ALTER TABLE mqtt_user ADD COLUMN IF NOT EXISTS client_ids text CHECK (client_ids ~ '^([^+#/*]+[*]?|[*])$');
+DO $$
+BEGIN
+    -- Or the ids of user x would be those of user x:y as well. Who has such a name already keeps it, and can't be changed.
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'mqtt_user_no_separator') THEN
+        ALTER TABLE mqtt_user ADD CONSTRAINT mqtt_user_no_separator CHECK (position(':' IN username) = 0) NOT VALID;
+    END IF;
+END $$;
+SELECT format('CREATE OR REPLACE FUNCTION mqtt_client_ids() RETURNS text LANGUAGE sql IMMUTABLE AS %L',
+    format('SELECT %L::text', :'client_ids')) \gexec
+CREATE OR REPLACE FUNCTION mqtt_may_connect_as(username text, given text, client_id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(client_id = username OR CASE mqtt_client_ids()
+            WHEN 'any' THEN true
+            WHEN 'prefix' THEN position(':' IN username) = 0 AND starts_with(client_id, username || ':')
+        END, false)
+        OR coalesce(client_id = given OR right(given, 1) = '*' AND starts_with(client_id, left(given, -1)), false)
+$$;
 
 -- A user may do what a rule allows, and nothing else. Topics may hold the wildcards + and #, and ${username} and
 -- ${clientid}.
@@ -45,6 +67,15 @@ BEGIN
     ON CONFLICT (username) DO UPDATE
     SET password_hash = excluded.password_hash, pbkdf2_hash = excluded.pbkdf2_hash,
         is_superuser = excluded.is_superuser;
+END $$;
+
+CREATE OR REPLACE FUNCTION mqtt_give_client_ids(name text, ids text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE mqtt_user SET client_ids = nullif(ids, '') WHERE username = name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no user %', name;
+    END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION mqtt_remove_user(name text) RETURNS void
@@ -163,6 +194,15 @@ CREATE OR REPLACE VIEW vernemq.vmq_auth_acl AS
         WHERE pattern IS NOT NULL AND
             (prefix <> '' OR pattern = '+/#' OR pattern !~ '^(\+|%c|\$share)/(#$|.*/)')) AS subscribe_acl
     FROM mqtt_user u;
+-- A login. An unknown user takes as long as a known one with a wrong password.
+CREATE OR REPLACE FUNCTION vernemq.login(name text, given text, client text)
+RETURNS TABLE (publish_acl text, subscribe_acl text) LANGUAGE sql STABLE AS $$
+    SELECT a.publish_acl::text, a.subscribe_acl::text
+    FROM (SELECT) AS always LEFT JOIN mqtt_user u ON u.username = name LEFT JOIN vernemq.vmq_auth_acl a USING (username)
+    WHERE CASE WHEN mqtt_may_connect_as(name, u.client_ids, client)
+        THEN crypt(given, coalesce(u.password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO')) =
+            u.password_hash END
+$$;
 GRANT USAGE ON SCHEMA vernemq TO mqtt_broker;
 GRANT SELECT ON ALL TABLES IN SCHEMA vernemq TO mqtt_broker;
 

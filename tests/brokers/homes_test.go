@@ -80,7 +80,7 @@ func TestTheHomesHoldWhatIsDeployed(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	files, err := assets.VerneMQ{DatabaseName: "n", DatabaseRoles: "r", Connections: 1}.Files()
+	files, err := assets.VerneMQ{DatabaseName: "n", DatabaseRoles: "r", ClientIDs: assets.ClientIDsAny, Connections: 1}.Files()
 	if err != nil {
 		t.Fatal(err)
 	}

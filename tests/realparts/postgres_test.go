@@ -292,7 +292,7 @@ func (d *database) applyVersion(t *testing.T, version string, more ...string) (s
 	schema := write(t, filepath.Join(t.TempDir(), assets.SchemaFile), version)
 	return sh(t, []string{"sh"}, assets.SchemaScript,
 		d.environment(append([]string{"SCHEMA=" + schema, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" +
-			brokerPassword}, more...)...)...)
+			brokerPassword, "CLIENT_IDS=" + assets.ClientIDsPrefix}, more...)...)...)
 }
 
 func (d *database) connect(t *testing.T, role, password string) *pgx.Conn {

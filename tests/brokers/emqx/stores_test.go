@@ -157,6 +157,7 @@ func (d *database) environment(more ...string) []string {
 	return append([]string{
 		"PGHOST=" + dataHost, "PGDATABASE=mqtt", "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword, "PGSSLMODE=verify-full",
 		"PGSSLROOTCERT=" + d.ca.File, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword,
+		"CLIENT_IDS=" + assets.ClientIDsPrefix,
 		"BROKER_TIMEOUT=" + assets.QueryTimeout,
 	}, more...)
 }

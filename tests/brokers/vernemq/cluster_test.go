@@ -190,7 +190,8 @@ func TestWhatWaitsAtANodeThatIsNoLongerWantedGoesToTheOthers(t *testing.T) {
 func TestAnotherBuildFindsWhatTheOneBeforeKept(t *testing.T) {
 	s, all := cluster(t, 1)
 	w := s.leavesBehind("upgraded", all[0], all[0])
-	v := assets.VerneMQ{Connections: connections, DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker"}
+	v := assets.VerneMQ{Connections: connections, DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker",
+		ClientIDs: assets.ClientIDsPrefix}
 	s.publish("version-2", v, func(files map[string]string) {
 		files["vernemq.env"] = strings.Replace(files["vernemq.env"], "COMMIT='b968", "COMMIT='a968", 1)
 	})

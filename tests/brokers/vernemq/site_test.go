@@ -80,7 +80,7 @@ func newSite(t *testing.T, size int, v assets.VerneMQ) *site {
 	for i := range size {
 		s.settings.Members = append(s.settings.Members, s.machineAddress(i))
 	}
-	v.DatabaseName, v.DatabaseRoles = "mqtt", "mqtt_broker"
+	v.DatabaseName, v.DatabaseRoles, v.ClientIDs = "mqtt", "mqtt_broker", assets.ClientIDsPrefix
 	s.publish("version-1", v, nil)
 	return s
 }
