@@ -257,8 +257,8 @@ func archived(t *testing.T, curl string) string {
 func TestOnGitHubPulumiIsOnThePathOfTheStepsToCome(t *testing.T) {
 	curl := `while [ "$1" != -o ]; do shift; done; cp "$ARCHIVE" "$2"`
 	archive := filepath.Join(t.TempDir(), "archive")
-	out, err := exec.Command("sh", "-c", `cd "$1" && mkdir pulumi && echo CLI >pulumi/pulumi && tar -czf "$2" pulumi`, "sh",
-		t.TempDir(), archive).CombinedOutput()
+	out, err := exec.Command("sh", "-c", `cd "$1" && mkdir pulumi && echo CLI >pulumi/pulumi && tar -czf "$2" pulumi`,
+		"sh", t.TempDir(), archive).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of protect.sh")
 
-// settings plays the parts of GitHub, Azure and Azure DevOps that protect.sh asks and changes. What is at a path is what
-// was sent there, in the form in which the service gives it back.
+// settings plays the parts of GitHub, Azure and Azure DevOps that protect.sh asks and changes. What is at a path is
+// what was sent there, in the form in which the service gives it back.
 type settings struct {
 	*httptest.Server
 	at   map[string]object // by path
@@ -383,7 +383,8 @@ func TestADevSubscriptionThatHasTheIdentitiesOfProdIsComplainedOf(t *testing.T) 
 }
 
 func TestProtectIsAskedForOnePart(t *testing.T) {
-	for _, args := range [][]string{nil, {"--check"}, {"azure"}, {"azure", "test"}, {"github", "dev"}, {"--chek", "github"}} {
+	for _, args := range [][]string{nil, {"--check"}, {"azure"}, {"azure", "test"}, {"github", "dev"},
+		{"--chek", "github"}} {
 		command := exec.Command("sh", append([]string{"protect.sh"}, args...)...)
 		if said, err := command.CombinedOutput(); err == nil || !strings.HasPrefix(string(said), "usage: ") {
 			t.Errorf("%q: %v\n%s", args, err, said)

@@ -282,7 +282,8 @@ func TestOnlyACommitOfMainIsReleased(t *testing.T) {
 	folder := t.TempDir()
 	git := func(args ...string) string {
 		t.Helper()
-		command := exec.Command("git", append([]string{"-C", folder, "-c", "user.name=n", "-c", "user.email=e@x"}, args...)...)
+		command := exec.Command("git", append([]string{"-C", folder, "-c", "user.name=n", "-c", "user.email=e@x"},
+			args...)...)
 		out, err := command.CombinedOutput()
 		if err != nil {
 			t.Fatalf("git %q: %v\n%s", args, err, out)

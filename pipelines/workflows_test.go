@@ -246,8 +246,8 @@ func TestAJobThatLogsInOrHasASecretIsInAnEnvironment(t *testing.T) {
 }
 
 func TestASecretIsInTheStepThatNeedsItAndInNoAction(t *testing.T) {
-	needs := map[string]string{"PULUMI_CONFIG_PASSPHRASE": "pipelines/(azure|smoke).sh ", "MQTT_PASSWORD": "pipelines/smoke.sh ",
-		"GH_TOKEN": "pipelines/protect.sh --check github"}
+	needs := map[string]string{"PULUMI_CONFIG_PASSPHRASE": "pipelines/(azure|smoke).sh ",
+		"MQTT_PASSWORD": "pipelines/smoke.sh ", "GH_TOKEN": "pipelines/protect.sh --check github"}
 	found := 0
 	for file, w := range workflows(t) {
 		for name, j := range w.Jobs {
@@ -343,7 +343,8 @@ func TestTheJobThatRunsAForksCodeHasNoSecretAndNoVariable(t *testing.T) {
 		}
 	}
 	azure := all["preview.yml"].Jobs["build"] // which the job with credentials waits for
-	if !slices.Equal(all["preview.yml"].Jobs["azure"].Needs, []string{"build"}) || !strings.Contains(azure.If, "github.event.pull_request.head.repo.full_name == github.repository") {
+	if !slices.Equal(all["preview.yml"].Jobs["azure"].Needs, []string{"build"}) ||
+		!strings.Contains(azure.If, "github.event.pull_request.head.repo.full_name == github.repository") {
 		t.Errorf("the job with credentials runs for forks: %s", azure.If)
 	}
 	for file, w := range all {
