@@ -81,8 +81,8 @@ func TestABuildThatTakesLongSaysHowFarItIsAndThenWhyItFailed(t *testing.T) {
 			exit 3`,
 	}, nil)
 	code, said, called := p.run(t, nil, "the-file", "./the-package")
-	const message = "building: %d packages compiled after %d s. The first time it is all 3, in three to five minutes on two " +
-		"cores, and the largest come last.\n"
+	const message = "building: %d packages compiled after %d s. The first time it is all 3, in three to five minutes " +
+		"on two cores, and the largest come last.\n"
 	first, second := fmt.Sprintf(message, 0, 10), fmt.Sprintf(message, 2, 20)
 	last := "go: downloading d v1\nerrors\nb/c\n# d\nd/d.go:1:1: undefined: e\n"
 	if code != 3 || !strings.HasPrefix(said, first+second) || !strings.HasSuffix(said, last) {
