@@ -50,10 +50,9 @@ func (c *Config) clientIDs() string {
 
 func (c *Config) checkNetworkSecurity(f *Faults) {
 	s := c.Security
-	if ids := c.clientIDs(); !slices.Contains([]string{assets.ClientIDsUsername, assets.ClientIDsPrefix, assets.ClientIDsAny},
-		ids) {
-		f.add("security.clientIds", quoted(ids), "must be %s, %s or %s", assets.ClientIDsUsername, assets.ClientIDsPrefix,
-			assets.ClientIDsAny)
+	rules := []string{assets.ClientIDsPrefix, assets.ClientIDsUsername, assets.ClientIDsAny}
+	if ids := c.clientIDs(); !slices.Contains(rules, ids) {
+		f.add("security.clientIds", quoted(ids), "must be %s, %s or %s", rules[0], rules[1], rules[2])
 	} else if ids != assets.ClientIDsAny && c.Broker == HiveMQAKS {
 		f.add("security.clientIds", quoted(ids), "must be %s, or left out: HiveMQ can't hold a user to some",
 			assets.ClientIDsAny)

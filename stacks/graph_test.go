@@ -405,7 +405,8 @@ func TestTheNodeAppsOfAStackFormOneCluster(t *testing.T) {
 }
 
 func TestTheNodesOfAStackAreToldWhoseTokensTheyTakeAndTakeNoQuestionsAboutThemFromOutside(t *testing.T) {
-	for name, app := range appsAmong(deployed(t, "dev", map[string]string{"security": `{"clientIds":"username",` + aJWT + "}}"})) {
+	stack := deployed(t, "dev", map[string]string{"security": `{"clientIds":"username",` + aJWT + "}}"})
+	for name, app := range appsAmong(stack) {
 		if name == "edge" {
 			continue
 		}

@@ -60,7 +60,8 @@ func (s Summary) export(ctx *pulumi.Context) {
 		"connections": pulumi.Int(s.Connections),
 		"location":    pulumi.String(s.Location), "zones": pulumi.String(s.Zones),
 		"secondaryLocation": pulumi.String(s.SecondaryLocation), "activeRegion": pulumi.String(s.Active),
-		"tokenIssuer": pulumi.String(s.TokenIssuer), "clientIds": pulumi.String(s.ClientIDs), "certificate": pulumi.String(s.Certificate),
+		"tokenIssuer": pulumi.String(s.TokenIssuer), "clientIds": pulumi.String(s.ClientIDs),
+		"certificate":       pulumi.String(s.Certificate),
 		"clientCertificate": pulumi.Bool(s.ClientCertificate),
 		"databaseRotation":  pulumi.String(s.DatabaseMark), "cookieRotation": pulumi.String(s.CookieMark),
 	} {
@@ -190,12 +191,12 @@ func credentials(before, after Summary) []string {
 
 // connectsAs is what a client finds of the rule for client ids, when it connects the next time.
 var connectsAs = map[string]string{
-	assets.ClientIDsUsername: "A client is let in with its username as client id, and with those that `amora user client-ids` " +
-		"gave it.",
+	assets.ClientIDsUsername: "A client is let in with its username as client id, and with those that " +
+		"`amora user client-ids` gave it.",
 	assets.ClientIDsPrefix: "A client is let in with its username as client id, with one that begins with the username " +
 		"and a colon, and with those that `amora user client-ids` gave it.",
-	assets.ClientIDsAny: "A client is let in with any client id. Who connects with another user's has that user's session, " +
-		"and the messages that it gets.",
+	assets.ClientIDsAny: "A client is let in with any client id. Who connects with another user's has that user's " +
+		"session, and the messages that it gets.",
 }
 
 // regionsChanged is about the second region.

@@ -73,7 +73,7 @@ func user() *cobra.Command {
 		},
 		&cobra.Command{
 			Use:   "client-ids USERNAME IDS",
-			Short: "Let a user connect as more client ids than the stack's rule gives: one, those that begin with PREFIX*, or ''",
+			Short: "Let a user connect as other client ids besides: one, those that begin with PREFIX*, or with '' none",
 			Args:  cobra.ExactArgs(2),
 			RunE: func(c *cobra.Command, args []string) error {
 				return o.change(c.Context(), "client-ids", map[string]string{"MQTT_USERNAME": args[0],

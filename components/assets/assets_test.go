@@ -77,7 +77,7 @@ var emqxKeys = map[string][]string{
 	"authentication": {"mechanism", "backend", "server", "database", "username", "password", "password_hash_algorithm",
 		"query", "pool_size",
 		"ssl", "method", "url", "body", "request_timeout"},
-	"authentication.body":                    {"username", "password"},
+	"authentication.body":                    {"username", "password", "clientid"},
 	"authentication.ssl":                     {"enable", "verify", "cacertfile", "server_name_indication"},
 	"authentication.password_hash_algorithm": {"name"},
 	"authorization":                          {"no_match", "deny_action", "cache", "sources"},

@@ -69,8 +69,8 @@ func NodeEnvironment(i int, region string) []Variable {
 	}
 }
 
-// Environment is what the gate of each node needs to judge tokens, beyond [NodeEnvironment]: one of [ClientIDsPrefix] and
-// its like is which client ids they are good for.
+// Environment is what the gate of each node needs to judge tokens, beyond [NodeEnvironment]. They are good for the
+// client ids that [ClientIDsPrefix] or its like gives to their users.
 func (j JWT) Environment(clientIDs string) []Variable {
 	return []Variable{
 		{"GATE_TOKEN_PORT", strconv.Itoa(GateTokenPort)},

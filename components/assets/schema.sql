@@ -20,13 +20,13 @@ CREATE TABLE IF NOT EXISTS mqtt_user (
 ALTER TABLE mqtt_user ADD COLUMN IF NOT EXISTS pbkdf2_hash text
     CHECK (pbkdf2_hash ~ '^[A-Za-z0-9+/]{20,}={0,2}:[0-9]+:[A-Za-z0-9+/]{86}==$');
 
--- A session belongs to whoever has its client id, with all that waits in it. So a user may connect as those ids only that
--- the stack's rule (security.clientIds) gives to every user, and as those that are given here besides: one id, or all
--- that begin with what stands before a * at the end.
+-- A session belongs to whoever has its client id, with all that waits in it. So a user may connect as the ids that the
+-- stack's rule (security.clientIds) gives to every user, as those that are given here besides (one, or all that begin
+-- with what stands before a * at the end), and as no other.
 ALTER TABLE mqtt_user ADD COLUMN IF NOT EXISTS client_ids text CHECK (client_ids ~ '^([^+#/*]+[*]?|[*])$');
 DO $$
 BEGIN
-    -- Or the ids of user x would be those of user x:y as well. Who has such a name already keeps it, and can't be changed.
+    -- Or the ids of user x would be those of user x:y as well. Who has such a name keeps it, and can't be changed.
     IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'mqtt_user_no_separator') THEN
         ALTER TABLE mqtt_user ADD CONSTRAINT mqtt_user_no_separator CHECK (position(':' IN username) = 0) NOT VALID;
     END IF;

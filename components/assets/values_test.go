@@ -69,12 +69,13 @@ listeners:
 dashboard: {listeners: {http: {bind: 18083}}}
 authentication:
   - {mechanism: password_based, backend: http, method: post, url: "http://127.0.0.1:18085/token", request_timeout: 3s,
-     body: {username: "${username}", password: "${password}"}}
+     body: {username: "${username}", password: "${password}", clientid: "${clientid}"}}
   - {mechanism: password_based, backend: postgresql, server: "db.example:5432", database: mqtt, username: mqtt_broker,
      password: "file:///mnt/secrets/database-password", password_hash_algorithm: {name: bcrypt}, pool_size: 8,
      query: "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS password_hash, \
-       coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser \
-       FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username}",
+       coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser, \
+       username IS NOT NULL AS known FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username} \
+       AND mqtt_may_connect_as(username, client_ids, ${clientid})",
      ssl: `+tls(", server_name_indication: db.example")+`}
 authorization:
   no_match: deny
@@ -206,7 +207,7 @@ server emqx-0 emqx-0.k8se-apps.svc.cluster.local:8083 port 18084
 }
 
 func TestEveryLineOfVerneMQsConfigurationIsTheOneThatWasChosen(t *testing.T) {
-	v := VerneMQ{DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker", Rotation: "r", Connections: 1000,
+	v := VerneMQ{DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker", Rotation: "r", ClientIDs: "prefix", Connections: 1000,
 		Package: &VerneMQPackage{"https://x.example/v.deb", "ab"}}
 	files, err := v.Files()
 	if err != nil {
@@ -287,6 +288,7 @@ CLUSTER_PORT=44053
 LUN=0
 DATABASE_ROLES='mqtt_broker'
 ROTATION='r'
+CLIENT_IDS='prefix'
 VMQ_ADMIN="${VMQ_ADMIN:-/usr/sbin/vmq-admin}" # for tests
 COLLECTOR_VERSION='` + CollectorVersion + `'
 COLLECTOR_URL='` + CollectorURL + `'
@@ -585,7 +587,8 @@ spec:
   template:
     spec:
       initContainers:
-        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1}]}
+        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1},
+          {name: CLIENT_IDS, value: any}]}
         - {name: credentials, securityContext: ` + narrow + `, env: [` + database + `]}
       containers: [{name: publish, securityContext: ` + narrow + `, args: [apply, --server-side, --force-conflicts, --filename, /work/secret.json]}]`,
 	"ConfigMap/scripts": `data: {config.xml: "<?xml version=\"1.0\" encoding=\"UTF-8\" ` +
@@ -632,7 +635,8 @@ spec:
           - {name: SHA256, value: a2644cbfba1baa145ff7e8c8ef582a6eed7a7ec4ca792f7f054122bdec756268}
         securityContext: {allowPrivilegeEscalation: false, runAsUser: 10000, capabilities: {drop: [ALL]}}`,
 	"Job/prepare-VERSION": `spec: {template: {spec: {containers: [{name: schema, securityContext: ` + narrow +
-		`, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1}]}]}}}`,
+		`, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1},
+          {name: CLIENT_IDS, value: any}]}]}}}`,
 }
 
 func TestHiveMQLetsInWhoHasAPasswordOrATokenUnderItsOwnNameOverAVerifiedConnection(t *testing.T) {

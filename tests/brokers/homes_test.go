@@ -80,7 +80,8 @@ func TestTheHomesHoldWhatIsDeployed(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	files, err := assets.VerneMQ{DatabaseName: "n", DatabaseRoles: "r", ClientIDs: assets.ClientIDsAny, Connections: 1}.Files()
+	some := assets.VerneMQ{DatabaseName: "n", DatabaseRoles: "r", ClientIDs: assets.ClientIDsAny, Connections: 1}
+	files, err := some.Files()
 	if err != nil {
 		t.Fatal(err)
 	}

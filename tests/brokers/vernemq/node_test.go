@@ -67,7 +67,9 @@ func TestAClientIDThatIsNotOneLevelOfATopicIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 		if err == nil && id == "one" {
-			for filter, may := range map[string]bool{"clients/own:one/#": true, "clients/own:two/x": false, "clients/+/x": false} {
+			for filter, may := range map[string]bool{
+				"clients/own:one/#": true, "clients/own:two/x": false, "clients/+/x": false,
+			} {
 				if err := client.subscribe(filter); (err == nil) != may {
 					t.Errorf("%q subscribes to %s: %v", id, filter, err)
 				}
