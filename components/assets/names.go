@@ -26,6 +26,7 @@ const (
 	GatePort          = 18084 // whether the node is alive, and whether it serves
 	GateTokenPort     = 18085 // whether a token is right; for EMQX beside the gate only
 	EdgeMQTTSPort     = 8883
+	EdgeProbePort     = 8882 // tells Azure's probes that the edge is alive; not open to clients
 	EdgeWebSocketPort = 8080 // behind the environment's own TLS
 )
 
