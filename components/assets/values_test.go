@@ -264,15 +264,35 @@ User=vernemq
 Group=vernemq
 Environment=HOME=/var/lib/vernemq
 RuntimeDirectory=vernemq
+LogsDirectory=vernemq
+ReadWritePaths=/var/lib/vernemq
 ExecStart=/usr/sbin/vernemq console -noshell -noinput
 LimitNOFILE=17384
 TasksMax=infinity
 Restart=on-failure
 RestartSec=10
 TimeoutStopSec=120
+IPAddressDeny=169.254.169.254
+CapabilityBoundingSet=
 NoNewPrivileges=yes
 PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=strict
 ProtectHome=yes
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+UMask=0077
 `,
 		"vernemq.env": `
 VERSION='2.1.2'
