@@ -45,7 +45,7 @@ func (m *machine) admin(situation, words string) {
 func (m *machine) said(situation, words string) {
 	m.site.Helper()
 	got := ""
-	for part := range strings.SplitSeq(m.must("cat " + adminLog), "\n\n") {
+	for part := range strings.SplitSeq(m.must("cat "+adminLog), "\n\n") {
 		if strings.HasPrefix(part, "$ vmq-admin "+words+"\n") {
 			got = networks.ReplaceAllString(strings.TrimSpace(part), "10.20.1.")
 		}
@@ -120,7 +120,7 @@ func TestVMQAdminOfANodeAloneSaysWhatIsRecorded(t *testing.T) {
 	for _, said := range recorded(t) {
 		known[same(said)] = true
 	}
-	for got := range strings.SplitSeq(m.must("cat " + adminLog), "\n\n") {
+	for got := range strings.SplitSeq(m.must("cat "+adminLog), "\n\n") {
 		if strings.Contains(got, "\nexit 0\n") && !known[same(got)] {
 			t.Errorf("while it starts, vmq-admin says\n%s\nwhich is not recorded", got)
 		}
