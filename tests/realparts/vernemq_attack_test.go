@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,4 +118,44 @@ func TestProgramsThatAnOlderVersionGaveToTheBrokersUserAreInstalledAnew(t *testi
 	if m.installedFrom() != "somebody" || m.starts() != 1 {
 		t.Errorf("it runs %q, started %d times", m.installedFrom(), m.starts())
 	}
+}
+
+func TestPeopleRunVMQAdminAsTheBrokersUserToo(t *testing.T) {
+	t.Parallel()
+	m := newVMSite(t, 1).settled(1)[0]
+	said, err := m.run("vmq_admin", "cluster", "show", "--format=json")
+	if err != nil || !strings.Contains(said, `"VerneMQ@`+m.address+`"`) || len(m.calls("vmq-admin", "cluster show")) != 1 {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+func TestTwoErlangNodesThatAreConnectedDoWhatTheOtherOneAsksFor(t *testing.T) {
+	t.Parallel()
+	need(t, "erl", "epmd")
+	// Ports and names of their own, and no cookie in the home of who tests.
+	run := func(name, does string) *exec.Cmd {
+		erl := exec.Command("erl", "-noshell", "-name", name, "-setcookie", "broken", "-eval", does)
+		erl.Env = append(os.Environ(), "HOME="+t.TempDir(), fmt.Sprintf("ERL_EPMD_PORT=%d", 20000+os.Getpid()%10000))
+		return erl
+	}
+	const waits = `net_kernel:monitor_nodes(true, [{node_type, all}]), receive {nodeup, Tool, _} -> ` +
+		`io:format("~s", [rpc:call(Tool, os, cmd, ["echo $WHO"])]) after 20000 -> ok end, halt().`
+	broker := run("broker@127.0.0.1", waits)
+	var said strings.Builder
+	broker.Stdout = &said
+	if err := broker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tool := run("tool@127.0.0.1", `Ping = fun Ping(0) -> ok; Ping(N) -> case net_adm:ping('broker@127.0.0.1') of `+
+		`pong -> timer:sleep(2000); pang -> timer:sleep(200), Ping(N - 1) end end, Ping(50), halt().`)
+	tool.Env = append(tool.Env, "WHO=the tool")
+	if out, err := tool.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := broker.Wait(); err != nil || said.String() != "the tool\n" {
+		t.Errorf("the broker had the tool say %q: %v", said.String(), err)
+	}
+	kill := exec.Command("epmd", "-kill")
+	kill.Env = broker.Env
+	_ = kill.Run() // it ends with the machine otherwise
 }

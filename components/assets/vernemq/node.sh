@@ -23,7 +23,7 @@ fenced() {
 }
 
 # Two Erlang nodes that are connected do what the other one asks for: vmq-admin may no more than VerneMQ. It would start
-# an epmd that ends with it, with VerneMQ's name in it.
+# an epmd that ends with it, with VerneMQ's name in it. People run it by this as well: amora-node vmq_admin.
 vmq_admin() { fenced --uid=vernemq --setenv=NO_EPMD=1 "$VMQ_ADMIN" "$@"; }
 
 tick() { reconcile; }
