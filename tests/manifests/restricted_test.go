@@ -55,8 +55,8 @@ func restricted(pod core.PodSpec) (against []string) {
 		no(s.Privileged != nil && *s.Privileged, "%s is privileged", c.Name)
 		no(s.Capabilities == nil || !slices.Contains(s.Capabilities.Drop, "ALL") || slices.ContainsFunc(s.Capabilities.Add,
 			func(a core.Capability) bool { return a != "NET_BIND_SERVICE" }), "%s keeps capabilities", c.Name)
-		no(slices.ContainsFunc(c.Ports, func(p core.ContainerPort) bool { return p.HostPort != 0 }), "%s takes a port of the host",
-			c.Name)
+		no(slices.ContainsFunc(c.Ports, func(p core.ContainerPort) bool { return p.HostPort != 0 }),
+			"%s takes a port of the host", c.Name)
 	}
 	return against
 }
@@ -104,16 +104,18 @@ func TestEveryPodWouldBeLetIntoANamespaceOfTheLevelRestricted(t *testing.T) {
 func TestAPodThatMayMoreThanTheLevelRestrictedIsFound(t *testing.T) {
 	yes, no, root := true, false, int64(0)
 	for fault, spoil := range map[string]func(*core.PodSpec){
-		"no security context":        func(p *core.PodSpec) { p.SecurityContext, p.Containers[0].SecurityContext = nil, nil },
-		"root":                       func(p *core.PodSpec) { p.SecurityContext.RunAsUser = &root },
-		"one container is root":      func(p *core.PodSpec) { p.Containers[0].SecurityContext.RunAsUser = &root },
-		"one container may be root":  func(p *core.PodSpec) { p.Containers[0].SecurityContext.RunAsNonRoot = &no },
-		"no seccomp profile":         func(p *core.PodSpec) { p.SecurityContext.SeccompProfile = nil },
-		"privileged":                 func(p *core.PodSpec) { p.Containers[0].SecurityContext.Privileged = &yes },
-		"escalation":                 func(p *core.PodSpec) { p.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil },
-		"capabilities":               func(p *core.PodSpec) { p.Containers[0].SecurityContext.Capabilities.Drop = nil },
-		"the host's network":         func(p *core.PodSpec) { p.HostNetwork = true },
-		"an init container's rights": func(p *core.PodSpec) { p.InitContainers = []core.Container{{Name: "init"}} },
+		"no security context": func(p *core.PodSpec) {
+			p.SecurityContext, p.Containers[0].SecurityContext = nil, nil
+		},
+		"root":                      func(p *core.PodSpec) { p.SecurityContext.RunAsUser = &root },
+		"one container is root":     func(p *core.PodSpec) { p.Containers[0].SecurityContext.RunAsUser = &root },
+		"one container may be root": func(p *core.PodSpec) { p.Containers[0].SecurityContext.RunAsNonRoot = &no },
+		"no seccomp profile":        func(p *core.PodSpec) { p.SecurityContext.SeccompProfile = nil },
+		"privileged":                func(p *core.PodSpec) { p.Containers[0].SecurityContext.Privileged = &yes },
+		"escalation":                func(p *core.PodSpec) { p.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil },
+		"capabilities":              func(p *core.PodSpec) { p.Containers[0].SecurityContext.Capabilities.Drop = nil },
+		"the host's network":        func(p *core.PodSpec) { p.HostNetwork = true },
+		"an init container":         func(p *core.PodSpec) { p.InitContainers = []core.Container{{Name: "init"}} },
 		"a folder of the host": func(p *core.PodSpec) {
 			p.Volumes = []core.Volume{{VolumeSource: core.VolumeSource{HostPath: &core.HostPathVolumeSource{}}}}
 		},
