@@ -265,15 +265,35 @@ User=vernemq
 Group=vernemq
 Environment=HOME=/var/lib/vernemq
 RuntimeDirectory=vernemq
+LogsDirectory=vernemq
+ReadWritePaths=/var/lib/vernemq
 ExecStart=/usr/sbin/vernemq console -noshell -noinput
 LimitNOFILE=17384
 TasksMax=infinity
 Restart=on-failure
 RestartSec=10
 TimeoutStopSec=120
+IPAddressDeny=169.254.169.254
+CapabilityBoundingSet=
 NoNewPrivileges=yes
 PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=strict
 ProtectHome=yes
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+UMask=0077
 `,
 		"vernemq.env": `
 VERSION='2.1.2'
@@ -447,8 +467,9 @@ func TestWhatHiveMQsManifestsDecideIsWhatWasChosen(t *testing.T) {
 }
 
 const (
-	narrow   = "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"
-	postgres = "{runAsNonRoot: true, runAsUser: 70, runAsGroup: 70, fsGroup: 70}"
+	narrow   = "{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}"
+	confined = "seccompProfile: {type: RuntimeDefault}"
+	postgres = "{runAsNonRoot: true, runAsUser: 70, runAsGroup: 70, fsGroup: 70, " + confined + "}"
 	database = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, {name: PGUSER, value: amora}, " +
 		"{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
 	ofVault = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
@@ -456,7 +477,8 @@ const (
 
 var hiveMQOfBoth = map[string]string{
 	"Namespace/hivemq": `metadata: {annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}, labels: ` +
-		`{pod-security.kubernetes.io/enforce: baseline}}`,
+		`{pod-security.kubernetes.io/enforce: baseline, pod-security.kubernetes.io/audit: restricted, ` +
+		`pod-security.kubernetes.io/warn: restricted}}`,
 	"Service/edge": `
 metadata:
   annotations:
@@ -501,7 +523,8 @@ spec:
   install: {remediation: {retries: 5}}
   upgrade: {remediation: {retries: 5}}
   driftDetection: {mode: enabled}
-  values: {namespaces: hivemq, podSecurityContext: {enabled: true, runAsNonRoot: true}}`,
+  values: {namespaces: hivemq, podSecurityContext: {enabled: true, runAsNonRoot: true, ` + confined + `},
+    containerSecurityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}`,
 	"HelmRelease/broker": `
 spec:
   dependsOn: [{name: operator}]
@@ -529,8 +552,8 @@ spec:
       replicaCount: ${brokers}
       labels: {amora-sync/pool: broker}
       resources: {cpu: "${cpu}", memory: "${memory}"}
-      podSecurityContext: {enabled: true, runAsNonRoot: true, fsGroup: 0}
-      containerSecurityContext: ` + narrow + `
+      podSecurityContext: {enabled: true, runAsNonRoot: true, fsGroup: 0, ` + confined + `}
+      containerSecurityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
       persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain, whenScaled: Retain}
     services:
       - {type: mqtt, hivemqListenerName: mqtt, exposed: true, containerPort: 1883, port: 1883}

@@ -138,8 +138,8 @@ func pods(t *testing.T, all map[string][]meta.Object) map[string]core.PodSpec {
 func brokerPod(t *testing.T, all map[string][]meta.Object) core.PodSpec {
 	t.Helper()
 	v := brokerValues(t, all)
-	pod := core.PodSpec{InitContainers: v.AdditionalInitContainers}
-	main := core.Container{Name: "hivemq", Env: v.Nodes.Env}
+	pod := core.PodSpec{InitContainers: v.AdditionalInitContainers, SecurityContext: &v.Nodes.PodSecurityContext}
+	main := core.Container{Name: "hivemq", Env: v.Nodes.Env, SecurityContext: &v.Nodes.ContainerSecurityContext}
 	for _, volume := range v.AdditionalVolumes {
 		name := volume.MountName
 		if name == "" {
