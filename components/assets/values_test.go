@@ -447,8 +447,10 @@ func TestWhatHiveMQsManifestsDecideIsWhatWasChosen(t *testing.T) {
 const (
 	narrow   = "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"
 	postgres = "{runAsNonRoot: true, runAsUser: 70, runAsGroup: 70, fsGroup: 70}"
-	database = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, {name: PGUSER, value: amora}, " +
-		"{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
+	database = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, {name: PGUSER, value: amora}, " + withTLS
+	reader   = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, " +
+		"{name: PGUSER, value: mqtt_broker_1}, " + withTLS
+	withTLS = "{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
 	ofVault = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
 )
 
@@ -585,8 +587,8 @@ spec:
   template:
     spec:
       initContainers:
-        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1}]}
-        - {name: credentials, securityContext: ` + narrow + `, env: [` + database + `]}
+        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER, value: hivemq}, {name: BROKER_ROLE, value: mqtt_broker_1}, {name: CLIENT_IDS, value: any}]}
+        - {name: credentials, securityContext: ` + narrow + `, env: [` + reader + `]}
       containers: [{name: publish, securityContext: ` + narrow + `, args: [apply, --server-side, --force-conflicts, --filename, /work/secret.json]}]`,
 	"ConfigMap/scripts": `data: {config.xml: "<?xml version=\"1.0\" encoding=\"UTF-8\" ` +
 		`standalone=\"yes\"?>\n<extension-configuration>\n` +
@@ -632,7 +634,7 @@ spec:
           - {name: SHA256, value: a2644cbfba1baa145ff7e8c8ef582a6eed7a7ec4ca792f7f054122bdec756268}
         securityContext: {allowPrivilegeEscalation: false, runAsUser: 10000, capabilities: {drop: [ALL]}}`,
 	"Job/prepare-VERSION": `spec: {template: {spec: {containers: [{name: schema, securityContext: ` + narrow +
-		`, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1}]}]}}}`,
+		`, env: [` + database + `, {name: BROKER, value: hivemq}, {name: BROKER_ROLE, value: mqtt_broker_1}, {name: CLIENT_IDS, value: any}]}]}}}`,
 }
 
 func TestHiveMQLetsInWhoHasAPasswordOrATokenUnderItsOwnNameOverAVerifiedConnection(t *testing.T) {
