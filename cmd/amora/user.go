@@ -63,7 +63,7 @@ func user() *cobra.Command {
 		},
 	}
 	add.Flags().
-		BoolVar(&o.hivemq, "hivemq", false, "make the password's second hash as well, before a switch to HiveMQ")
+		BoolVar(&o.hivemq, "hivemq", false, "make the password's second hash too, before a switch to HiveMQ")
 	command.AddCommand(
 		add,
 		&cobra.Command{
@@ -203,8 +203,8 @@ func (o *operator) read(data []byte) (stackOutputs, error) {
 	return both.stackOutputs, err
 }
 
-// withFile has az read a file that is there meanwhile, and that nobody else may read: its arguments are visible to every
-// process.
+// withFile has az read a file that is there meanwhile, and that nobody else may read: its arguments are visible to
+// every process.
 func withFile(name string, content []byte, use func(path string) error) error {
 	folder, err := os.MkdirTemp("", "amora")
 	if err != nil {

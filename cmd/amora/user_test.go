@@ -155,7 +155,8 @@ func TestAHashIsASecretOfTheJobAndInNoExecutionOrArgument(t *testing.T) {
 		a := &azure{outputs: deployed, statuses: []string{status}}
 		o, _ := operate(a)
 		o.password = []byte("correct horse")
-		if err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"}); (err == nil) != (status == "Succeeded") {
+		err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"})
+		if (err == nil) != (status == "Succeeded") {
 			t.Fatal(err)
 		}
 		job := a.job(t)
@@ -377,7 +378,8 @@ func TestInAClusterAHashIsInASecretThatGoesAndInNoPodOrArgument(t *testing.T) {
 	for _, status := range []string{"1/", "/1"} {
 		c := &cluster{t: t, cronJob: cronJob, status: status}
 		o := &operator{stack: "dev", out: &bytes.Buffer{}, run: c.run, password: []byte("correct horse")}
-		if err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"}); (err == nil) != (status == "1/") {
+		err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"})
+		if (err == nil) != (status == "1/") {
 			t.Fatal(err)
 		}
 		name := c.job["metadata"].(map[string]any)["name"]

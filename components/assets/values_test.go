@@ -447,11 +447,12 @@ func TestWhatHiveMQsManifestsDecideIsWhatWasChosen(t *testing.T) {
 const (
 	narrow   = "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"
 	postgres = "{runAsNonRoot: true, runAsUser: 70, runAsGroup: 70, fsGroup: 70}"
-	database = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, {name: PGUSER, value: amora}, " + withTLS
-	reader   = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, " +
-		"{name: PGUSER, value: mqtt_broker_1}, " + withTLS
-	withTLS = "{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
-	ofVault = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
+	where    = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, "
+	database = where + "{name: PGUSER, value: amora}, " + withTLS
+	reader   = where + "{name: PGUSER, value: mqtt_broker_1}, " + withTLS
+	asBroker = "{name: BROKER, value: hivemq}, {name: BROKER_ROLE, value: mqtt_broker_1}, {name: CLIENT_IDS, value: any}"
+	withTLS  = "{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
+	ofVault  = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
 )
 
 var hiveMQOfBoth = map[string]string{
@@ -587,7 +588,7 @@ spec:
   template:
     spec:
       initContainers:
-        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER, value: hivemq}, {name: BROKER_ROLE, value: mqtt_broker_1}, {name: CLIENT_IDS, value: any}]}
+        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, ` + asBroker + `]}
         - {name: credentials, securityContext: ` + narrow + `, env: [` + reader + `]}
       containers: [{name: publish, securityContext: ` + narrow + `, args: [apply, --server-side, --force-conflicts, --filename, /work/secret.json]}]`,
 	"ConfigMap/scripts": `data: {config.xml: "<?xml version=\"1.0\" encoding=\"UTF-8\" ` +
@@ -634,7 +635,7 @@ spec:
           - {name: SHA256, value: a2644cbfba1baa145ff7e8c8ef582a6eed7a7ec4ca792f7f054122bdec756268}
         securityContext: {allowPrivilegeEscalation: false, runAsUser: 10000, capabilities: {drop: [ALL]}}`,
 	"Job/prepare-VERSION": `spec: {template: {spec: {containers: [{name: schema, securityContext: ` + narrow +
-		`, env: [` + database + `, {name: BROKER, value: hivemq}, {name: BROKER_ROLE, value: mqtt_broker_1}, {name: CLIENT_IDS, value: any}]}]}}}`,
+		`, env: [` + database + `, ` + asBroker + `]}]}}}`,
 }
 
 func TestHiveMQLetsInWhoHasAPasswordOrATokenUnderItsOwnNameOverAVerifiedConnection(t *testing.T) {

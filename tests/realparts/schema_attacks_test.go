@@ -12,7 +12,8 @@ func TestAnotherPasswordOfTheSameRoleLetsBrokersInAndTheOneBeforeDoesNoLonger(t 
 	d := deployedDatabase(t)
 	const another = `b \'" $(id)`
 	for range 2 {
-		if said, err := d.applySchema(t, "BROKER_PASSWORD="+another); err != nil || !strings.Contains(said, "schema: applied") {
+		said, err := d.applySchema(t, "BROKER_PASSWORD="+another)
+		if err != nil || !strings.Contains(said, "schema: applied") {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		d.connect(t, brokerRole, another)
@@ -57,7 +58,8 @@ func TestTheServerIsNeverToldABrokersPassword(t *testing.T) {
 		if said, err := d.applySchema(t, "BROKER_PASSWORD="+password); err != nil || strings.Contains(said, password) {
 			t.Fatalf("%v\n%s", err, said)
 		}
-		if log := d.server.said.String(); strings.Contains(log, password) || !strings.Contains(log, "PASSWORD 'SCRAM-SHA-256$") {
+		log := d.server.said.String()
+		if strings.Contains(log, password) || !strings.Contains(log, "PASSWORD 'SCRAM-SHA-256$") {
 			t.Errorf("with %s the server's log has\n%s", password, log)
 		}
 		d.connect(t, brokerRole, password)
@@ -156,8 +158,8 @@ func TestATopicThatIsNoFilterIsRefused(t *testing.T) {
 			t.Errorf("%q: %v\n%s", topic, err, said)
 		}
 	}
-	for _, topic := range []string{"#", "+", "/", "//", "+/+/#", "/#", "a//b/", "$share/g/a/#", "$SYS/#", "+/${clientid}/#",
-		"a b/ü/😀/'\"\\", "\u00a0"} {
+	for _, topic := range []string{"#", "+", "/", "//", "+/+/#", "/#", "a//b/", "$share/g/a/#", "$SYS/#",
+		"+/${clientid}/#", "a b/ü/😀/'\"\\", "\u00a0"} {
 		if said, err := d.admin(t, "allow", "sensor", "MQTT_TOPIC="+topic, "MQTT_ACTION=all"); err != nil {
 			t.Errorf("%q: %v\n%s", topic, err, said)
 		}
