@@ -220,8 +220,8 @@ func (c *Config) checkData(f *Faults) {
 		f.add("database.storageGb", fmt.Sprint(c.Database.StorageGB),
 			"must be a size of Premium SSD: 32, 64, 128, 256 … 16384 GiB")
 	}
-	if !slices.Contains([]string{"14", "15", "16"}, c.Database.Version) {
-		f.add("database.version", quoted(c.Database.Version), "must be 14, 15 or 16")
+	if !slices.Contains([]string{"15", "16"}, c.Database.Version) {
+		f.add("database.version", quoted(c.Database.Version), "must be 15 or 16")
 	}
 	if days := c.Availability.BackupRetentionDays; days < 7 || days > 35 {
 		f.add("availability.backupRetentionDays", fmt.Sprint(days), "must be 7 to 35")

@@ -68,7 +68,7 @@ func TestARuleTakesTheLastValueInsideOfItAndRefusesTheFirstOutside(t *testing.T)
 				"standard_D4ds_v5"}},
 		{"", "database.storageGb", `{"storageGb":%s}`, []string{"32", "64", "128", "256", "512", "1024", "2048", "4096",
 			"8192", "16384"}, []string{"0", "16", "48", "100", "32768"}},
-		{"", "database.version", `{"version":"%s"}`, []string{"14", "15", "16"}, []string{"13", "17", "16.1"}},
+		{"", "database.version", `{"version":"%s"}`, []string{"15", "16"}, []string{"14", "17", "16.1"}},
 		{"", "availability.backupRetentionDays", `{"backupRetentionDays":%s}`, []string{"7", "35"}, []string{"6",
 			"36"}},
 		{"", "availability.rtoMinutes", `{"rtoMinutes":%s}`, []string{"0"}, []string{"-1"}},

@@ -145,7 +145,7 @@ type Database struct {
 	SKU string `config:"sku"`
 	// GiB of storage: 32, 64, 128, 256 … 16384. Azure only ever grows it.
 	StorageGB int `config:"storageGb"`
-	// PostgreSQL's major version: 14, 15 or 16.
+	// PostgreSQL's major version: 15 or 16.
 	Version string `config:"version"`
 
 	// The backup that the database begins with, as long as that server lives; without it the database begins empty. See

@@ -3,7 +3,7 @@
 # environment.
 set -eu
 case "$OPERATION" in
-add) sql="SELECT mqtt_put_user(:'username', :'hash', :'pbkdf2')" ;;
+add) sql="BEGIN; SELECT mqtt_begin_user(:'username'); SELECT mqtt_put_user(:'username', :'hash', :'pbkdf2'); COMMIT" ;;
 allow) sql="SELECT mqtt_allow(:'username', :'topic', :'action')" ;;
 forbid) sql="SELECT mqtt_forbid(:'username', :'topic')" ;;
 client-ids) sql="SELECT mqtt_give_client_ids(:'username', :'client_ids')" ;;

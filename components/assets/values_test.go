@@ -470,9 +470,12 @@ const (
 	narrow   = "{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}"
 	confined = "seccompProfile: {type: RuntimeDefault}"
 	postgres = "{runAsNonRoot: true, runAsUser: 70, runAsGroup: 70, fsGroup: 70, " + confined + "}"
-	database = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, {name: PGUSER, value: amora}, " +
-		"{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
-	ofVault = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
+	where    = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, "
+	database = where + "{name: PGUSER, value: amora}, " + withTLS
+	reader   = where + "{name: PGUSER, value: mqtt_broker_1}, " + withTLS
+	asBroker = "{name: BROKER, value: hivemq}, {name: BROKER_ROLE, value: mqtt_broker_1}, {name: CLIENT_IDS, value: any}"
+	withTLS  = "{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
+	ofVault  = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
 )
 
 var hiveMQOfBoth = map[string]string{
@@ -610,9 +613,8 @@ spec:
   template:
     spec:
       initContainers:
-        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1},
-          {name: CLIENT_IDS, value: any}]}
-        - {name: credentials, securityContext: ` + narrow + `, env: [` + database + `]}
+        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, ` + asBroker + `]}
+        - {name: credentials, securityContext: ` + narrow + `, env: [` + reader + `]}
       containers: [{name: publish, securityContext: ` + narrow + `, args: [apply, --server-side, --force-conflicts, --filename, /work/secret.json]}]`,
 	"ConfigMap/scripts": `data: {config.xml: "<?xml version=\"1.0\" encoding=\"UTF-8\" ` +
 		`standalone=\"yes\"?>\n<extension-configuration>\n` +
@@ -658,8 +660,7 @@ spec:
           - {name: SHA256, value: a2644cbfba1baa145ff7e8c8ef582a6eed7a7ec4ca792f7f054122bdec756268}
         securityContext: {allowPrivilegeEscalation: false, runAsUser: 10000, capabilities: {drop: [ALL]}}`,
 	"Job/prepare-VERSION": `spec: {template: {spec: {containers: [{name: schema, securityContext: ` + narrow +
-		`, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1},
-          {name: CLIENT_IDS, value: any}]}]}}}`,
+		`, env: [` + database + `, ` + asBroker + `]}]}}}`,
 }
 
 func TestHiveMQLetsInWhoHasAPasswordOrATokenUnderItsOwnNameOverAVerifiedConnection(t *testing.T) {

@@ -74,7 +74,7 @@ func written(t *testing.T, d *database) string {
 	work, config := t.TempDir(), write(t, filepath.Join(t.TempDir(), "config.xml"), "<config/>")
 	asBroker := append(d.environment("WORK="+work), "PGUSER="+brokerRole, "PGPASSWORD="+brokerPassword)
 	mustSh(t, assets.RulesExportScript, asBroker...)
-	mustSh(t, assets.CredentialsScript, d.environment("WORK="+work, "CONFIG="+config)...)
+	mustSh(t, assets.CredentialsScript, append(asBroker, "CONFIG="+config)...)
 	var all []string
 	for _, name := range []string{"commands", "keys", "secret.json"} {
 		all = append(all, read(t, filepath.Join(work, name)))

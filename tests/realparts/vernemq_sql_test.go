@@ -177,8 +177,8 @@ func TestRulesReachVerneMQInItsOwnWords(t *testing.T) {
 			publish:   []string{"devices/sensor/%c/#", "alarms"},
 			subscribe: []string{"devices/sensor/%c/#", "$share/+/devices/sensor/%c/#", "commands", "$share/+/commands"},
 		},
-		hostileName: {publish: []string{hostileTopic + "<&>"},
-			subscribe: []string{hostileTopic + "<&>", "$share/+/" + hostileTopic + "<&>"}},
+		hostileName: {publish: []string{"<&>/" + hostileTopic},
+			subscribe: []string{"<&>/" + hostileTopic, "$share/+/<&>/" + hostileTopic}},
 		"idle":  {publish: []string{}, subscribe: []string{}},
 		"root":  {publish: []string{"#"}, subscribe: []string{"#", "$share/+/#"}},
 		"elder": {publish: []string{}, subscribe: []string{}},
@@ -361,7 +361,7 @@ func TestUsersOfTheFirstSchemaReachVerneMQAndStayWhenTheSchemaAppliesAgain(t *te
 		}
 	}
 	for round := range 3 {
-		if said, err := d.applySchema(t); err != nil {
+		if said, err := d.applySchema(t, "BROKER=vernemq"); err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
 		if round == 0 {

@@ -39,7 +39,7 @@ var entries = []entry{
 	{`(mosquitto_pub|mosquitto_sub|openssl|dig)`, azure, "an endpoint, or its name"},
 	{`git (tag|push)`, azure, "this repository's remote"},
 	{`curl`, azure, "a directory that gives tokens"},
-	{`(base64|cat|cut|date|do|done|export|for|grep|jq|read)`, machine, ""},
+	{`(base64|cat|cut|date|do|done|export|for|grep|jq|read|umask)`, machine, ""},
 }
 
 // substitutes are what a command that is run here has instead of what its reader is to put in.

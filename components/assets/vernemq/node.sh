@@ -105,7 +105,7 @@ apply_schema() {
     stamp=$({ cat "$FOLDER/schema.sql" "$FOLDER/schema.sh" && echo "$CLIENT_IDS"; } | sha256sum)
     [ "$(cat "$STATE/schema" 2>/dev/null)" != "$stamp" ] || return 0
     password=$(secret "$BROKER_PASSWORD_URL")
-    BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" \
+    BROKER=vernemq BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" \
         CLIENT_IDS="$CLIENT_IDS" as_database_admin sh "$FOLDER/schema.sh"
     echo "$stamp" >"$STATE/schema"
 }
