@@ -126,7 +126,7 @@ func TestEveryLineOfTheEdgesConfigurationIsTheOneThatWasChosen(t *testing.T) {
 	sameLines(t, "haproxy.cfg", lines(config), lines(`
 global
 log stdout format raw local0 info
-maxconn 7
+maxconn 4107
 no strict-limits
 user haproxy
 group haproxy
@@ -138,8 +138,8 @@ ssl-default-bind-ciphers `+strings.Join([]string{
 defaults
 log global
 timeout connect 5s
-timeout client 1h
-timeout server 1h
+timeout client 10s
+timeout server 10s
 timeout tunnel 4h
 timeout check 3s
 retries 3
@@ -157,6 +157,7 @@ hold nx 5s
 frontend mqtts
 mode tcp
 option tcplog
+maxconn 7
 bind :8883 ssl crt /f
 tcp-request inspect-delay 10s
 tcp-request content accept if { req.len gt 0 }
@@ -180,6 +181,7 @@ frontend websocket
 mode http
 option httplog
 timeout http-request 10s
+maxconn 4000
 bind :8080
 acl serving nbsrv(mqtt) ge 1
 acl health path /healthz
@@ -188,6 +190,10 @@ http-request return status 200 content-type text/plain string ok if health servi
 http-request return status 503 content-type text/plain string "no broker node" if health
 http-request deny deny_status 403 unless { req.hdr(X-Azure-FDID) -m str the-id }
 http-request deny deny_status 404 unless { path /mqtt }
+stick-table type ipv6 size 100k expire 1m store conn_cur,http_req_rate(10s)
+http-request track-sc0 req.hdr_ip(X-Azure-SocketIP)
+http-request deny deny_status 429 if { sc0_conn_cur gt 500 }
+http-request deny deny_status 429 if { sc0_http_req_rate gt 200 }
 use_backend websocket-unchecked if { nbsrv(websocket) eq 0 }
 default_backend websocket
 backend websocket
@@ -203,6 +209,13 @@ balance leastconn
 option httpchk GET /serving
 http-check expect status 404
 server emqx-0 emqx-0.k8se-apps.svc.cluster.local:8083 port 18084
+frontend probes
+mode http
+maxconn 100
+timeout http-request 10s
+bind :8882
+http-request set-log-level silent
+http-request return status 200
 `))
 }
 

@@ -267,8 +267,8 @@ func TestAThousandSilentConnectionsAreNotFeltByAnHonestClient(t *testing.T) {
 	besideLogin, besideEcho := measure()
 	close(ended)
 	attack.Wait()
-	t.Logf("of 100, the 99th: a login %s, beside 1,000 silent connections %s; a message and back %s, beside them %s", login,
-		besideLogin, echo, besideEcho)
+	t.Logf("of 100, the 99th: a login %s, beside 1,000 silent connections %s; a message and back %s, beside them %s",
+		login, besideLogin, echo, besideEcho)
 	if limit := 10*login + time.Second; besideLogin > limit {
 		t.Errorf("a login takes %s beside the attack, %s without", besideLogin, login)
 	}
