@@ -101,7 +101,8 @@ func newInsights(ctx *pulumi.Context, name string, args *MonitoringArgs, azureNa
 		IngestionMode:       pulumi.String("LogAnalytics"),
 		WorkspaceResourceId: workspace.ID().ToStringPtrOutput(),
 		Tags:                args.tags(),
-	}, parent)
+		// Who has either sends what alerts and figures are made of.
+	}, parent, pulumi.AdditionalSecretOutputs([]string{"connectionString", "instrumentationKey"}))
 	if err != nil {
 		return nil, pulumi.StringOutput{}, fmt.Errorf("insights: %w", err)
 	}

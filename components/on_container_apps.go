@@ -51,6 +51,7 @@ type OnContainerAppsArgs struct {
 	Image       string             // EMQX, as the public registry names it
 	Licence     pulumi.StringInput // of emqx-enterprise; nil without one
 	JWT         *assets.JWT        // nil: no tokens, passwords only
+	ClientIDs   string             // which ones users may connect as: [assets.ClientIDsPrefix] or another
 	Size        ContainerAppsSize
 	SubnetCIDR  string // /27 or larger
 	Network     *Network

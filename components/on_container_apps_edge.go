@@ -9,7 +9,8 @@ import (
 
 const (
 	EdgeVCPU = 1
-	// EdgeConnections is what one HAProxy replica takes: about 60 KiB each for TLS state and buffers, in 2 GiB of memory.
+	// EdgeConnections is how many clients of mqtts:// one HAProxy replica takes: about 60 KiB each for TLS state and
+	// buffers, in 2 GiB of memory, beside 4,000 WebSockets.
 	EdgeConnections = 20_000
 )
 
@@ -50,9 +51,9 @@ func (c *containerApps) newEdge() (*app.ContainerApp, error) {
 				Resources: shareOfHost(EdgeVCPU),
 				Env:       c.edgeEnvironment(),
 				Probes: app.ContainerAppProbeArray{
-					tcpProbe("Startup", assets.EdgeMQTTSPort, 1, 30),
-					tcpProbe("Liveness", assets.EdgeMQTTSPort, 10, 3),
-					tcpProbe("Readiness", assets.EdgeMQTTSPort, 5, 3),
+					tcpProbe("Startup", assets.EdgeProbePort, 1, 30),
+					tcpProbe("Liveness", assets.EdgeProbePort, 10, 3),
+					tcpProbe("Readiness", assets.EdgeProbePort, 5, 3),
 				},
 				VolumeMounts: app.VolumeMountArray{mount("config", assets.EdgeConfigDir)},
 			}},

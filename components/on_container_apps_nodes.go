@@ -156,8 +156,10 @@ func (c *containerApps) schemaContainer() *app.InitContainerArgs {
 		Image:   c.args.Registry.image(postgresImage),
 		Command: script(assets.SchemaScript),
 		Env: append(c.databaseEnvironment(pulumi.String(databaseAdmin), adminSecret),
-			value("BROKER_ROLE", c.args.Database.role), secretValue("BROKER_PASSWORD", brokerSecret),
-			value("BROKER_TIMEOUT", pulumi.String(assets.QueryTimeout))),
+			value("BROKER", pulumi.String("emqx")), value("BROKER_ROLE", c.args.Database.role),
+			secretValue("BROKER_PASSWORD", brokerSecret),
+			value("BROKER_TIMEOUT", pulumi.String(assets.QueryTimeout)),
+			value("CLIENT_IDS", pulumi.String(c.args.ClientIDs))),
 		VolumeMounts: app.VolumeMountArray{mount("config", assets.ConfigDir)},
 	}
 }
@@ -178,7 +180,7 @@ func (c *containerApps) nodeContainer(i int) *app.ContainerArgs {
 	environment := app.EnvironmentVarArray{}
 	variables := assets.NodeEnvironment(i, c.args.Location)
 	if c.args.JWT != nil {
-		variables = append(variables, c.args.JWT.Environment()...)
+		variables = append(variables, c.args.JWT.Environment(c.args.ClientIDs)...)
 	}
 	for _, v := range variables {
 		environment = append(environment, value(v.Name, pulumi.String(v.Value)))

@@ -53,6 +53,7 @@ type OnVMsArgs struct {
 	DDoS        bool // DDoS IP Protection for the public address
 	Telemetry   *Telemetry
 	Rotation    Rotation
+	ClientIDs   string // which ones users may connect as: [assets.ClientIDsPrefix] or another
 	// the first node waits for these: where the database is a replica, for a node that applied the schema to its source
 	After          []pulumi.Resource
 	SubscriptionID pulumi.StringInput
@@ -233,7 +234,7 @@ func (v *vms) cluster(collector string) assets.VerneMQ {
 	return assets.VerneMQ{
 		DatabaseName: databaseName, DatabaseRoles: databaseRoles, Rotation: v.args.Rotation.mark(),
 		Connections: v.args.Size.Connections, ClientCA: v.args.ClientCA, Package: v.args.Package,
-		Collector: collector,
+		Collector: collector, ClientIDs: v.args.ClientIDs,
 	}
 }
 

@@ -20,6 +20,7 @@ type (
 		Pool       map[string]string
 		Variables  map[string]string
 		Stages     []stage
+		Jobs       []azureJob
 		Steps      []azureStep
 	}
 	parameter struct {
@@ -43,9 +44,10 @@ type (
 		Variables              []map[string]string
 		Strategy               strategy
 		Steps                  []azureStep
+		Template               string
+		Parameters             object
 	}
 	strategy struct {
-		Matrix  map[string]map[string]string
 		RunOnce runOnce `yaml:"runOnce"`
 	}
 	runOnce     struct{ Deploy deploySteps }
@@ -63,6 +65,9 @@ type (
 // jobs are the steps of each job, or of a template for one.
 func (p pipeline) jobs() map[string][]azureStep {
 	all := map[string][]azureStep{"": p.Steps}
+	for _, j := range p.Jobs {
+		all[j.Job] = j.Steps
+	}
 	for _, s := range p.Stages {
 		for _, j := range s.Jobs {
 			all[s.Stage+"/"+j.Job+j.Deployment] = append(j.Steps, j.Strategy.RunOnce.Deploy.Steps...)
@@ -148,8 +153,11 @@ func TestEveryStageOfAzureDevOpsWaitsForOneThatIsThere(t *testing.T) {
 	seen := []string{}
 	for _, s := range pipelineFiles(t)["azure-pipelines.yml"].Stages {
 		name, after := s.Stage, s.DependsOn
-		if s.Template != "" {
+		switch filepath.Base(s.Template) {
+		case "azure-devops-deploy.yml":
 			name, after = s.Parameters["stack"].(string), list{s.Parameters["after"].(string)}
+		case "azure-devops-comment.yml":
+			name, after = "comment", list{s.Parameters["name"].(string)}
 		}
 		for _, other := range after {
 			if !slices.Contains(seen, other) {
@@ -160,26 +168,55 @@ func TestEveryStageOfAzureDevOpsWaitsForOneThatIsThere(t *testing.T) {
 	}
 }
 
+// What has a login, a secret or a token runs for no fork, or on main alone.
 func TestAzureDevOpsGivesAForksJobNoSecret(t *testing.T) {
 	guarded := 0
-	for _, s := range pipelineFiles(t)["azure-pipelines.yml"].Stages {
-		for _, j := range s.Jobs {
-			text, err := yaml.Marshal(j)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.Contains(s.Condition+j.Condition, notForForks) || s.Condition == onSchedule {
-				guarded++
-				continue
-			}
-			for _, no := range []string{"group:", "AccessToken", "azureSubscription", "connection"} {
-				if strings.Contains(string(text), no) {
-					t.Errorf("the job %s of %s has %s", j.Job, s.Stage, no)
+	for file, p := range pipelineFiles(t) {
+		for _, s := range p.Stages {
+			for _, j := range s.Jobs {
+				text, err := yaml.Marshal(j)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(s.Condition, notForForks) || s.Condition == onSchedule ||
+					strings.Contains(s.Condition, onMain) {
+					guarded++
+					continue
+				}
+				for _, no := range []string{"group:", "AccessToken", "azureSubscription", "environment", "preview"} {
+					if strings.Contains(string(text), no+":") && !strings.Contains(string(text), no+`: ""`) {
+						t.Errorf("%s: the job %s of %s has %s", file, j.Job, s.Stage, no)
+					}
 				}
 			}
 		}
 	}
-	if guarded != 3 {
+	if guarded != 6 {
 		t.Errorf("%d jobs are kept from forks", guarded)
+	}
+}
+
+// A job's variable group is its service connection's, so that checks on both are for the same code.
+func TestAJobOfAzureDevOpsHasTheGroupAndTheConnectionOfOneEnvironment(t *testing.T) {
+	looked := 0
+	for file, p := range pipelineFiles(t) {
+		jobs := p.Jobs
+		for _, s := range p.Stages {
+			for _, j := range s.Jobs {
+				j.Variables = append(j.Variables, s.Variables...)
+				jobs = append(jobs, j)
+			}
+		}
+		for _, j := range jobs {
+			for _, s := range append(j.Steps, j.Strategy.RunOnce.Deploy.Steps...) {
+				if strings.HasSuffix(s.Template, "azure-devops-azure.yml") {
+					looked++
+					same(t, file, j.Variables, []map[string]string{{"group": "amora-" + s.Parameters["environment"].(string)}})
+				}
+			}
+		}
+	}
+	if looked != 5 {
+		t.Errorf("%d steps have a login", looked)
 	}
 }

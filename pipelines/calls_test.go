@@ -127,9 +127,9 @@ func TestAScriptThatCantDoItsWorkSaysWhyAndCallsNothing(t *testing.T) {
 			"release: CHANGELOG.md has no section [1.2.0]\n"},
 		{"install-pulumi.sh", nil, nil, table{"curl": ""}, table{"tools/pulumi/go.mod": "go 1.26\n"}, 1,
 			"install-pulumi: tools/pulumi/go.mod pins no version\n"},
-		{"comment-github.sh", []string{"/no/such/file"}, nil, table{"curl": ""}, nil, 1,
+		{"comment-github.sh", []string{"review", "/no/such/file"}, nil, table{"curl": ""}, nil, 1,
 			"comment: there is no /no/such/file\n"},
-		{"comment-azure-devops.sh", []string{"/no/such/file"}, nil, table{"curl": ""}, nil, 1,
+		{"comment-azure-devops.sh", []string{"review", "/no/such/file"}, nil, table{"curl": ""}, nil, 1,
 			"comment: there is no /no/such/file\n"},
 		{"smoke.sh", []string{"dev"}, []string{"SMOKE_USER="}, pulumi, nil, 0,
 			"smoke: SMOKE_USER is not set; nothing is proven\n"},
@@ -156,8 +156,10 @@ func TestAnArgumentThatIsMissingBuildsNoRelease(t *testing.T) {
 
 func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 	const always = "--stack dev --non-interactive --color never --diff"
-	goMod := table{"tools/pulumi/go.mod": "require github.com/pulumi/pulumi/pkg/v3 v3.4.5\n\nrequire (\n\tx v1.0.0\n)\n"}
-	curl := `while [ "$1" != -o ]; do shift; done; echo 'echo "installs $*"' >"$2"`
+	// The archive has the folder pulumi with the programs, as Pulumi's has.
+	curl := `while [ "$1" != -o ]; do shift; done; d=$(mktemp -d); mkdir "$d/pulumi"; echo CLI >"$d/pulumi/pulumi"; ` +
+		`tar -C "$d" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0755 -cf - pulumi | gzip -n >"$2"`
+	const archive = "https://github.com/pulumi/pulumi/releases/download/v3.4.5/pulumi-v3.4.5-linux-"
 	linters := table{"go": "", "shellcheck": "exit ${SHELLCHECK:-0}", ".rehearsal/bin/actionlint": "exit ${ACTIONLINT:-0}"}
 	smoke := table{"pulumi": `[ "$1" = stack ] && echo x || echo key-vault`, ".rehearsal/bin/amora": "exit 3"}
 	for _, c := range []struct {
@@ -183,11 +185,18 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 			"az account show --query id --output tsv\n", ""},
 		{"program.sh", []string{"build"}, nil, table{"go": `echo "with $GOFLAGS"; exit 5`}, nil, 5,
 			"go build -ldflags -s -w -o .rehearsal/bin/program .\n", "with -these -and=those\n"},
-		{"install-pulumi.sh", nil, []string{"GITHUB_PATH="}, table{"curl": "exit 22"}, goMod, 22,
-			"curl -fsSL --retry 3 -o FILE https://get.pulumi.com\n", ""},
-		{"install-pulumi.sh", nil, []string{"GITHUB_PATH="}, table{"curl": curl}, goMod, 0,
-			"curl -fsSL --retry 3 -o FILE https://get.pulumi.com\n",
-			"installs --version 3.4.5\n##vso[task.prependpath]HOME/.pulumi/bin\n"},
+		{"install-pulumi.sh", nil, nil, table{"curl": "", "uname": "echo x86_64"}, pinned("3.4.6", "x64", ""), 1,
+			"uname -m\n",
+			"install-pulumi: pipelines/pulumi.sha256 has no checksum of pulumi-v3.4.5-linux-x64.tar.gz\n"},
+		{"install-pulumi.sh", nil, []string{"GITHUB_PATH="}, table{"curl": "exit 22", "uname": "echo x86_64"},
+			pinned("3.4.5", "x64", ""), 22, "uname -m\ncurl -fsSL --retry 3 -o FILE " + archive + "x64.tar.gz\n", ""},
+		{"install-pulumi.sh", nil, []string{"GITHUB_PATH="}, table{"curl": curl, "uname": "echo aarch64"},
+			pinned("3.4.5", "arm64", archived(t, curl)), 0,
+			"uname -m\ncurl -fsSL --retry 3 -o FILE " + archive + "arm64.tar.gz\n",
+			"##vso[task.prependpath]HOME/.pulumi/bin\n"},
+		{"install-pulumi.sh", nil, []string{"GITHUB_PATH="}, table{"curl": curl, "uname": "echo x86_64"},
+			pinned("3.4.5", "x64", archived(t, "while [ \"$1\" != -o ]; do shift; done; echo other >\"$2\"")), 1,
+			"uname -m\ncurl -fsSL --retry 3 -o FILE " + archive + "x64.tar.gz\n", "FAILED"},
 		{"lint.sh", nil, nil, linters, table{"tools/actionlint/x": ""}, 0,
 			"go build -o ../../.rehearsal/bin/actionlint github.com/rhysd/actionlint/cmd/actionlint\n" +
 				"shellcheck pipelines/lint.sh\nactionlint\n", ""},
@@ -220,12 +229,73 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 
 var temporary = regexp.MustCompile(`-o /\S+ `)
 
+// pinned are the files that say which CLI is installed: version 3.4.5, with the checksum of an archive.
+func pinned(version, machine, sum string) table {
+	if sum == "" {
+		sum = strings.Repeat("0", 64)
+	}
+	return table{
+		"tools/pulumi/go.mod":     "require github.com/pulumi/pulumi/pkg/v3 v3.4.5\n\nrequire (\n\tx v1.0.0\n)\n",
+		"pipelines/pulumi.sha256": sum + "  pulumi-v" + version + "-linux-" + machine + ".tar.gz\n",
+	}
+}
+
+// archived is the checksum of what a stand-in for curl downloads.
+func archived(t *testing.T, curl string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "archive")
+	if out, err := exec.Command("sh", "-c", curl, "curl", "-o", file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
+}
+
 func TestOnGitHubPulumiIsOnThePathOfTheStepsToCome(t *testing.T) {
-	p := newPlace(t, "install-pulumi.sh", table{"curl": ""},
-		table{"tools/pulumi/go.mod": "require github.com/pulumi/pulumi/pkg/v3 v3.4.5\n", "path": "before\n"})
-	code, said, _ := p.run(t, []string{"GITHUB_PATH=" + filepath.Join(p.folder, "path")})
+	curl := `while [ "$1" != -o ]; do shift; done; cp "$ARCHIVE" "$2"`
+	archive := filepath.Join(t.TempDir(), "archive")
+	out, err := exec.Command("sh", "-c", `cd "$1" && mkdir pulumi && echo CLI >pulumi/pulumi && tar -czf "$2" pulumi`,
+		"sh", t.TempDir(), archive).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	data, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := pinned("3.4.5", "x64", fmt.Sprintf("%x", sha256.Sum256(data)))
+	files["path"] = "before\n"
+	p := newPlace(t, "install-pulumi.sh", table{"curl": curl, "uname": "echo x86_64"}, files)
+	code, said, _ := p.run(t, []string{"GITHUB_PATH=" + filepath.Join(p.folder, "path"), "ARCHIVE=" + archive})
 	if got, want := p.text(t, "path"), "before\n"+p.folder+"/.pulumi/bin\n"; code != 0 || got != want || said != "" {
 		t.Errorf("exit %d, %q is on the path, want %q; it said\n%s", code, got, want, said)
+	}
+	if got := p.text(t, ".pulumi/bin/pulumi"); got != "CLI\n" {
+		t.Errorf("the CLI is %q", got)
+	}
+}
+
+func TestTheChecksumsAreThoseOfTheVersionThatIsPinned(t *testing.T) {
+	mod, err := os.ReadFile("../tools/pulumi/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile("pulumi.sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^require github.com/pulumi/pulumi/pkg/v3 (v\S+)$`).FindSubmatch(mod)
+	if version == nil {
+		t.Fatal("tools/pulumi/go.mod pins no version")
+	}
+	for _, machine := range []string{"arm64", "x64"} {
+		line := `(?m)^[0-9a-f]{64}  pulumi-` + regexp.QuoteMeta(string(version[1])) + `-linux-` + machine + `\.tar\.gz$`
+		if !regexp.MustCompile(line).Match(sums) {
+			t.Errorf("pulumi.sha256 has no line %s", line)
+		}
 	}
 }
 

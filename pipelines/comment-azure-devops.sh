@@ -1,11 +1,12 @@
 #!/bin/sh
-# Posts files as the one thread of a pull request on Azure Repos, or updates it. Runs nothing of what is in them.
+# Posts files as a thread of a pull request on Azure Repos, or updates it. Runs nothing of what is in them.
 #
-#     pipelines/comment-azure-devops.sh FILE...      missing files are left out; the first must be there
+#     pipelines/comment-azure-devops.sh NAME FILE...      one thread for each NAME; missing files are left out, one must be there
 #
 # Needs the predefined variables of a build of a pull request, SYSTEM_ACCESSTOKEN, curl and jq.
 set -eu
-marker='<!-- amora review -->'
+marker="<!-- amora $1 -->"
+shift
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -13,14 +14,12 @@ api() {
     curl -fsS --retry 3 -H "Authorization: Bearer $SYSTEM_ACCESSTOKEN" -H 'Content-Type: application/json' "$@"
 }
 
-[ -f "$1" ] || {
-    echo "comment: there is no $1" >&2
+cat -- "$@" >"$folder/found" 2>/dev/null || : # those that are missing
+[ -s "$folder/found" ] || {
+    echo "comment: there is no $*" >&2
     exit 1
 }
-echo "$marker" >"$folder/text"
-for file in "$@"; do
-    [ ! -f "$file" ] || cat "$file" >>"$folder/text"
-done
+{ echo "$marker" && cat "$folder/found"; } >"$folder/text"
 
 project="${SYSTEM_COLLECTIONURI%/}/$SYSTEM_TEAMPROJECTID"
 threads="$project/_apis/git/repositories/$BUILD_REPOSITORY_ID/pullRequests/$SYSTEM_PULLREQUEST_PULLREQUESTID/threads"

@@ -1,13 +1,14 @@
 #!/bin/sh
-# Posts files as the one comment of a pull request on GitHub, or updates it. Runs nothing of what is in them.
+# Posts files as a comment of a pull request on GitHub, or updates it. Runs nothing of what is in them.
 #
-#     pipelines/comment-github.sh FILE...      missing files are left out; the first must be there
+#     pipelines/comment-github.sh NAME FILE...      one comment for each NAME; missing files are left out, one must be there
 #
 # The pull request is the open one whose head is HEAD_OWNER:HEAD_BRANCH at the commit HEAD_SHA; with a newer commit
-# there is none, and nothing is posted. Besides these it needs GITHUB_TOKEN, GITHUB_REPOSITORY and GITHUB_API_URL, and
-# curl and jq.
+# there is none, and nothing is posted. Besides these it needs HEAD_REPOSITORY, GITHUB_TOKEN, GITHUB_REPOSITORY and
+# GITHUB_API_URL, and curl and jq.
 set -eu
-marker='<!-- amora review -->'
+marker="<!-- amora $1 -->"
+shift
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -15,14 +16,15 @@ api() {
     curl -fsS --retry 3 -H "Authorization: Bearer $GITHUB_TOKEN" -H 'Accept: application/vnd.github+json' -H 'X-GitHub-Api-Version: 2022-11-28' "$@"
 }
 
-[ -f "$1" ] || {
-    echo "comment: there is no $1" >&2
+cat -- "$@" >"$folder/found" 2>/dev/null || : # those that are missing
+[ -s "$folder/found" ] || {
+    echo "comment: there is no $*" >&2
     exit 1
 }
 echo "$marker" >"$folder/text"
-for file in "$@"; do
-    [ ! -f "$file" ] || cat "$file" >>"$folder/text"
-done
+[ "$HEAD_REPOSITORY" = "$GITHUB_REPOSITORY" ] ||
+    printf '_From a fork: its own code wrote what follows, and Azure was not asked._\n\n' >>"$folder/text"
+cat "$folder/found" >>"$folder/text"
 # GitHub takes 65,536 characters. --rawfile, not an argument: nothing here is for a shell to read.
 jq -n --rawfile text "$folder/text" '{body: $text[0:65000]}' >"$folder/body"
 

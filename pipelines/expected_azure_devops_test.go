@@ -6,38 +6,48 @@ const (
 	onPullRequest = "eq(variables['Build.Reason'], 'PullRequest')"
 	onSchedule    = "eq(variables['Build.Reason'], 'Schedule')"
 	notForForks   = "ne(variables['System.PullRequest.IsFork'], 'True')"
+	onMain        = "eq(variables['Build.SourceBranch'], 'refs/heads/main')"
 )
 
 var (
 	persistsNothing = false
-	amoraGroup      = []map[string]string{{"group": "amora"}} // of variables: the state's place and its passphrase
 	goOf            = azureStep{Template: "pipelines/azure-devops-go.yml"}
 	self            = azureStep{Checkout: "self", PersistCredentials: &persistsNothing}
 	parent          = azureStep{Checkout: "self", PersistCredentials: &persistsNothing, FetchDepth: 2}
 )
 
-// asConnection runs a script with the login of a service connection.
-func asConnection(template, connection, script string) azureStep {
-	return azureStep{Template: template, Parameters: object{"connection": "${{ parameters." + connection + " }}",
-		"script": script}}
+// groupOf is an environment's variable group: the state's place, its passphrase.
+func groupOf(environment string) []map[string]string {
+	return []map[string]string{{"group": "amora-" + environment}}
+}
+
+// as runs a script with the login of an environment's service connection.
+func as(template, environment, script string) azureStep {
+	return azureStep{Template: template, Parameters: object{"environment": environment, "script": script}}
 }
 
 func (s azureStep) smoke() azureStep { s.Parameters["smoke"] = true; return s }
 
-func deployment(when, stack, after string) stage {
-	return stage{
-		When: when, Template: "pipelines/azure-devops-deploy.yml",
-		Parameters: object{"stack": stack, "after": after, "connection": "${{ parameters." + stack + "Connection }}"},
-	}
+func included(when, template string, parameters object) stage {
+	return stage{When: when, Template: "pipelines/azure-devops-" + template + ".yml", Parameters: parameters}
 }
+
+func drift(stack string) azureJob {
+	return azureJob{Job: stack, Variables: groupOf("drift-" + stack), Steps: []azureStep{
+		{Script: "pipelines/install-pulumi.sh"},
+		as("pipelines/azure-devops-azure.yml", "drift-"+stack, "pipelines/azure.sh drift "+stack),
+	}}
+}
+
+const (
+	setUpAzure = "parameters.azure"
+	ofStackDo  = "${{ parameters.stack }}"
+)
 
 var expectedPipelines = map[string]pipeline{
 	"azure-pipelines.yml": {
-		Parameters: []parameter{
-			{"reviewConnection", "string", ""}, {"driftConnection", "string", ""}, {"devConnection", "string", ""},
-			{"prodConnection", "string", ""},
-		},
-		Trigger: object{"branches": object{"include": []any{"main"}}},
+		Parameters: []parameter{{"azure", "boolean", false}},
+		Trigger:    object{"branches": object{"include": []any{"main"}}},
 		Schedules: []object{
 			{"cron": "17 4 * * *", "displayName": "drift", "branches": object{"include": []any{"main"}},
 				"always": true},
@@ -58,59 +68,66 @@ var expectedPipelines = map[string]pipeline{
 						{Publish: "$(Build.SourcesDirectory)/.rehearsal/review/review.md", Artifact: "review",
 							Condition: "succeededOrFailed()"},
 					}},
-					{When: "ne(parameters.reviewConnection, '')", Job: "azure", Condition: notForForks, Minutes: 60,
-						Variables: amoraGroup, Steps: []azureStep{
-							goOf, {Script: "set -eu\npipelines/install-pulumi.sh\npipelines/program.sh build\npipelines/program.sh use\n"},
-							asConnection("pipelines/azure-devops-azure.yml", "reviewConnection", `status=0
-pipelines/azure.sh preview dev azure-dev.md || status=1
-pipelines/azure.sh preview prod azure-prod.md || status=1
-mkdir -p "$BUILD_ARTIFACTSTAGINGDIRECTORY/azure"
-mv azure-*.md "$BUILD_ARTIFACTSTAGINGDIRECTORY/azure"
-exit "$status"
-`),
-							{Publish: "$(Build.ArtifactStagingDirectory)/azure", Artifact: "azure",
-								Condition: "succeededOrFailed()"},
-						}},
 				},
 			},
+			included("", "comment", object{"name": "review", "files": "review/review.md"}),
 			{
-				Stage: "comment", DependsOn: []string{"review"},
-				Condition: "and(" + onPullRequest +
-					", in(dependencies.review.result, 'Succeeded', 'SucceededWithIssues', 'Failed'), " + notForForks + ")",
-				Jobs: []azureJob{{Job: "comment", Steps: []azureStep{
-					parent, {Download: "current"},
-					{
-						Script: `set -eu
-git checkout --quiet HEAD^1 -- pipelines
-pipelines/comment-azure-devops.sh "$PIPELINE_WORKSPACE/review/review.md" \
-  "$PIPELINE_WORKSPACE/azure/azure-dev.md" "$PIPELINE_WORKSPACE/azure/azure-prod.md"
-`,
-						Env: object{"SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"},
-					},
-				}}},
+				When: setUpAzure, Stage: "preview", DependsOn: []string{},
+				Condition: "and(" + onPullRequest + ", " + notForForks + ")",
+				Jobs: []azureJob{
+					{Template: "pipelines/azure-devops-preview.yml", Parameters: object{"stack": "dev"}},
+					{Template: "pipelines/azure-devops-preview.yml", Parameters: object{"stack": "prod"}},
+				},
 			},
-			deployment("ne(parameters.devConnection, '')", "dev", "test"),
-			deployment("ne(parameters.devConnection, '') && ne(parameters.prodConnection, '')", "prod", "dev"),
+			included(setUpAzure, "comment", object{"name": "preview",
+				"files": "azure-dev/azure-dev.md azure-prod/azure-prod.md"}),
+			included(setUpAzure, "deploy", object{"stack": "dev", "after": "test"}),
+			included(setUpAzure, "deploy", object{"stack": "prod", "after": "dev"}),
 			{
-				When: "ne(parameters.driftConnection, '')", Stage: "drift", DependsOn: []string{},
-				Condition: onSchedule, Variables: amoraGroup,
-				Jobs: []azureJob{{
-					Job: "drift", Strategy: strategy{Matrix: map[string]map[string]string{"dev": {"STACK": "dev"},
-						"prod": {"STACK": "prod"}}},
-					Steps: []azureStep{
-						{Script: "pipelines/install-pulumi.sh"},
-						asConnection("pipelines/azure-devops-azure.yml", "driftConnection",
-							`pipelines/azure.sh drift "$STACK"`),
-					},
-				}},
+				When: setUpAzure, Stage: "drift", DependsOn: []string{}, Condition: onSchedule,
+				Jobs: []azureJob{drift("dev"), drift("prod")},
 			},
 		},
 	},
+	"pipelines/azure-devops-comment.yml": {
+		Parameters: []parameter{{"name", "string", nil}, {"files", "string", nil}},
+		Stages: []stage{{
+			Stage: "comment_${{ parameters.name }}", DependsOn: []string{"${{ parameters.name }}"},
+			Condition: "and(" + onPullRequest + ", in(dependencies.${{ parameters.name }}.result, 'Succeeded', " +
+				"'SucceededWithIssues', 'Failed'), " + notForForks + ")",
+			Jobs: []azureJob{{Job: "comment", Steps: []azureStep{
+				parent, {Download: "current"},
+				{
+					Script: `set -eu
+git checkout --quiet HEAD^1 -- pipelines
+script=$PWD/pipelines/comment-azure-devops.sh
+cd "$PIPELINE_WORKSPACE"
+"$script" ${{ parameters.name }} ${{ parameters.files }}
+`,
+					Env: object{"SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"},
+				},
+			}}},
+		}},
+	},
+	"pipelines/azure-devops-preview.yml": {
+		Parameters: []parameter{{"stack", "string", nil}},
+		Jobs: []azureJob{{
+			Job: ofStackDo, Minutes: 60, Variables: groupOf("review-" + ofStackDo),
+			Steps: []azureStep{
+				self, {Template: "azure-devops-go.yml"},
+				{Script: "set -eu\npipelines/install-pulumi.sh\npipelines/program.sh build\npipelines/program.sh use\n"},
+				as("azure-devops-azure.yml", "review-"+ofStackDo,
+					"pipelines/azure.sh preview "+ofStackDo+" azure-"+ofStackDo+".md"),
+				{Publish: "$(Build.SourcesDirectory)/azure-" + ofStackDo + ".md", Artifact: "azure-" + ofStackDo,
+					Condition: "succeededOrFailed()"},
+			},
+		}},
+	},
 	"pipelines/azure-devops-deploy.yml": {
-		Parameters: []parameter{{"stack", "string", nil}, {"after", "string", nil}, {"connection", "string", nil}},
+		Parameters: []parameter{{"stack", "string", nil}, {"after", "string", nil}},
 		Stages: []stage{{
 			Stage: "${{ parameters.stack }}", DependsOn: []string{"${{ parameters.after }}"},
-			LockBehavior: "sequential", Variables: amoraGroup,
+			LockBehavior: "sequential", Variables: groupOf(ofStackDo),
 			Condition: "and(succeeded(), in(variables['Build.Reason'], 'IndividualCI', 'BatchedCI', 'Manual'), " +
 				"eq(variables['Build.SourceBranch'], 'refs/heads/main'))",
 			Jobs: []azureJob{{
@@ -123,20 +140,18 @@ pipelines/program.sh build
 pipelines/program.sh use
 make amora
 `},
-					asConnection("azure-devops-azure.yml", "connection",
-						"pipelines/azure.sh up ${{ parameters.stack }}"),
-					asConnection("azure-devops-azure.yml", "connection",
-						"pipelines/smoke.sh ${{ parameters.stack }}").smoke(),
+					as("azure-devops-azure.yml", ofStackDo, "pipelines/azure.sh up "+ofStackDo),
+					as("azure-devops-azure.yml", ofStackDo, "pipelines/smoke.sh "+ofStackDo).smoke(),
 				}}}},
 			}},
 		}},
 	},
 	"pipelines/azure-devops-azure.yml": {
-		Parameters: []parameter{{"connection", "string", nil}, {"script", "string", nil}, {"smoke", "boolean", false}},
+		Parameters: []parameter{{"environment", "string", nil}, {"script", "string", nil}, {"smoke", "boolean", false}},
 		Steps: []azureStep{{
 			Task: "AzureCLI@2",
 			Inputs: object{
-				"azureSubscription": "${{ parameters.connection }}", "addSpnToEnvironment": true, "scriptType": "bash",
+				"azureSubscription": "amora-${{ parameters.environment }}", "addSpnToEnvironment": true, "scriptType": "bash",
 				"scriptLocation": "inlineScript", "inlineScript": "${{ parameters.script }}",
 			},
 			Env: object{

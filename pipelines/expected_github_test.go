@@ -11,40 +11,47 @@ var (
 	// to Azure, as an identity that trusts this repository
 	logsIn   = map[string]string{"contents": "read", "id-token": "write"}
 	comments = map[string]string{"actions": "read", "contents": "read", "pull-requests": "write"}
-	releases = map[string]string{"contents": "write"}
+	releases = map[string]string{"attestations": "write", "contents": "write", "id-token": "write"}
 )
 
-// The identities, by the variable that has their client ID.
+// The actions, each by the commit of a version: a tag is moved by whoever may push to the action's repository.
 const (
-	deploys = "vars.AZURE_CLIENT_ID"        // Contributor
-	reviews = "vars.AZURE_REVIEW_CLIENT_ID" // Reader, which a pull request's own code has
-	drifts  = "vars.AZURE_DRIFT_CLIENT_ID"  // Reader, which merged code alone has
+	checkoutAction = "actions/checkout@11d5960a326750d5838078e36cf38b85af677262"                // v4.4.0
+	setUpGoAction  = "actions/setup-go@40f1582b2485089dde7abd97c1529aa768e1baff"                // v5.6.0
+	uploadAction   = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"         // v4.6.2
+	downloadAction = "actions/download-artifact@d3f86a106a0bac45b974a628896c90dbdf5c8093"       // v4.3.0
+	loginAction    = "azure/login@7184910d9eb2b1c5e48f7073824a90609bb9b6d6"                     // v2.3.1
+	attestAction   = "actions/attest-build-provenance@977bb373ede98d70efdf65b84cb5f73e068dcc2a" // v3.0.0
 )
 
 // Steps that several jobs have.
 var (
-	checkout = step{Uses: "actions/checkout@v4", With: object{"persist-credentials": false}}
-	setUpGo  = step{Uses: "actions/setup-go@v5",
+	checkout = step{Uses: checkoutAction, With: object{"persist-credentials": false}}
+	setUpGo  = step{Uses: setUpGoAction,
 		With: object{"go-version-file": "go.mod", "cache-dependency-path": "go.sum\npipelines/goflags\n"}}
-	setUpAll = step{Uses: "actions/setup-go@v5",
+	setUpAll = step{Uses: setUpGoAction,
 		With: object{"go-version-file": "go.mod", "cache-dependency-path": "**/go.sum\npipelines/goflags\n"}}
-)
-
-// environmentOf is what pulumi has of the identity, and azure/login for the state's storage account.
-func environmentOf(identity string) map[string]string {
-	return map[string]string{
-		"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "${{ " + identity + " }}", "ARM_TENANT_ID": "${{ vars.AZURE_TENANT_ID }}",
-		"ARM_SUBSCRIPTION_ID":      "${{ vars.AZURE_SUBSCRIPTION_ID }}",
-		"PULUMI_BACKEND_URL":       "${{ vars.PULUMI_BACKEND_URL }}",
-		"PULUMI_CONFIG_PASSPHRASE": "${{ secrets.PULUMI_CONFIG_PASSPHRASE }}",
-	}
-}
-
-func loginAs(identity string) step {
-	return step{Uses: "azure/login@v2", With: object{
-		"client-id": "${{ " + identity + " }}", "tenant-id": "${{ vars.AZURE_TENANT_ID }}",
+	setUpUncached = step{Uses: setUpGoAction, With: object{"go-version-file": "go.mod", "cache": false}}
+	program       = download(object{"name": "program", "path": ".rehearsal/bin"})
+	uploadProgram = upload("program", ".rehearsal/bin").with("include-hidden-files", true)
+	login         = step{Uses: loginAction, With: object{
+		"client-id": "${{ vars.AZURE_CLIENT_ID }}", "tenant-id": "${{ vars.AZURE_TENANT_ID }}",
 		"subscription-id": "${{ vars.AZURE_SUBSCRIPTION_ID }}",
 	}}
+)
+
+const setUp = "vars.AZURE_TENANT_ID != ''"
+
+// identity is what pulumi has of the job's environment, but for the passphrase.
+var identity = map[string]string{
+	"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": "${{ vars.AZURE_CLIENT_ID }}", "ARM_TENANT_ID": "${{ vars.AZURE_TENANT_ID }}",
+	"ARM_SUBSCRIPTION_ID": "${{ vars.AZURE_SUBSCRIPTION_ID }}", "PULUMI_BACKEND_URL": "${{ vars.PULUMI_BACKEND_URL }}",
+}
+
+// ofStack runs a script for the job's stack, with the passphrase of its secrets.
+func ofStack(command, stack string, env ...string) step {
+	return runOf(command, append(env, "STACK", "${{ "+stack+" }}",
+		"PULUMI_CONFIG_PASSPHRASE", "${{ secrets.PULUMI_CONFIG_PASSPHRASE }}")...)
 }
 
 func runOf(command string, env ...string) step {
@@ -70,10 +77,10 @@ func (s step) with(key string, value any) step {
 }
 
 func upload(name, path string) step {
-	return step{Uses: "actions/upload-artifact@v4", With: object{"name": name, "path": path}}
+	return step{Uses: uploadAction, With: object{"name": name, "path": path}}
 }
 
-func download(with object) step { return step{Uses: "actions/download-artifact@v4", With: with} }
+func download(with object) step { return step{Uses: downloadAction, With: with} }
 
 var expectedWorkflows = map[string]workflow{
 	"test.yml": {
@@ -105,43 +112,59 @@ var expectedWorkflows = map[string]workflow{
 	"review.yml": {
 		Name: "review", On: object{"pull_request": nil},
 		Concurrency: &concurrency{"review-${{ github.event.pull_request.number }}", "true"},
-		Jobs: map[string]job{
-			"rehearsal": { // of forks too
-				RunsOn: ubuntu, Minutes: 60, Permissions: reads,
-				Steps: []step{
-					checkout.with("fetch-depth", 2), setUpGo, runOf("pipelines/review.sh HEAD^1"),
-					upload("review", ".rehearsal/review/review.md").with("include-hidden-files", true).when("always()"),
-				},
+		Jobs: map[string]job{"rehearsal": { // of forks too
+			RunsOn: ubuntu, Minutes: 60, Permissions: reads,
+			Steps: []step{
+				checkout.with("fetch-depth", 2), setUpGo, runOf("pipelines/review.sh HEAD^1"),
+				upload("review", ".rehearsal/review/review.md").with("include-hidden-files", true).when("always()"),
 			},
-			"azure": {
-				If:     "vars.AZURE_REVIEW_CLIENT_ID != '' && github.event.pull_request.head.repo.full_name == github.repository",
-				RunsOn: ubuntu, Minutes: 60, Permissions: logsIn, Env: environmentOf(reviews),
+		}},
+	},
+	"preview.yml": {
+		Name: "preview", On: object{"pull_request": nil},
+		Concurrency: &concurrency{"preview-${{ github.event.pull_request.number }}", "true"},
+		Jobs: map[string]job{
+			"build": {
+				If:     setUp + " && github.event.pull_request.head.repo.full_name == github.repository",
+				RunsOn: ubuntu, Minutes: 30, Permissions: reads,
+				Steps: []step{checkout, setUpGo, runOf("pipelines/program.sh build"), uploadProgram},
+			},
+			"azure": { // a reviewer of the environment lets it
+				Needs: []string{"build"}, RunsOn: ubuntu, Minutes: 60, Permissions: logsIn,
+				Environment: "review-${{ matrix.stack }}", Env: identity,
+				Strategy: object{"fail-fast": false, "matrix": object{"stack": []any{"dev", "prod"}}},
 				Steps: []step{
-					checkout, setUpGo, runOf("pipelines/install-pulumi.sh"), runOf("pipelines/program.sh build"),
-					runOf("pipelines/program.sh use"),
-					loginAs(reviews), runOf("pipelines/azure.sh preview dev azure-dev.md"),
-					runOf("pipelines/azure.sh preview prod azure-prod.md").when("${{ !cancelled() }}"), upload("azure",
-						"azure-*.md").when("always()"),
+					checkout, program, runOf("pipelines/install-pulumi.sh"), runOf("pipelines/program.sh use"), login,
+					ofStack(`pipelines/azure.sh preview "$STACK" "azure-$STACK.md"`, "matrix.stack"),
+					upload("azure-${{ matrix.stack }}", "azure-${{ matrix.stack }}.md").when("always()"),
 				},
 			},
 		},
 	},
 	"comment.yml": {
-		Name: "comment", On: object{"workflow_run": object{"workflows": []any{"review"}, "types": []any{"completed"}}},
+		Name: "comment",
+		On:   object{"workflow_run": object{"workflows": []any{"review", "preview"}, "types": []any{"completed"}}},
 		Jobs: map[string]job{"comment": {
 			If: "github.event.workflow_run.event == 'pull_request' && " +
 				`contains(fromJSON('["success", "failure"]'), github.event.workflow_run.conclusion)`,
 			RunsOn: ubuntu, Minutes: 10, Permissions: comments,
+			Env: map[string]string{
+				"HEAD_REPOSITORY": "${{ github.event.workflow_run.head_repository.full_name }}",
+				"HEAD_OWNER":      "${{ github.event.workflow_run.head_repository.owner.login }}",
+				"HEAD_BRANCH":     "${{ github.event.workflow_run.head_branch }}",
+				"HEAD_SHA":        "${{ github.event.workflow_run.head_sha }}",
+			},
 			Steps: []step{
 				checkout.with("sparse-checkout", "pipelines"),
 				download(object{"run-id": "${{ github.event.workflow_run.id }}", "github-token": "${{ github.token }}",
 					"path": "${{ runner.temp }}/found"}),
-				runOf(`pipelines/comment-github.sh "$FOUND/review/review.md" "$FOUND/azure/azure-dev.md" `+
-					`"$FOUND/azure/azure-prod.md"`,
-					"FOUND", "${{ runner.temp }}/found", "GITHUB_TOKEN", "${{ github.token }}",
-					"HEAD_OWNER", "${{ github.event.workflow_run.head_repository.owner.login }}",
-					"HEAD_BRANCH", "${{ github.event.workflow_run.head_branch }}", "HEAD_SHA",
-					"${{ github.event.workflow_run.head_sha }}"),
+				runOf(`pipelines/comment-github.sh review "$FOUND/review/review.md"`,
+					"FOUND", "${{ runner.temp }}/found", "GITHUB_TOKEN", "${{ github.token }}").
+					when("github.event.workflow_run.name == 'review'"),
+				runOf(`pipelines/comment-github.sh preview "$FOUND/azure-dev/azure-dev.md" `+
+					`"$FOUND/azure-prod/azure-prod.md"`, "FOUND", "${{ runner.temp }}/found",
+					"GITHUB_TOKEN", "${{ github.token }}").
+					when("github.event.workflow_run.name == 'preview' && " + ofThisRepository),
 			},
 		}},
 	},
@@ -150,11 +173,9 @@ var expectedWorkflows = map[string]workflow{
 		Jobs: map[string]job{
 			"test": {Uses: "./.github/workflows/test.yml", Permissions: reads},
 			"build": {
-				If: "vars.AZURE_TENANT_ID != ''", RunsOn: ubuntu, Minutes: 30, Permissions: reads,
+				If: setUp, RunsOn: ubuntu, Minutes: 30, Permissions: reads,
 				Steps: []step{
-					checkout, setUpGo, runOf("pipelines/program.sh build"),
-					runOf("make amora"),
-					upload("program", ".rehearsal/bin").with("include-hidden-files", true),
+					checkout, setUpUncached, runOf("pipelines/program.sh build"), runOf("make amora"), uploadProgram,
 				},
 			},
 			"dev": {
@@ -171,32 +192,38 @@ var expectedWorkflows = map[string]workflow{
 		Name: "deploy-stack", On: object{"workflow_call": object{"inputs": object{"stack": object{"type": "string",
 			"required": true}}}},
 		Jobs: map[string]job{"up": {
-			RunsOn: ubuntu, Minutes: 180, Environment: "${{ inputs.stack }}", Permissions: logsIn,
-			Env:         environmentOf(deploys),
+			RunsOn: ubuntu, Minutes: 180, Environment: "${{ inputs.stack }}", Permissions: logsIn, Env: identity,
 			Concurrency: &concurrency{"stack-${{ inputs.stack }}", "false"},
 			Steps: []step{
-				checkout, download(object{"name": "program", "path": ".rehearsal/bin"}),
-				runOf("pipelines/install-pulumi.sh"),
-				runOf("pipelines/program.sh use"), loginAs(deploys), runOf(`pipelines/azure.sh up "$STACK"`, "STACK",
-					"${{ inputs.stack }}"),
-				runOf(`pipelines/smoke.sh "$STACK"`, "STACK", "${{ inputs.stack }}", "SMOKE_USER",
-					"${{ vars.SMOKE_USER }}",
+				checkout, program, runOf("pipelines/install-pulumi.sh"), runOf("pipelines/program.sh use"), login,
+				ofStack(`pipelines/azure.sh up "$STACK"`, "inputs.stack"),
+				ofStack(`pipelines/smoke.sh "$STACK"`, "inputs.stack", "SMOKE_USER", "${{ vars.SMOKE_USER }}",
 					"MQTT_PASSWORD", "${{ secrets.SMOKE_PASSWORD }}").when("vars.SMOKE_USER != ''"),
 			},
 		}},
 	},
 	"drift.yml": {
 		Name: "drift", On: object{"schedule": []any{object{"cron": "17 4 * * *"}}, "workflow_dispatch": nil},
-		Jobs: map[string]job{"drift": {
-			If: "vars.AZURE_DRIFT_CLIENT_ID != ''", RunsOn: ubuntu, Minutes: 60, Permissions: logsIn,
-			Env:         environmentOf(drifts),
-			Strategy:    object{"fail-fast": false, "matrix": object{"stack": []any{"dev", "prod"}}},
-			Concurrency: &concurrency{"drift-${{ matrix.stack }}", "false"},
-			Steps: []step{
-				checkout, runOf("pipelines/install-pulumi.sh"), loginAs(drifts),
-				runOf(`pipelines/azure.sh drift "$STACK"`, "STACK", "${{ matrix.stack }}"),
+		Jobs: map[string]job{
+			"settings": {
+				If: setUp, RunsOn: ubuntu, Minutes: 10, Environment: "settings", Permissions: reads,
+				Steps: []step{checkout, runOf("pipelines/protect.sh --check github", "GH_TOKEN",
+					"${{ secrets.SETTINGS_TOKEN }}")},
 			},
-		}},
+			"drift": {
+				If: setUp, RunsOn: ubuntu, Minutes: 60, Environment: "drift-${{ matrix.stack }}", Permissions: logsIn,
+				Env:         identity,
+				Strategy:    object{"fail-fast": false, "matrix": object{"stack": []any{"dev", "prod"}}},
+				Concurrency: &concurrency{"drift-${{ matrix.stack }}", "false"},
+				Steps: []step{
+					checkout, runOf("pipelines/install-pulumi.sh"), login,
+					ofStack(`pipelines/azure.sh drift "$STACK"`, "matrix.stack"),
+					runOf(`pipelines/protect.sh --check azure "$STACK"`, "STACK", "${{ matrix.stack }}",
+						"STATE", "${{ vars.AZURE_STATE_ACCOUNT }}", "REVIEW_ROLES", "${{ vars.REVIEW_ROLES }}",
+						"DRIFT_ROLES", "${{ vars.DRIFT_ROLES }}").when("${{ !cancelled() }}"),
+				},
+			},
+		},
 	},
 	"nightly.yml": {
 		Name: "nightly", On: object{"schedule": []any{object{"cron": "41 1 * * *"}}, "workflow_dispatch": nil},
@@ -213,24 +240,24 @@ var expectedWorkflows = map[string]workflow{
 		Jobs: map[string]job{
 			"notes": {
 				RunsOn: ubuntu, Minutes: 10, Permissions: reads,
-				Steps: []step{checkout, runOf(`pipelines/release-notes.sh "$GITHUB_REF_NAME" >notes.md`),
-					upload("notes", "notes.md")},
+				Steps: []step{checkout.with("fetch-depth", 0), runOf("pipelines/on-main.sh"),
+					runOf(`pipelines/release-notes.sh "$GITHUB_REF_NAME" >notes.md`), upload("notes", "notes.md")},
 			},
 			"build": {
 				Needs: []string{"notes"}, RunsOn: ubuntu, Minutes: 60, Permissions: reads,
 				Strategy: object{"matrix": object{"os": []any{"linux", "darwin", "windows"}, "arch": []any{"amd64",
 					"arm64"}}},
 				Steps: []step{
-					checkout, {Uses: "actions/setup-go@v5", With: object{"go-version-file": "go.mod", "cache": false}},
+					checkout, setUpUncached,
 					runOf(`pipelines/build-release.sh "$GITHUB_REF_NAME" "$TARGET_OS" "$TARGET_ARCH"`,
 						"TARGET_OS", "${{ matrix.os }}", "TARGET_ARCH", "${{ matrix.arch }}"),
 					upload("built-${{ matrix.os }}-${{ matrix.arch }}", "dist"),
 				},
 			},
 			"publish": {
-				Needs: []string{"build"}, RunsOn: ubuntu, Minutes: 10, Permissions: releases,
+				Needs: []string{"build"}, RunsOn: ubuntu, Minutes: 10, Environment: "release", Permissions: releases,
 				Steps: []step{
-					download(nil),
+					download(nil), {Uses: attestAction, With: object{"subject-path": "built-*/*.tar.gz"}},
 					runOf(`gh release create "$GITHUB_REF_NAME" --repo "$GITHUB_REPOSITORY" --verify-tag `+
 						`--notes-file notes/notes.md built-*/*`,
 						"GH_TOKEN", "${{ github.token }}"),

@@ -113,8 +113,8 @@ func TestTheCommentOnGitHubIsPostedOnceAndThenUpdated(t *testing.T) {
 			text := marker + "\n$(touch x) `id` \"quoted\"\n" + strings.Repeat("ä", 70000)
 			said, err := runs(t, []string{
 				"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token", "HEAD_OWNER=someone",
-				"HEAD_BRANCH=fix/$(x)", "HEAD_SHA=abc",
-			}, "comment-github.sh", written(t, "review.md", text), "/no/such/file")
+				"HEAD_BRANCH=fix/$(x)", "HEAD_SHA=abc", "HEAD_REPOSITORY=o/r",
+			}, "comment-github.sh", "review", written(t, "review.md", text), "/no/such/file")
 			if strings.Contains(said, "comment: not a number: 7/8\n") != (name == "elsewhere") ||
 				(err != nil) != (name == "elsewhere") || strings.Join(h.changed, ",") != c.want {
 				t.Fatalf("it called %q, want %q: %v\n%s", h.changed, c.want, err, said)
@@ -130,17 +130,42 @@ func TestTheCommentOnGitHubIsPostedOnceAndThenUpdated(t *testing.T) {
 	}
 }
 
+func TestACommentSaysWhenAForksCodeWroteItAndEachNameHasItsOwn(t *testing.T) {
+	const fork = "_From a fork: its own code wrote what follows, and Azure was not asked._\n\n"
+	for head, want := range map[string]string{
+		"o/r": "<!-- amora preview -->\n<summary>pulumi preview of prod against Azure: went through</summary>\n",
+		"someone/r": "<!-- amora preview -->\n" + fork +
+			"<summary>pulumi preview of prod against Azure: went through</summary>\n",
+	} {
+		h := newHost(t, map[string]any{
+			pulls: []object{{"number": 7, "head": object{"sha": "abc"}}},
+			"GET /repos/o/r/issues/7/comments?per_page=100&page=1": []object{
+				{"id": 900, "user": object{"login": "github-actions[bot]"}, "body": marker + "\nof the review"}},
+		})
+		said, err := runs(t, []string{
+			"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token", "HEAD_OWNER=someone",
+			"HEAD_BRANCH=fix/$(x)", "HEAD_SHA=abc", "HEAD_REPOSITORY=" + head,
+		}, "comment-github.sh", "preview", "/no/such/file", written(t, "azure-prod.md",
+			"<summary>pulumi preview of prod against Azure: went through</summary>\n"))
+		if err != nil || strings.Join(h.changed, ",") != "POST /repos/o/r/issues/7/comments" || h.sent["body"] != want {
+			t.Errorf("%s: %v: it called %q with %q, want %q\n%s", head, err, h.changed, h.sent["body"], want, said)
+		}
+	}
+}
+
 func TestACommentIsNotPostedOnceMoreWhereTheHostDoesNotAnswer(t *testing.T) {
 	h := newHost(t, nil) // it has nothing of what is asked for
-	for name, env := range map[string][]string{
-		"comment-github.sh": {"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token",
-			"HEAD_OWNER=someone", "HEAD_BRANCH=b", "HEAD_SHA=abc"},
-		"comment-azure-devops.sh": {"SYSTEM_COLLECTIONURI=" + h.URL, "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r",
+	file := written(t, "review.md", "what changes\n")
+	for command, env := range map[string][]string{
+		"comment-github.sh review": {"GITHUB_API_URL=" + h.URL, "GITHUB_REPOSITORY=o/r", "GITHUB_TOKEN=the-token",
+			"HEAD_OWNER=someone", "HEAD_BRANCH=b", "HEAD_SHA=abc", "HEAD_REPOSITORY=o/r"},
+		"comment-azure-devops.sh review": {"SYSTEM_COLLECTIONURI=" + h.URL, "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r",
 			"SYSTEM_PULLREQUEST_PULLREQUESTID=9",
 			"SYSTEM_ACCESSTOKEN=the-token"},
 	} {
-		if said, err := runs(t, env, name, written(t, "review.md", "what changes\n")); err == nil || len(h.changed) > 0 {
-			t.Errorf("%s: %v, and it called %q\n%s", name, err, h.changed, said)
+		args := append(strings.Fields(command), file)
+		if said, err := runs(t, env, args[0], args[1:]...); err == nil || len(h.changed) > 0 {
+			t.Errorf("%s: %v, and it called %q\n%s", command, err, h.changed, said)
 		}
 	}
 }
@@ -219,7 +244,8 @@ func TestTheThreadOnAzureReposIsPostedOnceAndThenUpdated(t *testing.T) {
 				"SYSTEM_COLLECTIONURI=" + h.URL + "/c/", "SYSTEM_TEAMPROJECTID=p", "BUILD_REPOSITORY_ID=r",
 				"SYSTEM_PULLREQUEST_PULLREQUESTID=9",
 				"SYSTEM_ACCESSTOKEN=the-token",
-			}, "comment-azure-devops.sh", written(t, "review.md", "what changes\n"), written(t, "azure-dev.md", "in Azure\n"))
+			}, "comment-azure-devops.sh", "review", written(t, "review.md", "what changes\n"), "/no/such/file",
+				written(t, "azure-dev.md", "in Azure\n"))
 			if err != nil || strings.Join(h.changed, ",") != c.want {
 				t.Fatalf("it called %q, want %q: %v\n%s", h.changed, c.want, err, said)
 			}
@@ -244,6 +270,43 @@ func TestAReleaseHasTheSectionOfItsVersionAndNeedsOne(t *testing.T) {
 	for _, version := range []string{"v1.1.0", "v1.2", "v2.0.0", "1.2.0", ""} {
 		if said, err := runs(t, env, "release-notes.sh", version); err == nil {
 			t.Errorf("%q has a section:\n%s", version, said)
+		}
+	}
+}
+
+func TestOnlyACommitOfMainIsReleased(t *testing.T) {
+	script, err := filepath.Abs("on-main.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	git := func(args ...string) string {
+		t.Helper()
+		command := exec.Command("git", append([]string{"-C", folder, "-c", "user.name=n", "-c", "user.email=e@x"},
+			args...)...)
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "--quiet", "--initial-branch=main")
+	git("commit", "--quiet", "--allow-empty", "-m", "reviewed")
+	git("tag", "v1.0.0")
+	git("commit", "--quiet", "--allow-empty", "-m", "reviewed too")
+	git("update-ref", "refs/remotes/origin/main", "HEAD")
+	git("checkout", "--quiet", "-b", "other")
+	git("commit", "--quiet", "--allow-empty", "-m", "nobody has seen this")
+	git("tag", "-a", "-m", "v9.9.9", "v9.9.9")
+	for tag, says := range map[string]string{
+		"main": "", "v1.0.0": "", "v9.9.9": "release: " + git("rev-parse", "v9.9.9^{commit}") + " is not on main\n",
+	} {
+		git("checkout", "--quiet", tag)
+		command := exec.CommandContext(t.Context(), "sh", script)
+		command.Dir = folder
+		said, err := command.CombinedOutput()
+		if string(said) != says || (err == nil) != (says == "") {
+			t.Errorf("%s: %v: %s", tag, err, said)
 		}
 	}
 }

@@ -187,29 +187,27 @@ func TestWhatUpdatesAStackIsNeverCancelledByAnotherUpdate(t *testing.T) {
 	}
 }
 
-// identities are whose login a verb of azure.sh has: on GitHub by the variable with its client ID, on Azure DevOps by
-// the service connection.
-var identities = map[string]struct{ variable, connection string }{
-	"up": {deploys, "connection"}, "preview": {reviews, "reviewConnection"}, "drift": {drifts, "driftConnection"},
-}
+// environments are where a verb of azure.sh has its login from: on GitHub the job's environment, on Azure DevOps the
+// service connection and the variable group of the same name.
+var environments = map[string]string{"up": "", "preview": "review-", "drift": "drift-"}
 
-var verb = regexp.MustCompile(`pipelines/azure\.sh (\w+)`)
+var (
+	verb      = regexp.MustCompile(`pipelines/azure\.sh (\w+)`)
+	stackVerb = regexp.MustCompile(`pipelines/azure\.sh (\w+) (\$\{\{.*?\}\}|\w+)`)
+)
 
-func TestEachJobLogsInAsTheIdentityForItsTask(t *testing.T) {
+func TestEachJobLogsInAsTheIdentityOfItsTaskAndStack(t *testing.T) {
 	for file, w := range workflows(t) {
 		for name, j := range w.Jobs {
-			clients := map[string]bool{}
-			if id := j.Env["ARM_CLIENT_ID"]; id != "" {
-				clients[id] = true
-			}
 			for _, s := range j.Steps {
-				if id := s.With["client-id"]; id != nil {
-					clients[fmt.Sprint(id)] = true
+				found := verb.FindStringSubmatch(s.Run)
+				if found == nil {
+					continue
 				}
-			}
-			for _, s := range j.Steps {
-				if found := verb.FindStringSubmatch(s.Run); found != nil {
-					same(t, file+", job "+name, clients, map[string]bool{"${{ " + identities[found[1]].variable + " }}": true})
+				stack := s.Env["STACK"]
+				same(t, file+", job "+name, j.Environment, environments[found[1]]+stack)
+				if matrix := j.Strategy["matrix"]; stack != "${{ inputs.stack }}" && fmt.Sprint(matrix) != "map[stack:[dev prod]]" {
+					t.Errorf("%s: job %s: %s of %v", file, name, stack, matrix)
 				}
 			}
 		}
@@ -217,11 +215,114 @@ func TestEachJobLogsInAsTheIdentityForItsTask(t *testing.T) {
 	for file, p := range pipelineFiles(t) {
 		for name, steps := range p.jobs() {
 			for _, s := range steps {
-				for _, found := range verb.FindAllStringSubmatch(fmt.Sprint(s.Parameters["script"]), -1) {
-					same(t, file+", job "+name, s.Parameters["connection"],
-						any("${{ parameters."+identities[found[1]].connection+" }}"))
+				for _, found := range stackVerb.FindAllStringSubmatch(fmt.Sprint(s.Parameters["script"]), -1) {
+					same(t, file+", job "+name, s.Parameters["environment"], any(environments[found[1]]+found[2]))
 				}
 			}
+		}
+	}
+}
+
+// An environment has a login's subject and its secrets: a job outside of one has neither.
+func TestAJobThatLogsInOrHasASecretIsInAnEnvironment(t *testing.T) {
+	inside := 0
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			text, err := yaml.Marshal(j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), "secrets.") && j.Permissions["id-token"] == "" || j.Uses != "" {
+				continue
+			}
+			if inside++; j.Environment == "" {
+				t.Errorf("%s: job %s has a login or a secret, and no environment", file, name)
+			}
+		}
+	}
+	if inside != 5 {
+		t.Errorf("%d jobs have one", inside)
+	}
+}
+
+func TestASecretIsInTheStepThatNeedsItAndInNoAction(t *testing.T) {
+	needs := map[string]string{"PULUMI_CONFIG_PASSPHRASE": "pipelines/(azure|smoke).sh ",
+		"MQTT_PASSWORD": "pipelines/smoke.sh ", "GH_TOKEN": "pipelines/protect.sh --check github"}
+	found := 0
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			if strings.Contains(fmt.Sprint(j.Env), "secrets.") {
+				t.Errorf("%s: every step of job %s has %v", file, name, j.Env)
+			}
+			for _, s := range j.Steps {
+				if strings.Contains(fmt.Sprint(s.With), "secrets.") {
+					t.Errorf("%s: job %s: %s has %v", file, name, s.Uses, s.With)
+				}
+				for variable, value := range s.Env {
+					if !strings.Contains(value, "secrets.") {
+						continue
+					}
+					if found++; needs[variable] == "" || !regexp.MustCompile("^"+needs[variable]).MatchString(s.Run) {
+						t.Errorf("%s: job %s: %s has %s", file, name, s.Run, variable)
+					}
+				}
+			}
+		}
+	}
+	if found != 6 {
+		t.Errorf("%d secrets were found", found)
+	}
+}
+
+func TestEachActionIsNamedByACommitAndItsVersion(t *testing.T) {
+	uses := regexp.MustCompile(`(?m)uses: (.*)$`)
+	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	for file := range workflows(t) {
+		text, err := os.ReadFile(filepath.Join(root, ".github", "workflows", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range uses.FindAllStringSubmatch(string(text), -1) {
+			if !strings.HasPrefix(found[1], "./") && !pinned.MatchString(found[1]) {
+				t.Errorf("%s: %s", file, found[1])
+			}
+		}
+	}
+}
+
+const ofThisRepository = "github.event.workflow_run.head_repository.full_name == github.repository"
+
+func TestWhatAForkCallsAPreviewOfAzuresIsNotPosted(t *testing.T) {
+	posted := 0
+	for _, s := range workflows(t)["comment.yml"].Jobs["comment"].Steps {
+		if strings.Contains(s.Run, "azure") {
+			if posted++; !strings.Contains(s.If, ofThisRepository) {
+				t.Errorf("%s is run if %q", s.Run, s.If)
+			}
+		}
+	}
+	if posted != 1 {
+		t.Errorf("previews are posted by %d steps", posted)
+	}
+}
+
+func TestAReleaseIsOfMainAndAttestedByTheJobThatPublishesIt(t *testing.T) {
+	jobs := workflows(t)["release.yml"].Jobs
+	checked := slices.IndexFunc(jobs["notes"].Steps, func(s step) bool { return s.Run == "pipelines/on-main.sh" })
+	if checked != 1 || !slices.Equal(jobs["build"].Needs, []string{"notes"}) {
+		t.Errorf("before it is built, its commit is looked for on main by step %d of %v", checked, jobs["build"].Needs)
+	}
+	attested := slices.IndexFunc(jobs["publish"].Steps, func(s step) bool { return s.Uses == attestAction })
+	if attested != 1 || jobs["publish"].Environment != "release" {
+		t.Errorf("it is attested by step %d, in the environment %q", attested, jobs["publish"].Environment)
+	}
+}
+
+func TestWhatIsDeployedOrReleasedIsBuiltFromNoCache(t *testing.T) {
+	all := workflows(t)
+	for _, j := range []job{all["deploy.yml"].Jobs["build"], all["release.yml"].Jobs["build"]} {
+		if !slices.ContainsFunc(j.Steps, func(s step) bool { return s.With["cache"] == false }) {
+			t.Errorf("it is built by %v", j.Steps)
 		}
 	}
 }
@@ -241,8 +342,9 @@ func TestTheJobThatRunsAForksCodeHasNoSecretAndNoVariable(t *testing.T) {
 			}
 		}
 	}
-	azure := all["review.yml"].Jobs["azure"]
-	if !strings.Contains(azure.If, "github.event.pull_request.head.repo.full_name == github.repository") {
+	azure := all["preview.yml"].Jobs["build"] // which the job with credentials waits for
+	if !slices.Equal(all["preview.yml"].Jobs["azure"].Needs, []string{"build"}) ||
+		!strings.Contains(azure.If, "github.event.pull_request.head.repo.full_name == github.repository") {
 		t.Errorf("the job with credentials runs for forks: %s", azure.If)
 	}
 	for file, w := range all {
@@ -259,19 +361,6 @@ func TestNothingIsDeployedBeforeItsTestsPassed(t *testing.T) {
 	}
 	if got := fmt.Sprint(jobs["dev"].Needs, jobs["prod"].Needs); got != "[test build] [dev]" {
 		t.Errorf("dev and prod wait for %s", got)
-	}
-}
-
-func TestOnlyWhatProvesEndpointsHasTheUserForThat(t *testing.T) {
-	for file, w := range workflows(t) {
-		for name, j := range w.Jobs {
-			for _, s := range j.Steps {
-				text := fmt.Sprint(s.Env, s.With)
-				if strings.Contains(text, "SMOKE_PASSWORD") && !strings.HasPrefix(s.Run, "pipelines/smoke.sh ") {
-					t.Errorf("%s: job %s: %s has it", file, name, s.Run)
-				}
-			}
-		}
 	}
 }
 
@@ -324,8 +413,7 @@ var (
 )
 
 func TestEveryScriptAndTemplateThatAPipelineNamesIsThere(t *testing.T) {
-	files := []string{"azure-pipelines.yml", "pipelines/azure-devops-go.yml", "pipelines/azure-devops-azure.yml",
-		"pipelines/azure-devops-deploy.yml"}
+	files := slices.Collect(maps.Keys(pipelineFiles(t)))
 	for name := range workflows(t) {
 		files = append(files, ".github/workflows/"+name)
 	}
@@ -351,7 +439,11 @@ func TestEveryScriptAndTemplateThatAPipelineNamesIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range scripts {
-		if !slices.Contains([]string{"lint.sh", "build.sh"}, name) && !used["pipelines/"+name] { // those are make's
+		if slices.Contains([]string{"lint.sh", "build.sh"}, name) || // those are make's
+			strings.HasPrefix(name, "protect-") { // and these are parts of protect.sh
+			continue
+		}
+		if !used["pipelines/"+name] {
 			t.Errorf("no pipeline runs %s", name)
 		}
 	}

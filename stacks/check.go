@@ -43,16 +43,19 @@ var (
 	certRule     = regexp.MustCompile(`^https://([a-zA-Z0-9-]{3,24})\.vault\.azure\.net/certificates/([a-zA-Z0-9-]+)$`)
 	vaultRule    = regexp.MustCompile(
 		`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/([a-zA-Z0-9-]{3,24})$`)
-	coresRule    = regexp.MustCompile(`^Standard_[BDE](\d+)`)
-	databaseRule = regexp.MustCompile(`^Standard_([BDE])\d+[a-z]*(_v\d+)?$`)
+	coresRule = regexp.MustCompile(`^Standard_[BDE](\d+)`)
+	// Of at most 96 vCPUs (learn.microsoft.com/azure/postgresql/compute-storage/concepts-compute).
+	databaseRule = regexp.MustCompile(`^Standard_([BDE])(?:[1-9]|[1-8]\d|9[0-6])[a-z]{0,4}(_v\d)?$`)
 	managedRule  = regexp.MustCompile(`^Balanced_B(0|1|3|5|10|20|50|100)$`)
 	classicRule  = regexp.MustCompile(`^C[0-6]$`)
 	timezoneRule = regexp.MustCompile(`^(UTC|[A-Za-z]+/[A-Za-z0-9_+/-]+)$`)
 	vmRule       = regexp.MustCompile(`^Standard_([DEF])(\d+)([a-z]*s[a-z]*)(?:_v(\d+))?$`) // the s: Premium SSD
-	packageRule  = regexp.MustCompile(`^https://[^\s'"]+\.deb$`)
+	packageRule  = regexp.MustCompile(`^https://[a-zA-Z0-9.-]+(:\d+)?(/[\w.~%+=-]+)*\.deb$`)
 	sha256Rule   = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	claimRule    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$`)
-	groupRule    = regexp.MustCompile(`^[a-zA-Z0-9._()-]{1,90}$`)
+	// What a token's issuer or audience is called. Brokers put something else in place of ${…}, Kubernetes of $(…).
+	partyRule = regexp.MustCompile(`^[\w!%&*+,./:;=?@~#-]{1,512}$`)
+	claimRule = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$`)
+	groupRule = regexp.MustCompile(`^[a-zA-Z0-9._()-]{1,90}$`)
 )
 
 var brokers = []string{EMQXContainerApps, HiveMQAKS, VerneMQVMs}
@@ -220,8 +223,8 @@ func (c *Config) checkData(f *Faults) {
 		f.add("database.storageGb", fmt.Sprint(c.Database.StorageGB),
 			"must be a size of Premium SSD: 32, 64, 128, 256 … 16384 GiB")
 	}
-	if !slices.Contains([]string{"14", "15", "16"}, c.Database.Version) {
-		f.add("database.version", quoted(c.Database.Version), "must be 14, 15 or 16")
+	if !slices.Contains([]string{"15", "16"}, c.Database.Version) {
+		f.add("database.version", quoted(c.Database.Version), "must be 15 or 16")
 	}
 	if days := c.Availability.BackupRetentionDays; days < 7 || days > 35 {
 		f.add("availability.backupRetentionDays", fmt.Sprint(days), "must be 7 to 35")
@@ -309,17 +312,26 @@ func (c *Config) checkTokens(f *Faults) {
 	if provider := c.Security.Identity.Provider; provider != "" && provider != IdentityNone {
 		f.add("security.jwt", "(set)", "must not be set together with security.identity, which names the issuer by itself")
 	}
-	if u, err := url.Parse(jwt.JWKSURL); err != nil || u.Scheme != "https" || u.Host == "" {
+	switch u, err := url.Parse(jwt.JWKSURL); {
+	case strings.Contains(jwt.JWKSURL, "@"):
+		f.add("security.jwt.jwksUrl", "(not shown)", "must have no user name and password: it is in logs and in the state")
+	case err != nil || u.Scheme != "https" || u.Host == "" || !partyRule.MatchString(jwt.JWKSURL):
 		f.add("security.jwt.jwksUrl", quoted(jwt.JWKSURL), "must be an https URL")
 	}
 	if claim := jwt.UsernameClaim; claim != "" && (!claimRule.MatchString(claim) || claim == "iss" || claim == "aud") {
 		f.add("security.jwt.usernameClaim", quoted(jwt.UsernameClaim), "must be a claim that names the client, such as sub")
 	}
-	if jwt.Issuer == "" {
-		f.add("security.jwt.issuer", "(not set)", "must be set: without it any token of the same keys would pass")
-	}
-	if jwt.Audience == "" {
-		f.add("security.jwt.audience", "(not set)", "must be set: without it tokens for other applications would pass")
+	for _, party := range []struct{ key, value, without string }{
+		{"security.jwt.issuer", jwt.Issuer, "any token of the same keys would pass"},
+		{"security.jwt.audience", jwt.Audience, "tokens for other applications would pass"},
+	} {
+		switch {
+		case party.value == "":
+			f.add(party.key, "(not set)", "must be set: without it %s", party.without)
+		case !partyRule.MatchString(party.value):
+			f.add(party.key, quoted(party.value),
+				"must be what tokens say, of letters, digits and the signs of a URL: with ${username}, any would pass")
+		}
 	}
 }
 

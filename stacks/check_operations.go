@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
 // Azure's limits for what is set here.
@@ -34,8 +36,27 @@ func (c *Config) possibleLinks() []string {
 // usesStorage says whether the broker fetches what it runs from a storage account.
 func (c *Config) usesStorage() bool { return c.Broker != EMQXContainerApps }
 
+// clientIDs are those that a user may connect as.
+func (c *Config) clientIDs() string {
+	switch {
+	case c.Security.ClientIDs != "":
+		return c.Security.ClientIDs
+	case c.Broker == HiveMQAKS:
+		return assets.ClientIDsAny
+	default:
+		return assets.ClientIDsPrefix
+	}
+}
+
 func (c *Config) checkNetworkSecurity(f *Faults) {
 	s := c.Security
+	rules := []string{assets.ClientIDsPrefix, assets.ClientIDsUsername, assets.ClientIDsAny}
+	if ids := c.clientIDs(); !slices.Contains(rules, ids) {
+		f.add("security.clientIds", quoted(ids), "must be %s, %s or %s", rules[0], rules[1], rules[2])
+	} else if ids != assets.ClientIDsAny && c.Broker == HiveMQAKS {
+		f.add("security.clientIds", quoted(ids), "must be %s, or left out: HiveMQ can't hold a user to some",
+			assets.ClientIDsAny)
+	}
 	if !slices.Contains([]string{DDoSNone, DDoSIP, DDoSNetwork}, s.DDoS) {
 		f.add("security.ddos", quoted(s.DDoS), "must be %s, %s or %s", DDoSNone, DDoSIP, DDoSNetwork)
 	}

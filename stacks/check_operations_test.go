@@ -12,6 +12,8 @@ const aJWT = `"jwt":{"jwksUrl":"https://x.example/keys","issuer":"i","audience":
 func TestEachFaultOfSecurityAndMonitoringNamesItsKeyItsValueAndTheRule(t *testing.T) {
 	many := `"` + strings.Join(strings.Split(strings.Repeat("203.0.113.7 ", 401), " ")[:401], `","`) + `"`
 	for _, c := range []struct{ name, key, value, fault string }{
+		{"unknown rule for client ids", "security", `{"clientIds":"own"}`,
+			`amora-sync:security.clientIds = "own": must be prefix, username or any`},
 		{"unknown protection", "security", `{"ddos":"standard"}`,
 			`amora-sync:security.ddos = "standard": must be none, ip or network`},
 		{"protection of an address that is Azure's", "security", `{"ddos":"ip"}`,

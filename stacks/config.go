@@ -145,7 +145,7 @@ type Database struct {
 	SKU string `config:"sku"`
 	// GiB of storage: 32, 64, 128, 256 … 16384. Azure only ever grows it.
 	StorageGB int `config:"storageGb"`
-	// PostgreSQL's major version: 14, 15 or 16.
+	// PostgreSQL's major version: 15 or 16.
 	Version string `config:"version"`
 
 	// The backup that the database begins with, as long as that server lives; without it the database begins empty. See
@@ -209,6 +209,11 @@ type Security struct {
 	JWT JWT `config:"jwt"`
 	// The directory whose tokens clients may send as password, instead of security.jwt; see docs/identity.md.
 	Identity Identity `config:"identity"`
+	// Which client ids a user may connect as, since whoever has one has its session and the messages that wait there:
+	// username (that alone), prefix (the username, and what begins with it and a colon) or any (users may take each
+	// other's sessions). More for single users: amora user client-ids. HiveMQ can't hold users to it, and needs any.
+	// Default: prefix; with HiveMQ any.
+	ClientIDs string `config:"clientIds"`
 	// Protection from floods: none, ip (the address that clients use; not for EMQX) or network (everything in the
 	// network).
 	DDoS string `config:"ddos"`

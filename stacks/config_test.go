@@ -111,7 +111,7 @@ func TestEachFaultNamesItsKeyItsValueAndTheRule(t *testing.T) {
 		{"database size of another service", "database", `{"sku":"P2"}`,
 			`amora-sync:database.sku = "P2": must be a size of PostgreSQL`},
 		{"database version that is over", "database", `{"version":"11"}`,
-			`amora-sync:database.version = "11": must be 14, 15 or 16`},
+			`amora-sync:database.version = "11": must be 15 or 16`},
 		{"unknown Redis service", "redis", `{"service":"elasticache"}`,
 			`amora-sync:redis.service = "elasticache": must be managed or classic`},
 		{"classic size for the managed service", "redis", `{"sku":"C1"}`,

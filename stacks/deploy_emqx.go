@@ -61,7 +61,8 @@ func (r region) deployContainerApps(ctx *pulumi.Context, s secrets, frontDoorID 
 	}
 	broker, err := components.NewOnContainerApps(ctx, r.named("emqx"), &components.OnContainerAppsArgs{
 		Placement: r.place, Name: r.Name, Image: r.Image, Licence: s.emqxLicence, JWT: r.JWT, Rotation: r.Rotation,
-		Size: r.EMQX, SubnetCIDR: r.Network.Apps,
+		ClientIDs: r.ClientIDs,
+		Size:      r.EMQX, SubnetCIDR: r.Network.Apps,
 		Network: r.network, Vault: r.vault, Certificate: r.certificate, Registry: registry, Database: r.database,
 		RuleCache:   rules,
 		FrontDoorID: frontDoorID, After: r.applied, Telemetry: r.telemetry, SubscriptionID: r.base.SubscriptionID,

@@ -33,7 +33,7 @@ func (r region) deployVMs(ctx *pulumi.Context) (endpoints, error) {
 		Package: r.VerneMQ.Package, Size: r.VerneMQ.VMsSize,
 		SubnetCIDR: r.Network.Nodes, Network: r.network, Vault: r.vault, Certificate: r.certificate,
 		Database: r.database, Storage: storage,
-		DDoS: r.DDoS == DDoSIP, Rotation: r.Rotation, After: r.applied, Telemetry: r.telemetry,
+		DDoS: r.DDoS == DDoSIP, Rotation: r.Rotation, ClientIDs: r.ClientIDs, After: r.applied, Telemetry: r.telemetry,
 		SubscriptionID: r.base.SubscriptionID,
 		// Not protected: a node that is no longer wanted hands over what it holds, and then its disk goes.
 		DisksGuard: components.Guard{AllowReplace: r.guard("disks").AllowReplace},

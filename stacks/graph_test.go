@@ -405,12 +405,13 @@ func TestTheNodeAppsOfAStackFormOneCluster(t *testing.T) {
 }
 
 func TestTheNodesOfAStackAreToldWhoseTokensTheyTakeAndTakeNoQuestionsAboutThemFromOutside(t *testing.T) {
-	for name, app := range appsAmong(deployed(t, "dev", map[string]string{"security": "{" + aJWT + "}}"})) {
+	stack := deployed(t, "dev", map[string]string{"security": `{"clientIds":"username",` + aJWT + "}}"})
+	for name, app := range appsAmong(stack) {
 		if name == "edge" {
 			continue
 		}
 		for _, v := range (assets.JWT{JWKSURL: "https://x.example/keys", Issuer: "i", Audience: "a",
-			UsernameClaim: "sub"}).Environment() {
+			UsernameClaim: "sub"}).Environment(assets.ClientIDsUsername) {
 			if app.environment[v.Name] != v.Value {
 				t.Errorf("%s has %s=%q, want %q", name, v.Name, app.environment[v.Name], v.Value)
 			}

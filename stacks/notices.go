@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components"
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
 // Summary is what clients notice of a stack. Every update leaves it in the outputs, for the next one to compare with.
@@ -21,6 +22,7 @@ type Summary struct {
 	SecondaryLocation string `pulumi:"secondaryLocation"` // "": no second region
 	Active            string `pulumi:"activeRegion"`      // primary or secondary
 	TokenIssuer       string `pulumi:"tokenIssuer"`       // "": no tokens
+	ClientIDs         string `pulumi:"clientIds"`         // that a user may connect as: prefix, username or any
 	Certificate       string `pulumi:"certificate"`       // where it comes from: self-signed or key-vault
 	ClientCertificate bool   `pulumi:"clientCertificate"` // clients must have one
 	DatabaseMark      string `pulumi:"databaseRotation"`
@@ -32,7 +34,7 @@ func (p Plan) summary() Summary {
 	s := Summary{
 		Broker: p.Broker, Domain: p.Names.Host, Nodes: p.Nodes, Connections: p.Connections, Location: p.Location,
 		Zones: strings.Join(p.Zones, ","), Active: p.Active, Certificate: TLSSelfSigned,
-		DatabaseMark: p.Rotation.Database, CookieMark: p.Rotation.Cookie,
+		ClientIDs: p.ClientIDs, DatabaseMark: p.Rotation.Database, CookieMark: p.Rotation.Cookie,
 	}
 	if p.Names.ZoneGroup == "" {
 		s.Zone = p.Names.Zone
@@ -58,7 +60,8 @@ func (s Summary) export(ctx *pulumi.Context) {
 		"connections": pulumi.Int(s.Connections),
 		"location":    pulumi.String(s.Location), "zones": pulumi.String(s.Zones),
 		"secondaryLocation": pulumi.String(s.SecondaryLocation), "activeRegion": pulumi.String(s.Active),
-		"tokenIssuer": pulumi.String(s.TokenIssuer), "certificate": pulumi.String(s.Certificate),
+		"tokenIssuer": pulumi.String(s.TokenIssuer), "clientIds": pulumi.String(s.ClientIDs),
+		"certificate":       pulumi.String(s.Certificate),
 		"clientCertificate": pulumi.Bool(s.ClientCertificate),
 		"databaseRotation":  pulumi.String(s.DatabaseMark), "cookieRotation": pulumi.String(s.CookieMark),
 	} {
@@ -174,6 +177,9 @@ func credentials(before, after Summary) []string {
 		said = append(said, fmt.Sprintf("Tokens of %s are taken, those of %s no longer.", after.TokenIssuer,
 			before.TokenIssuer))
 	}
+	if before.ClientIDs != after.ClientIDs {
+		said = append(said, connectsAs[after.ClientIDs])
+	}
 	switch {
 	case !before.ClientCertificate && after.ClientCertificate:
 		said = append(said, "Every client must show a certificate of vernemq.clientCa besides its password.")
@@ -181,6 +187,16 @@ func credentials(before, after Summary) []string {
 		said = append(said, "No certificate is asked of clients any more: a password is enough.")
 	}
 	return said
+}
+
+// connectsAs is what a client finds of the rule for client ids, when it connects the next time.
+var connectsAs = map[string]string{
+	assets.ClientIDsUsername: "A client is let in with its username as client id, and with those that " +
+		"`amora user client-ids` gave it.",
+	assets.ClientIDsPrefix: "A client is let in with its username as client id, with one that begins with the username " +
+		"and a colon, and with those that `amora user client-ids` gave it.",
+	assets.ClientIDsAny: "A client is let in with any client id. Who connects with another user's has that user's " +
+		"session, and the messages that it gets.",
 }
 
 // regionsChanged is about the second region.

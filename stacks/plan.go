@@ -36,6 +36,8 @@ type Plan struct {
 	Gateway  [2]int // minimum and maximum of the Application Gateway's instances
 	VerneMQ  VerneMQPlan
 	JWT      *assets.JWT
+	// ClientIDs are those that a user may connect as: assets.ClientIDsPrefix or another.
+	ClientIDs string
 
 	DiskBackup  *components.DiskBackup // nil: none
 	Monitoring  *MonitoringPlan        // nil: none
@@ -118,6 +120,7 @@ func NewPlan(stack string, c Config) Plan {
 		VerneMQ:      planVerneMQ(c, zoneNames(c, zoned)),
 		DiskBackup:   planDiskBackup(c, zoned),
 		JWT:          c.tokens(),
+		ClientIDs:    c.clientIDs(),
 		DDoS:         c.Security.DDoS,
 		PrivateLink:  c.Security.PrivateLink,
 		Tenant:       c.Security.Identity.newTenant(),

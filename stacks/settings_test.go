@@ -140,7 +140,7 @@ var settings = map[string][]setting{
 		{"emqx-emqx-#", "configuration.ingress.exposedPort", is(4370.0)},
 		{"emqx-emqx-#", "configuration.ingress.transport", is("tcp")},
 		{"emqx-edge", "template.containers[].probes[].type", is("Startup", "Liveness", "Readiness")},
-		{"emqx-edge", "template.containers[].probes[].tcpSocket.port", is(8883.0)},
+		{"emqx-edge", "template.containers[].probes[].tcpSocket.port", is(8882.0)},
 		{"emqx-edge", "template.containers[].probes[].periodSeconds", is(1.0, 10.0, 5.0)},
 		{"emqx-edge", "template.containers[].probes[].failureThreshold", is(30.0, 3.0, 3.0)},
 		{"emqx-edge", "template.containers[].resources.memory", is("2Gi")},

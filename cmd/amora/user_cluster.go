@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -26,20 +24,14 @@ func (o *operator) changeInCluster(ctx context.Context, stack stackOutputs, envi
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "amora")
-	if err != nil {
+	return withFile("job.json", job, func(path string) error {
+		_, err := o.kubectl(ctx, stack, path, createAndWait(name))
 		return err
-	}
-	defer os.RemoveAll(folder)
-	file := filepath.Join(folder, "job.json")
-	if err := os.WriteFile(file, job, 0o600); err != nil {
-		return err
-	}
-	_, err = o.kubectl(ctx, stack, file, createAndWait(name))
-	return err
+	})
 }
 
-// runOf makes a Job out of a CronJob, with more variables for the container that does the work.
+// runOf makes a Job out of a CronJob, with more variables for the container that does the work, and a Secret with those
+// that are secret: AKS logs a pod as a whole, and of a Secret no more than that it was made.
 func runOf(cronJob []byte, name string, environment map[string]string) ([]byte, error) {
 	var found struct {
 		Spec struct{ JobTemplate struct{ Spec map[string]any } }
@@ -57,22 +49,33 @@ func runOf(cronJob []byte, name string, environment map[string]string) ([]byte, 
 			continue
 		}
 		env, _ := container["env"].([]any)
+		secrets := map[string]string{}
 		for key, value := range environment {
-			// Kubernetes would read $(NAME) as a variable, and $$ as an escaped $.
-			env = append(env, map[string]any{"name": key, "value": strings.ReplaceAll(value, "$", "$$")})
+			variable := map[string]any{"name": key}
+			if isSecret(key) {
+				secrets[key] = value
+				variable["valueFrom"] = map[string]any{"secretKeyRef": map[string]any{"name": name, "key": key}}
+			} else {
+				// Kubernetes would read $(NAME) as a variable, and $$ as an escaped $.
+				variable["value"] = strings.ReplaceAll(value, "$", "$$")
+			}
+			env = append(env, variable)
 		}
 		container["env"] = env
-		return json.Marshal(map[string]any{
-			"apiVersion": "batch/v1", "kind": "Job",
-			"metadata": map[string]any{"name": name, "namespace": assets.HiveMQNamespace}, "spec": found.Spec.JobTemplate.Spec,
-		})
+		metadata := map[string]any{"name": name, "namespace": assets.HiveMQNamespace}
+		return json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": []any{
+			map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": secrets},
+			map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata,
+				"spec": found.Spec.JobTemplate.Spec},
+		}})
 	}
 	return nil, fmt.Errorf("the CronJob %s has no container of that name", assets.HiveMQAdminJob)
 }
 
-// createAndWait is the script that runs the job of job.json, and fails with its log.
+// createAndWait is the script that runs the job of job.json, and fails with its log. The Secret goes when it ends.
 func createAndWait(name string) string {
-	return fmt.Sprintf(`kubectl create --filename job.json >/dev/null || exit 1
+	return fmt.Sprintf(`trap 'kubectl delete secret %[1]s --namespace %[2]s --ignore-not-found >/dev/null' EXIT
+kubectl create --filename job.json >/dev/null || exit 1
 for try in $(seq 75); do
   case "$(kubectl get job %[1]s --namespace %[2]s --output 'jsonpath={.status.succeeded}/{.status.failed}')" in
   1/*) exit 0 ;;

@@ -38,8 +38,12 @@ func (o *operator) onMachine(ctx context.Context, group, machine string, environ
 	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
 	end := "amora-" + rand.Text()
-	data, err := o.run(ctx, "az", "vm", "run-command", "invoke", "--resource-group", group, "--name", machine,
-		"--command-id", "RunShellScript", "--output", "json", "--scripts", machineScript(environment, end))
+	var data []byte
+	err := withFile("script.sh", []byte(machineScript(environment, end)), func(path string) (err error) {
+		data, err = o.run(ctx, "az", "vm", "run-command", "invoke", "--resource-group", group, "--name", machine,
+			"--command-id", "RunShellScript", "--output", "json", "--scripts", "@"+path)
+		return err
+	})
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = fmt.Errorf("no answer within %s: %w", o.limit, ctx.Err())
 	}
@@ -49,11 +53,12 @@ func (o *operator) onMachine(ctx context.Context, group, machine string, environ
 	return outcome(data, end)
 }
 
-// machineScript runs one operation, and says with its last line how that ended: Azure does not. It can't begin with
-// "@", which would stand for a file. Azure gives back the end of what a script printed, 4 KB of it.
+// machineScript runs one operation, and says with its last line how that ended: Azure does not. Azure's agent keeps the
+// scripts that it ran, for root to read; this one removes itself. Azure gives back the end of what a script printed, 4
+// KB of it.
 func machineScript(environment map[string]string, end string) string {
 	var script strings.Builder
-	script.WriteString("#!/bin/sh\nexec 2>&1\n")
+	script.WriteString("#!/bin/sh\nexec 2>&1\nrm -f -- \"$0\"\n")
 	for _, name := range slices.Sorted(maps.Keys(environment)) {
 		fmt.Fprintf(&script, "export %s='%s'\n", name, strings.ReplaceAll(environment[name], "'", `'\''`))
 	}

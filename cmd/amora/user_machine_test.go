@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
 )
 
@@ -36,10 +38,17 @@ func (m *machines) run(ctx context.Context, name string, args ...string) ([]byte
 	if name != "az" || len(args) != len(want) {
 		return nil, fmt.Errorf("unexpected: %s %v", name, args)
 	}
-	machine, script := args[6], args[12]
-	want[6], want[12] = machine, script
-	if !slices.Equal(args, want) || strings.HasPrefix(script, "@") || strings.HasPrefix(script, "-") {
+	machine, file := args[6], args[12]
+	want[6], want[12] = machine, file
+	if !slices.Equal(args, want) || !strings.HasPrefix(file, "@") || hashes.MatchString(fmt.Sprint(args)) {
 		return nil, fmt.Errorf("unexpected: %s %v", name, args)
+	}
+	script, err := os.ReadFile(file[1:])
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(file[1:]); err != nil || info.Mode().Perm() != 0o600 {
+		return nil, fmt.Errorf("others may read %s: %w", file, err)
 	}
 	m.asked = append(m.asked, machine)
 	node, there := m.nodes[machine]
@@ -49,7 +58,7 @@ func (m *machines) run(ctx context.Context, name string, args ...string) ([]byte
 	folder := m.t.TempDir()
 	for file, content := range map[string]string{
 		"amora-node": "#!/bin/sh\n[ \"$*\" = admin ] || exit 9\nenv -0 >\"$0.env\"\n" + node,
-		"script.sh":  strings.ReplaceAll(script, assets.VerneMQNodeCommand, folder+"/amora-node"),
+		"script.sh":  strings.ReplaceAll(string(script), assets.VerneMQNodeCommand, folder+"/amora-node"),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o700); err != nil {
 			return nil, err
@@ -60,6 +69,9 @@ func (m *machines) run(ctx context.Context, name string, args ...string) ([]byte
 	command.Stdout, command.Stderr, command.WaitDelay = &stdout, &stderr, time.Second
 	if err := command.Run(); err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(folder, "script.sh")); err == nil {
+		return nil, errors.New("the script stays on the machine")
 	}
 	m.env = map[string]string{}
 	found, err := os.ReadFile(filepath.Join(folder, "amora-node.env"))
@@ -105,6 +117,16 @@ func TestOnMachinesAChangeRunsOnTheFirstWithItsVariables(t *testing.T) {
 		if !slices.Equal(m.asked, []string{"vm-0"}) || !strings.HasPrefix(out.String(), "allow it's\n$1: done") {
 			t.Errorf("asked %v, said %q", m.asked, out)
 		}
+	}
+}
+
+func TestOnMachinesAHashReachesTheScriptAndNoArgument(t *testing.T) {
+	m, o, _ := operateOn(t, map[string]string{"vm-0": "echo done"}) // which looks at the arguments
+	o.password = []byte("correct horse")
+	if err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"}); err != nil ||
+		bcrypt.CompareHashAndPassword([]byte(m.env["MQTT_PASSWORD_HASH"]), o.password) != nil ||
+		m.env["MQTT_PASSWORD_PBKDF2"] != "" {
+		t.Errorf("%v: %v", err, m.env)
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,24 +27,45 @@ type azure struct {
 	outputs  string
 	statuses []string // of the admin job's execution, one a look
 	started  []string // job names
-	body     string   // of the admin job's start
+	body     string   // of the job that was made
+	made     string   // its name
+	deleted  []string
+	args     []string // all of them
 }
 
 const deployed = `{"resourceGroupName":"amora-dev","adminJobName":"admin","rulesJobName":"rules"}`
 
 func (a *azure) run(_ context.Context, name string, args ...string) ([]byte, error) {
 	call := name + " " + strings.Join(args, " ")
-	switch {
-	case name == "pulumi":
+	a.args = append(a.args, args...)
+	if name == "pulumi" {
 		return []byte(a.outputs), nil
-	case strings.Contains(call, "/start?"):
-		job := strings.Split(strings.Split(call, "/jobs/")[1], "/")[0]
-		a.started = append(a.started, job)
-		if job == "admin" {
-			a.body = args[len(args)-1]
+	}
+	_, job, _ := strings.Cut(call, "/jobs/")
+	job = job[:strings.IndexAny(job, "/?")]
+	var body []byte
+	if _, file, ok := strings.Cut(call, " --body @"); ok {
+		var err error
+		if body, err = os.ReadFile(file); err != nil {
+			return nil, err
 		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			return nil, fmt.Errorf("others may read %s: %w", file, err)
+		}
+	}
+	switch {
+	case strings.Contains(call, "--method put"):
+		a.body, a.made = string(body), job
+		return nil, nil
+	case strings.Contains(call, "--method delete"):
+		a.deleted = append(a.deleted, job)
+		return nil, nil
+	case a.made != "" && strings.Contains(call, "/jobs/"+a.made+"?"):
+		return []byte(`{"properties":{"provisioningState":"Succeeded"}}`), nil
+	case strings.Contains(call, "/start?"):
+		a.started = append(a.started, job)
 		return fmt.Appendf(nil, `{"name":"%s-1"}`, job), nil
-	case strings.Contains(call, "/executions/admin-1"):
+	case a.made != "" && strings.Contains(call, "/executions/"+a.made+"-1"):
 		status := a.statuses[0]
 		if len(a.statuses) > 1 {
 			a.statuses = a.statuses[1:]
@@ -50,7 +74,11 @@ func (a *azure) run(_ context.Context, name string, args ...string) ([]byte, err
 	case strings.Contains(call, "/executions/rules-1"):
 		return []byte(`{"properties":{"status":"Succeeded"}}`), nil
 	case strings.Contains(call, "/jobs/admin?"):
-		return []byte(`{"properties":{"template":{"containers":[{"name":"psql","image":"reg/postgres",` +
+		return []byte(`{"id":"x","location":"West Europe","tags":{"a":"b"},"identity":{"type":"UserAssigned",` +
+			`"userAssignedIdentities":{"/i":{"principalId":"1"}}},"properties":{"provisioningState":"Succeeded",` +
+			`"environmentId":"/e","workloadProfileName":"Consumption","configuration":{"replicaTimeout":300,` +
+			`"secrets":[{"name":"p","keyVaultUrl":"https://v/p","identity":"/i"}]},` +
+			`"template":{"containers":[{"name":"psql","image":"reg/postgres",` +
 			`"env":[{"name":"PGPASSWORD","secretRef":"p"}]}]}}}`), nil
 	}
 	return nil, errors.New("unexpected: " + call)
@@ -68,20 +96,13 @@ func TestAChangeRunsTheAdminJobWithItsVariablesAndThenTheRulesJob(t *testing.T) 
 		"MQTT_ACTION": "all"}); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Join(a.started, " ") != "admin rules" {
-		t.Errorf("started: %v", a.started)
+	if strings.Join(a.started, " ") != a.made+" rules" || !strings.HasPrefix(a.made, "admin-") || len(a.made) > 32 ||
+		!slices.Equal(a.deleted, []string{a.made}) {
+		t.Errorf("made %s, started: %v, deleted: %v", a.made, a.started, a.deleted)
 	}
-	var body struct {
-		Containers []struct {
-			Name, Image string
-			Env         []struct{ Name, Value, SecretRef string }
-		}
-	}
-	if err := json.Unmarshal([]byte(a.body), &body); err != nil {
-		t.Fatal(err)
-	}
+	body := a.job(t)
 	got := map[string]string{}
-	for _, e := range body.Containers[0].Env {
+	for _, e := range body.Properties.Template.Containers[0].Env {
 		got[e.Name] = e.Value + e.SecretRef
 	}
 	want := map[string]string{"PGPASSWORD": "p", "OPERATION": "allow", "MQTT_USERNAME": "sensor",
@@ -91,11 +112,88 @@ func TestAChangeRunsTheAdminJobWithItsVariablesAndThenTheRulesJob(t *testing.T) 
 			t.Errorf("%s is %q, want %q", name, got[name], value)
 		}
 	}
-	if body.Containers[0].Image != "reg/postgres" || len(got) != len(want) {
-		t.Errorf("the container is %+v", body.Containers[0])
+	if body.Properties.Template.Containers[0].Image != "reg/postgres" || len(got) != len(want) ||
+		body.Location != "West Europe" || body.Tags["a"] != "b" || body.Properties.EnvironmentID != "/e" ||
+		!strings.Contains(a.body, `"userAssignedIdentities":{"/i":{}}`) || strings.Contains(a.body, "provisioningState") ||
+		!reflect.DeepEqual(body.Properties.Configuration.Secrets,
+			[]map[string]string{{"name": "p", "keyVaultUrl": "https://v/p", "identity": "/i"}}) {
+		t.Errorf("the job is %s", a.body)
 	}
 	if !strings.Contains(out.String(), "allow sensor: done") {
 		t.Errorf("it said %q", out)
+	}
+}
+
+type madeJob struct {
+	Location   string
+	Tags       map[string]string
+	Properties struct {
+		EnvironmentID string
+		Configuration struct{ Secrets []map[string]string }
+		Template      struct {
+			Containers []struct {
+				Name, Image string
+				Env         []struct{ Name, Value, SecretRef string }
+			}
+		}
+	}
+}
+
+func (a *azure) job(t *testing.T) (made madeJob) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), &made); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// hashes are of a password, wherever they stand.
+var hashes = regexp.MustCompile(`\$2a\$[0-9]{2}\$|:210000:|correct horse`)
+
+func TestAHashIsASecretOfTheJobAndInNoExecutionOrArgument(t *testing.T) {
+	for _, status := range []string{"Succeeded", "Failed"} {
+		a := &azure{outputs: deployed, statuses: []string{status}}
+		o, _ := operate(a)
+		o.password = []byte("correct horse")
+		err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"})
+		if (err == nil) != (status == "Succeeded") {
+			t.Fatal(err)
+		}
+		job := a.job(t)
+		secrets := job.Properties.Configuration.Secrets
+		if len(secrets) != 2 || secrets[1]["name"] != "mqtt-password-hash" ||
+			bcrypt.CompareHashAndPassword([]byte(secrets[1]["value"]), o.password) != nil {
+			t.Errorf("the secrets are %v", secrets)
+		}
+		if shown := fmt.Sprint(job.Properties.Template, a.args); hashes.MatchString(shown) ||
+			!strings.Contains(shown, "{MQTT_PASSWORD_HASH  mqtt-password-hash}") {
+			t.Errorf("shown: %s", shown)
+		}
+		if strings.Contains(a.body, "PBKDF2") {
+			t.Error("EMQX is given a hash that it does not read")
+		}
+		if !slices.Equal(a.deleted, []string{a.made}) {
+			t.Errorf("deleted: %v", a.deleted)
+		}
+	}
+}
+
+func TestBeforeASwitchToHiveMQAPasswordIsHashedForItToo(t *testing.T) {
+	a := &azure{outputs: deployed, statuses: []string{"Succeeded"}}
+	o, _ := operate(a)
+	o.password, o.hivemq = []byte("correct horse"), true
+	if err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"}); err != nil ||
+		!strings.Contains(a.body, ":210000:") {
+		t.Errorf("%v: %s", err, a.body)
+	}
+}
+
+func TestAProgramThatIsStartedIsNotToldThePassword(t *testing.T) {
+	t.Setenv("MQTT_PASSWORD", "correct horse")
+	t.Setenv("MQTT_PASSWORD_OF_ANOTHER", "kept")
+	said, err := output(t.Context(), "env")
+	if err != nil || hashes.Match(said) || !strings.Contains(string(said), "MQTT_PASSWORD_OF_ANOTHER=kept") {
+		t.Errorf("%v: %s", err, said)
 	}
 }
 
@@ -108,7 +206,7 @@ func TestTheSecondRegionDoesTheWorkWhereItIsAskedTo(t *testing.T) {
 	if err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "sensor"}); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Join(a.started, " ") != "admin rules" {
+	if strings.Join(a.started, " ") != a.made+" rules" {
 		t.Errorf("started: %v", a.started)
 	}
 }
@@ -126,8 +224,9 @@ func TestAFailedOperationIsAnErrorAndLeavesTheRulesAlone(t *testing.T) {
 	a := &azure{outputs: deployed, statuses: []string{"Running", "Failed"}}
 	o, _ := operate(a)
 	err := o.change(t.Context(), "remove", map[string]string{"MQTT_USERNAME": "nobody"})
-	if err == nil || !strings.Contains(err.Error(), "admin-1 is Failed") || len(a.started) != 1 {
-		t.Errorf("%v, started %v", err, a.started)
+	if err == nil || !strings.Contains(err.Error(), a.made+"-1 is Failed") || len(a.started) != 1 ||
+		!slices.Equal(a.deleted, []string{a.made}) {
+		t.Errorf("%v, started %v, deleted %v", err, a.started, a.deleted)
 	}
 }
 
@@ -140,8 +239,7 @@ func TestAStackThatIsNotDeployedIsSaidToBe(t *testing.T) {
 }
 
 func TestAPasswordLeavesTheMachineAsAHashOnly(t *testing.T) {
-	t.Setenv("MQTT_PASSWORD", "correct horse")
-	environment, err := passwordHashes()
+	environment, err := passwordHashes([]byte("correct horse"), true)
 	if err != nil || strings.Contains(fmt.Sprint(environment), "horse") || len(environment) != 2 {
 		t.Fatalf("%v, %v", environment, err)
 	}
@@ -156,7 +254,7 @@ func TestAPasswordLeavesTheMachineAsAHashOnly(t *testing.T) {
 		t.Fatalf("%v, %v", parts, err)
 	}
 	iterations, err := strconv.Atoi(parts[1])
-	if err != nil {
+	if err != nil || iterations < 210_000 { // what OWASP asks for
 		t.Fatal(err)
 	}
 	key, err := pbkdf2.Key(sha512.New, "correct horse", salt, iterations, 64)
@@ -168,8 +266,12 @@ func TestAPasswordLeavesTheMachineAsAHashOnly(t *testing.T) {
 func TestAPasswordThatIsTooShortOrTooLongIsRefused(t *testing.T) {
 	for _, password := range []string{"1234567", strings.Repeat("x", 73)} {
 		t.Setenv("MQTT_PASSWORD", password)
-		if hashes, err := passwordHashes(); err == nil {
-			t.Errorf("%d characters gave %v", len(password), hashes)
+		given, err := readPassword()
+		if err == nil {
+			_, err = passwordHashes(given, false)
+		}
+		if err == nil {
+			t.Errorf("%d characters are taken", len(password))
 		}
 	}
 }
@@ -180,9 +282,13 @@ type cluster struct {
 	cronJob string
 	status  string // of the job, as kubectl prints it
 	job     map[string]any
+	secret  map[string]any
+	deleted string
+	args    []string // all of them
 }
 
 func (c *cluster) run(ctx context.Context, name string, args ...string) ([]byte, error) {
+	c.args = append(c.args, args...)
 	if name == "pulumi" {
 		return []byte(`{"broker":"hivemq-aks","resourceGroupName":"amora-dev","clusterName":"amora-dev"}`), nil
 	}
@@ -201,6 +307,7 @@ func (c *cluster) run(ctx context.Context, name string, args ...string) ([]byte,
 	kubectl := "#!/bin/sh\ncase \"$1 $2\" in\n'get cronjob') cat cronjob.json;;\n'get job') printf '%s' '" +
 		c.status + "';;\n" +
 		"'logs --namespace') echo there is no user nobody;;\n'create --filename') cat \"$3\" >created.json;;\n" +
+		"'delete secret') echo \"$3\" >deleted;;\n" +
 		"*) exit 9;;\nesac\n"
 	for file, content := range map[string]string{"kubectl": kubectl, "cronjob.json": c.cronJob} {
 		if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o700); err != nil {
@@ -220,9 +327,13 @@ func (c *cluster) run(ctx context.Context, name string, args ...string) ([]byte,
 	command.Dir, command.Env = folder, append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
 	logs, err := command.CombinedOutput()
 	if created, err := os.ReadFile(filepath.Join(folder, "created.json")); err == nil {
-		if err := json.Unmarshal(created, &c.job); err != nil {
+		var list struct{ Items []map[string]any }
+		if err := json.Unmarshal(created, &list); err != nil {
 			return nil, err
 		}
+		c.secret, c.job = list.Items[0], list.Items[1]
+		deleted, _ := os.ReadFile(filepath.Join(folder, "deleted"))
+		c.deleted = strings.TrimSpace(string(deleted))
 	}
 	exit := 0
 	if err != nil {
@@ -260,6 +371,29 @@ func TestInAClusterAChangeIsARunOfTheAdminCronJobWithItsVariables(t *testing.T) 
 	}
 	if !strings.Contains(out.String(), "allow sensor: done") {
 		t.Errorf("it said %q", &out)
+	}
+}
+
+func TestInAClusterAHashIsInASecretThatGoesAndInNoPodOrArgument(t *testing.T) {
+	for _, status := range []string{"1/", "/1"} {
+		c := &cluster{t: t, cronJob: cronJob, status: status}
+		o := &operator{stack: "dev", out: &bytes.Buffer{}, run: c.run, password: []byte("correct horse")}
+		err := o.change(t.Context(), "add", map[string]string{"MQTT_USERNAME": "sensor"})
+		if (err == nil) != (status == "1/") {
+			t.Fatal(err)
+		}
+		name := c.job["metadata"].(map[string]any)["name"]
+		data, _ := c.secret["stringData"].(map[string]any)
+		given, _ := data["MQTT_PASSWORD_HASH"].(string)
+		if c.secret["kind"] != "Secret" || len(data) != 2 || c.deleted != name ||
+			bcrypt.CompareHashAndPassword([]byte(given), o.password) != nil ||
+			!strings.Contains(fmt.Sprint(data["MQTT_PASSWORD_PBKDF2"]), ":210000:") {
+			t.Errorf("the Secret is %v, deleted: %s", c.secret, c.deleted)
+		}
+		if shown := fmt.Sprint(c.job, c.args); hashes.MatchString(shown) ||
+			!strings.Contains(shown, fmt.Sprintf("secretKeyRef:map[key:MQTT_PASSWORD_HASH name:%s]", name)) {
+			t.Errorf("shown: %s", shown)
+		}
 	}
 }
 

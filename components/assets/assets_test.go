@@ -77,7 +77,7 @@ var emqxKeys = map[string][]string{
 	"authentication": {"mechanism", "backend", "server", "database", "username", "password", "password_hash_algorithm",
 		"query", "pool_size",
 		"ssl", "method", "url", "body", "request_timeout"},
-	"authentication.body":                    {"username", "password"},
+	"authentication.body":                    {"username", "password", "clientid"},
 	"authentication.ssl":                     {"enable", "verify", "cacertfile", "server_name_indication"},
 	"authentication.password_hash_algorithm": {"name"},
 	"authorization":                          {"no_match", "deny_action", "cache", "sources"},
@@ -221,7 +221,7 @@ func TestTheGateIsToldWhichTokensAreRight(t *testing.T) {
 	with := someEMQX
 	with.JWT = &JWT{"https://issuer.example/keys", "https://issuer.example", "mqtt", "sub"}
 	given := map[string]string{}
-	for _, v := range with.JWT.Environment() {
+	for _, v := range with.JWT.Environment(ClientIDsUsername) {
 		given[v.Name] = v.Value
 		if !strings.Contains(Gate, `env("`+v.Name+`")`) {
 			t.Errorf("the gate does not read %s", v.Name)
@@ -230,6 +230,7 @@ func TestTheGateIsToldWhichTokensAreRight(t *testing.T) {
 	want := map[string]string{
 		"GATE_TOKEN_PORT": fmt.Sprint(GateTokenPort), "GATE_TOKEN_KEYS_URL": "https://issuer.example/keys",
 		"GATE_TOKEN_ISSUER": "https://issuer.example", "GATE_TOKEN_AUDIENCE": "mqtt", "GATE_TOKEN_USERNAME_CLAIM": "sub",
+		"GATE_CLIENT_IDS": "username",
 	}
 	if !maps.Equal(given, want) {
 		t.Errorf("the gate is told %v", given)

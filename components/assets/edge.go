@@ -21,6 +21,17 @@ const EdgeUser = "haproxy"
 // edgeAdminPort takes HAProxy's own commands, from within the container only.
 const edgeAdminPort = 8881
 
+// What the edge takes besides clients of mqtts://, and from one address over WebSocket.
+const (
+	// A profile of Front Door lets 3,000 WebSockets in (learn.microsoft.com/azure/frontdoor/standard-premium/websocket),
+	// and asks for the health beside them.
+	maxWebSockets = 4_000
+	maxProbes     = 100
+	// Of one replica. Offices and mobile networks have many clients behind one address.
+	webSocketsPerAddress = 500
+	requestsPerAddress   = 200 // in 10 seconds
+)
+
 // EdgeNode is one broker node behind the edge.
 type EdgeNode struct {
 	Name, Host            string
@@ -40,10 +51,10 @@ func EdgeNodes() []EdgeNode {
 type Edge struct {
 	Nodes                    []EdgeNode
 	FrontDoorID              string // WebSocket requests without it in X-Azure-FDID are refused
-	MaxConnections           int    // of one replica
+	MaxConnections           int    // of clients of mqtts:// at one replica
 	CertificateFile          string
 	MQTTSPort, WebSocketPort int    // 0: EdgeMQTTSPort and EdgeWebSocketPort
-	AdminPort                int    // 0: edgeAdminPort
+	ProbePort, AdminPort     int    // 0: EdgeProbePort and edgeAdminPort
 	User                     string // that serves clients; "": who starts HAProxy
 }
 
@@ -61,6 +72,9 @@ func (e Edge) Config() (string, error) {
 	if e.WebSocketPort == 0 {
 		e.WebSocketPort = EdgeWebSocketPort
 	}
+	if e.ProbePort == 0 {
+		e.ProbePort = EdgeProbePort
+	}
 	if e.AdminPort == 0 {
 		e.AdminPort = edgeAdminPort
 	}
@@ -71,8 +85,12 @@ func (e Edge) Config() (string, error) {
 	var out strings.Builder
 	err = parsed.Execute(&out, struct {
 		Edge
-		HealthPath, Path, ServingPath string
-	}{e, EdgeHealthPath, WebSocketPath, GateServingPath})
+		HealthPath, Path, ServingPath            string
+		MaxWebSockets, MaxProbes, Sum            int
+		WebSocketsPerAddress, RequestsPerAddress int
+	}{e, EdgeHealthPath, WebSocketPath, GateServingPath,
+		maxWebSockets, maxProbes, e.MaxConnections + maxWebSockets + maxProbes,
+		webSocketsPerAddress, requestsPerAddress})
 	return out.String(), err
 }
 

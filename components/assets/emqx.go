@@ -17,13 +17,15 @@ const (
 	RedisPasswordFile    = "redis-password"
 )
 
-// The queries of the broker. They run as the role mqtt_broker; EMQX replaces ${username}. An unknown user gets a hash
-// that no password has, so that it is refused as one with a wrong password is, and as late.
+// The queries of the broker. They run as the role mqtt_broker; EMQX replaces ${username} and ${clientid}. An unknown
+// user, and one with a client id that it may not have, gets a hash that no password has, so that it is refused as one
+// with a wrong password is, and as late.
 const (
 	UserQuery = "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS " +
 		"password_hash, " +
-		"coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser " +
-		"FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username}"
+		"coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser, username IS NOT NULL AS known " +
+		"FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username} " +
+		"AND mqtt_may_connect_as(username, client_ids, ${clientid})"
 	RulesCommand = "HGETALL mqtt_acl:${username}"
 )
 
@@ -195,8 +197,9 @@ func (e EMQX) Config() (string, error) {
 		// First: a password that is no token is passed on to the database, a token that is not right is refused for good.
 		config.Authentication = append(config.Authentication, emqxGate{
 			Mechanism: "password_based", Backend: "http", Method: "post",
-			URL:  fmt.Sprintf("http://127.0.0.1:%d/token", GateTokenPort),
-			Body: map[string]string{"username": "${username}", "password": "${password}"}, RequestTimeout: "3s",
+			URL:            fmt.Sprintf("http://127.0.0.1:%d/token", GateTokenPort),
+			Body:           map[string]string{"username": "${username}", "password": "${password}", "clientid": "${clientid}"},
+			RequestTimeout: "3s",
 		})
 	}
 	config.Authentication = append(config.Authentication, emqxPostgreSQL{

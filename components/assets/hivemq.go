@@ -142,11 +142,12 @@ func (h HiveMQ) SecurityConfig() (string, error) {
 // one before still finds it.
 func (h HiveMQ) DatabaseSecretName() string { return strings.ReplaceAll(h.DatabaseUser, "_", "-") }
 
-// PrepareVersion changes when the job that prepares database and credentials has to run again.
+// PrepareVersion changes when the job that prepares database and credentials has to run again, or is another one:
+// Kubernetes changes none that there is.
 func (h HiveMQ) PrepareVersion() string {
+	pod, err := hiveMQData{HiveMQ: h}.AdminPod("schema")
 	sum := sha256.Sum256(
-		[]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.DatabaseHost, h.DatabaseUser,
-			h.ClientID, fmt.Sprint(h.Licensed())}, "|")))
+		[]byte(strings.Join([]string{Schema, SchemaScript, CredentialsScript, h.ClientID, pod, fmt.Sprint(err)}, "|")))
 	return fmt.Sprintf("%x", sum[:5])
 }
 

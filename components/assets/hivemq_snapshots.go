@@ -60,6 +60,7 @@ func (hiveMQSnapshotsData) Limits() string {
   limits: {cpu: 500m, memory: 128Mi}
 securityContext:
   allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]`
 }

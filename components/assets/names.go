@@ -26,6 +26,7 @@ const (
 	GatePort          = 18084 // whether the node is alive, and whether it serves
 	GateTokenPort     = 18085 // whether a token is right; for EMQX beside the gate only
 	EdgeMQTTSPort     = 8883
+	EdgeProbePort     = 8882 // tells Azure's probes that the edge is alive; not open to clients
 	EdgeWebSocketPort = 8080 // behind the environment's own TLS
 )
 
@@ -69,13 +70,15 @@ func NodeEnvironment(i int, region string) []Variable {
 	}
 }
 
-// Environment is what the gate of each node needs to judge tokens, beyond [NodeEnvironment].
-func (j JWT) Environment() []Variable {
+// Environment is what the gate of each node needs to judge tokens, beyond [NodeEnvironment]. They are good for the
+// client ids that [ClientIDsPrefix] or its like gives to their users.
+func (j JWT) Environment(clientIDs string) []Variable {
 	return []Variable{
 		{"GATE_TOKEN_PORT", strconv.Itoa(GateTokenPort)},
 		{"GATE_TOKEN_KEYS_URL", j.JWKSURL},
 		{"GATE_TOKEN_ISSUER", j.Issuer},
 		{"GATE_TOKEN_AUDIENCE", j.Audience},
 		{"GATE_TOKEN_USERNAME_CLAIM", j.UsernameClaim},
+		{"GATE_CLIENT_IDS", clientIDs},
 	}
 }

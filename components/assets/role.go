@@ -11,3 +11,11 @@ import (
 func BrokerRole(group, password string) string {
 	return fmt.Sprintf("%s_%x", group, sha256.Sum256([]byte(password)))[:len(group)+1+8]
 }
+
+// Which client ids every user may connect as; see schema.sql for what single users may besides. Who has a client id has
+// its session, with the messages that wait there and those that its subscriptions get.
+const (
+	ClientIDsUsername = "username" // the username
+	ClientIDsPrefix   = "prefix"   // the username, and what begins with the username and a colon
+	ClientIDsAny      = "any"      // every one: users may take each other's sessions
+)

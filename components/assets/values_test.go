@@ -69,12 +69,13 @@ listeners:
 dashboard: {listeners: {http: {bind: 18083}}}
 authentication:
   - {mechanism: password_based, backend: http, method: post, url: "http://127.0.0.1:18085/token", request_timeout: 3s,
-     body: {username: "${username}", password: "${password}"}}
+     body: {username: "${username}", password: "${password}", clientid: "${clientid}"}}
   - {mechanism: password_based, backend: postgresql, server: "db.example:5432", database: mqtt, username: mqtt_broker,
      password: "file:///mnt/secrets/database-password", password_hash_algorithm: {name: bcrypt}, pool_size: 8,
      query: "SELECT coalesce(password_hash, '$2a$10$W5gUuvBjW.xK4uV8kb1tW.7n9nH1Cbmlr3mNn1wqk4YQkX1k0o6yO') AS password_hash, \
-       coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser \
-       FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username}",
+       coalesce(salt, '') AS salt, coalesce(is_superuser, false) AS is_superuser, \
+       username IS NOT NULL AS known FROM (SELECT) AS always LEFT JOIN mqtt_user ON username = ${username} \
+       AND mqtt_may_connect_as(username, client_ids, ${clientid})",
      ssl: `+tls(", server_name_indication: db.example")+`}
 authorization:
   no_match: deny
@@ -125,7 +126,7 @@ func TestEveryLineOfTheEdgesConfigurationIsTheOneThatWasChosen(t *testing.T) {
 	sameLines(t, "haproxy.cfg", lines(config), lines(`
 global
 log stdout format raw local0 info
-maxconn 7
+maxconn 4107
 no strict-limits
 user haproxy
 group haproxy
@@ -137,8 +138,8 @@ ssl-default-bind-ciphers `+strings.Join([]string{
 defaults
 log global
 timeout connect 5s
-timeout client 1h
-timeout server 1h
+timeout client 10s
+timeout server 10s
 timeout tunnel 4h
 timeout check 3s
 retries 3
@@ -156,6 +157,7 @@ hold nx 5s
 frontend mqtts
 mode tcp
 option tcplog
+maxconn 7
 bind :8883 ssl crt /f
 tcp-request inspect-delay 10s
 tcp-request content accept if { req.len gt 0 }
@@ -179,6 +181,7 @@ frontend websocket
 mode http
 option httplog
 timeout http-request 10s
+maxconn 4000
 bind :8080
 acl serving nbsrv(mqtt) ge 1
 acl health path /healthz
@@ -187,6 +190,10 @@ http-request return status 200 content-type text/plain string ok if health servi
 http-request return status 503 content-type text/plain string "no broker node" if health
 http-request deny deny_status 403 unless { req.hdr(X-Azure-FDID) -m str the-id }
 http-request deny deny_status 404 unless { path /mqtt }
+stick-table type ipv6 size 100k expire 1m store conn_cur,http_req_rate(10s)
+http-request track-sc0 req.hdr_ip(X-Azure-SocketIP)
+http-request deny deny_status 429 if { sc0_conn_cur gt 500 }
+http-request deny deny_status 429 if { sc0_http_req_rate gt 200 }
 use_backend websocket-unchecked if { nbsrv(websocket) eq 0 }
 default_backend websocket
 backend websocket
@@ -202,11 +209,18 @@ balance leastconn
 option httpchk GET /serving
 http-check expect status 404
 server emqx-0 emqx-0.k8se-apps.svc.cluster.local:8083 port 18084
+frontend probes
+mode http
+maxconn 100
+timeout http-request 10s
+bind :8882
+http-request set-log-level silent
+http-request return status 200
 `))
 }
 
 func TestEveryLineOfVerneMQsConfigurationIsTheOneThatWasChosen(t *testing.T) {
-	v := VerneMQ{DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker", Rotation: "r", Connections: 1000,
+	v := VerneMQ{DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker", Rotation: "r", ClientIDs: "prefix", Connections: 1000,
 		Package: &VerneMQPackage{"https://x.example/v.deb", "ab"}}
 	files, err := v.Files()
 	if err != nil {
@@ -264,15 +278,35 @@ User=vernemq
 Group=vernemq
 Environment=HOME=/var/lib/vernemq
 RuntimeDirectory=vernemq
+LogsDirectory=vernemq
+ReadWritePaths=/var/lib/vernemq
 ExecStart=/usr/sbin/vernemq console -noshell -noinput
 LimitNOFILE=17384
 TasksMax=infinity
 Restart=on-failure
 RestartSec=10
 TimeoutStopSec=120
+IPAddressDeny=169.254.169.254
+CapabilityBoundingSet=
 NoNewPrivileges=yes
 PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=strict
 ProtectHome=yes
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+UMask=0077
 `,
 		"vernemq.env": `
 VERSION='2.1.2'
@@ -287,6 +321,7 @@ CLUSTER_PORT=44053
 LUN=0
 DATABASE_ROLES='mqtt_broker'
 ROTATION='r'
+CLIENT_IDS='prefix'
 VMQ_ADMIN="${VMQ_ADMIN:-/usr/sbin/vmq-admin}" # for tests
 COLLECTOR_VERSION='` + CollectorVersion + `'
 COLLECTOR_URL='` + CollectorURL + `'
@@ -445,16 +480,21 @@ func TestWhatHiveMQsManifestsDecideIsWhatWasChosen(t *testing.T) {
 }
 
 const (
-	narrow   = "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"
-	postgres = "{runAsNonRoot: true, runAsUser: 70, runAsGroup: 70, fsGroup: 70}"
-	database = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, {name: PGUSER, value: amora}, " +
-		"{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
-	ofVault = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
+	narrow   = "{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}"
+	confined = "seccompProfile: {type: RuntimeDefault}"
+	postgres = "{runAsNonRoot: true, runAsUser: 70, runAsGroup: 70, fsGroup: 70, " + confined + "}"
+	where    = "{name: PGHOST, value: db.example}, {name: PGDATABASE, value: mqtt}, "
+	database = where + "{name: PGUSER, value: amora}, " + withTLS
+	reader   = where + "{name: PGUSER, value: mqtt_broker_1}, " + withTLS
+	asBroker = "{name: BROKER, value: hivemq}, {name: BROKER_ROLE, value: mqtt_broker_1}, {name: CLIENT_IDS, value: any}"
+	withTLS  = "{name: PGSSLMODE, value: verify-full}, {name: PGSSLROOTCERT, value: system}"
+	ofVault  = "provider: azure, parameters: {clientID: c, keyvaultName: v, tenantId: t"
 )
 
 var hiveMQOfBoth = map[string]string{
 	"Namespace/hivemq": `metadata: {annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}, labels: ` +
-		`{pod-security.kubernetes.io/enforce: baseline}}`,
+		`{pod-security.kubernetes.io/enforce: baseline, pod-security.kubernetes.io/audit: restricted, ` +
+		`pod-security.kubernetes.io/warn: restricted}}`,
 	"Service/edge": `
 metadata:
   annotations:
@@ -499,7 +539,8 @@ spec:
   install: {remediation: {retries: 5}}
   upgrade: {remediation: {retries: 5}}
   driftDetection: {mode: enabled}
-  values: {namespaces: hivemq, podSecurityContext: {enabled: true, runAsNonRoot: true}}`,
+  values: {namespaces: hivemq, podSecurityContext: {enabled: true, runAsNonRoot: true, ` + confined + `},
+    containerSecurityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}`,
 	"HelmRelease/broker": `
 spec:
   dependsOn: [{name: operator}]
@@ -527,8 +568,8 @@ spec:
       replicaCount: ${brokers}
       labels: {amora-sync/pool: broker}
       resources: {cpu: "${cpu}", memory: "${memory}"}
-      podSecurityContext: {enabled: true, runAsNonRoot: true, fsGroup: 0}
-      containerSecurityContext: ` + narrow + `
+      podSecurityContext: {enabled: true, runAsNonRoot: true, fsGroup: 0, ` + confined + `}
+      containerSecurityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
       persistentVolumeClaimRetentionPolicy: {whenDeleted: Retain, whenScaled: Retain}
     services:
       - {type: mqtt, hivemqListenerName: mqtt, exposed: true, containerPort: 1883, port: 1883}
@@ -585,8 +626,8 @@ spec:
   template:
     spec:
       initContainers:
-        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1}]}
-        - {name: credentials, securityContext: ` + narrow + `, env: [` + database + `]}
+        - {name: schema, securityContext: ` + narrow + `, env: [` + database + `, ` + asBroker + `]}
+        - {name: credentials, securityContext: ` + narrow + `, env: [` + reader + `]}
       containers: [{name: publish, securityContext: ` + narrow + `, args: [apply, --server-side, --force-conflicts, --filename, /work/secret.json]}]`,
 	"ConfigMap/scripts": `data: {config.xml: "<?xml version=\"1.0\" encoding=\"UTF-8\" ` +
 		`standalone=\"yes\"?>\n<extension-configuration>\n` +
@@ -632,7 +673,7 @@ spec:
           - {name: SHA256, value: a2644cbfba1baa145ff7e8c8ef582a6eed7a7ec4ca792f7f054122bdec756268}
         securityContext: {allowPrivilegeEscalation: false, runAsUser: 10000, capabilities: {drop: [ALL]}}`,
 	"Job/prepare-VERSION": `spec: {template: {spec: {containers: [{name: schema, securityContext: ` + narrow +
-		`, env: [` + database + `, {name: BROKER_ROLE, value: mqtt_broker_1}]}]}}}`,
+		`, env: [` + database + `, ` + asBroker + `]}]}}}`,
 }
 
 func TestHiveMQLetsInWhoHasAPasswordOrATokenUnderItsOwnNameOverAVerifiedConnection(t *testing.T) {

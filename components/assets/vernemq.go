@@ -56,6 +56,7 @@ type VerneMQ struct {
 	DatabaseName  string
 	DatabaseRoles string          // group of the roles that brokers log in as: see [BrokerRole]
 	Rotation      string          // another mark has nodes take their secrets anew
+	ClientIDs     string          // which ones users may connect as: [ClientIDsPrefix] or another
 	Connections   int             // that one node takes
 	ClientCA      string          // PEM; "" asks clients for no certificate
 	Package       *VerneMQPackage // nil: built from source
@@ -67,8 +68,8 @@ var vernemqFiles embed.FS
 
 // Files are what nodes fetch, by name. None holds a secret.
 func (v VerneMQ) Files() (map[string]string, error) {
-	if v.Connections <= 0 || v.DatabaseName == "" || v.DatabaseRoles == "" {
-		return nil, errors.New("vernemq: database and connections must be given")
+	if v.Connections <= 0 || v.DatabaseName == "" || v.DatabaseRoles == "" || v.ClientIDs == "" {
+		return nil, errors.New("vernemq: database, connections and client ids must be given")
 	}
 	files := map[string]string{"schema.sh": SchemaScript, SchemaFile: Schema, "admin.sh": AdminScript,
 		"certificate.sh": CertificateToPEMScript}

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"strings"
@@ -167,6 +168,8 @@ func (d *deployment) call(name string, args []any) (any, error) {
 		return map[bool]any{true: args[1], false: args[2]}[args[0] == true], nil
 	case "guid":
 		return text(len(args) - 1), nil // the program's own name of what gets it, instead
+	case "uniqueString": // another one for another text, of 13 letters and digits
+		return fmt.Sprintf("%x", sha256.Sum256([]byte(text(0))))[:13], nil
 	case "take":
 		return text(0)[:args[1].(int)], nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/amora-sync/mqtt-on-azure/components/assets"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal/standin"
 )
 
@@ -122,7 +123,11 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 		r.mu.Lock()
 		r.secrets = append(r.secrets, parameter)
 		r.mu.Unlock()
-		inputs["result"] = r.stand("parameters('" + parameter + "')")
+		password := r.stand("parameters('" + parameter + "')")
+		// Another password has another role, here as in the program: nodes that have the one before go on with theirs.
+		r.put(assets.BrokerRole("mqtt_broker", password),
+			"format('mqtt_broker_{0}', take(uniqueString(parameters('"+parameter+"')), 8))")
+		inputs["result"] = password
 	default:
 		id, err := r.record(args, inputs)
 		return id, resource.NewPropertyMapFromMap(inputs), err

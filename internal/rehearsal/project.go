@@ -34,14 +34,20 @@ func ReadConfig(root, file string, edits []string) (map[string]string, error) {
 	return raw, err
 }
 
+// maxConfig is some hundred times what a config needs, with certificates and licences. Of YAML that is much longer the
+// reader compares each key with each other one, for minutes.
+const maxConfig = 256 << 10
+
 // load reads the project's name, and a stack's config as the program gets it. The user's files are only read.
 func load(root, file string, edits []string) (string, map[string]string, error) {
 	project, err := workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
 	if err != nil {
 		return "", nil, err
 	}
-	if _, err := os.Stat(file); err != nil {
+	if found, err := os.Stat(file); err != nil {
 		return "", nil, err
+	} else if found.Size() > maxConfig {
+		return "", nil, fmt.Errorf("%s has %d bytes: a stack's config has at most %d", file, found.Size(), maxConfig)
 	}
 	settings, err := workspace.LoadProjectStack(nil, project, file)
 	if err != nil {

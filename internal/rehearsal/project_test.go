@@ -2,10 +2,12 @@ package rehearsal
 
 import (
 	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // project writes a small project and reads its config with edits.
@@ -64,5 +66,22 @@ func TestAStackWithoutAFileIsNamed(t *testing.T) {
 	s.Stack = "nowhere"
 	if said := s.mustNot(Preview); !strings.Contains(said, `stack "nowhere"`) {
 		t.Error(said)
+	}
+}
+
+func TestAConfigOfHundredsOfThousandsOfTagsIsRefusedAtOnce(t *testing.T) {
+	var config strings.Builder
+	config.WriteString("config:\n  amora-sync:tags:\n")
+	for i := range 200_000 {
+		fmt.Fprintf(&config, "    tag%d: x\n", i)
+	}
+	begun := time.Now()
+	_, err := project(t, config.String())
+	const refusal = "Pulumi.dev.yaml has 3288917 bytes: a stack's config has at most 262144"
+	if err == nil || !strings.Contains(err.Error(), refusal) {
+		t.Errorf("it says %.200v", err)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -192,6 +192,14 @@ func TestNoSecretIsInTheClearInTheStateOrInWhatIsPrinted(t *testing.T) {
 	}
 	secrets := 0
 	for _, r := range exported.Deployment.Resources {
+		if azurenative.Kind(string(r.Type)) == "insights:Component" {
+			for _, key := range []string{"connectionString", "instrumentationKey"} {
+				if wrapped, isObject := r.Outputs[key].(map[string]any); !isObject || wrapped["ciphertext"] == nil {
+					t.Errorf("%s of %s is in the clear", key, r.URN.Name())
+				}
+				secrets++
+			}
+		}
 		for _, key := range []string{"administratorLoginPassword", "properties", "result"} {
 			value, ok := r.Inputs[key]
 			if key == "result" {
@@ -212,7 +220,7 @@ func TestNoSecretIsInTheClearInTheStateOrInWhatIsPrinted(t *testing.T) {
 			}
 		}
 	}
-	if secrets < 8 {
+	if secrets < 8+2*2 {
 		t.Errorf("only %d secrets were looked at", secrets)
 	}
 }

@@ -102,10 +102,11 @@ type client311 struct {
 
 func dial311(ctx context.Context, t Target, who identity) (client, error) {
 	c := &client311{id: who.id, came: make(chan message, waiting)}
-	options := mqtt.NewClientOptions().AddBroker("tcp://" + who.id).SetProtocolVersion(4).SetClientID(who.id).
+	options := mqtt.NewClientOptions().SetProtocolVersion(4).SetClientID(who.id).
 		SetUsername(who.username).SetPassword(who.password).
 		SetCleanSession(who.clean).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(t.Timeout).
 		SetWriteTimeout(t.Timeout).
+		AddBroker("tcp://any"). // which no connection is opened to but this one
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return network(ctx, t) }).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {
 			c.came <- message{payload: m.Payload(), qos: m.Qos(), retained: m.Retained()}

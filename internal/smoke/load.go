@@ -134,7 +134,7 @@ func (p *played) open(ctx context.Context, i int, run string) (client, error) {
 	step, cancel := context.WithTimeout(ctx, p.target.Timeout)
 	defer cancel()
 	who := p.target.user()
-	who.id = fmt.Sprintf("%s-%d", run, i)
+	who.id = p.target.clientID(fmt.Sprintf("%s-%d", run, i))
 	c, err := dial(step, p.target, v5, who)
 	if err != nil {
 		return nil, err

@@ -124,9 +124,12 @@ func unique() string {
 	return "smoke-" + hex.EncodeToString(b[:])
 }
 
+// user has a client id that the stack's rule gives to it: see security.clientIds.
 func (t Target) user() identity {
-	return identity{id: unique(), username: t.Username, password: t.Password, clean: true}
+	return identity{id: t.clientID(unique()), username: t.Username, password: t.Password, clean: true}
 }
+
+func (t Target) clientID(name string) string { return t.Username + ":" + name }
 
 func (t Target) topic(name string) string { return strings.TrimSuffix(t.Topic, "/") + "/" + name }
 

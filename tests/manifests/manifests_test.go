@@ -138,8 +138,8 @@ func pods(t *testing.T, all map[string][]meta.Object) map[string]core.PodSpec {
 func brokerPod(t *testing.T, all map[string][]meta.Object) core.PodSpec {
 	t.Helper()
 	v := brokerValues(t, all)
-	pod := core.PodSpec{InitContainers: v.AdditionalInitContainers}
-	main := core.Container{Name: "hivemq", Env: v.Nodes.Env}
+	pod := core.PodSpec{InitContainers: v.AdditionalInitContainers, SecurityContext: &v.Nodes.PodSecurityContext}
+	main := core.Container{Name: "hivemq", Env: v.Nodes.Env, SecurityContext: &v.Nodes.ContainerSecurityContext}
 	for _, volume := range v.AdditionalVolumes {
 		name := volume.MountName
 		if name == "" {
@@ -195,8 +195,13 @@ func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t 
 					names = append(names, object.ObjectName)
 					for _, container := range append(pod.InitContainers, pod.Containers...) {
 						for _, mount := range container.VolumeMounts {
-							if mount.Name == volume.Name {
-								files[container.Name+":"+mount.MountPath+"/"+cmp.Or(object.ObjectAlias, object.ObjectName)] = true
+							file := cmp.Or(object.ObjectAlias, object.ObjectName)
+							switch {
+							case mount.Name != volume.Name:
+							case mount.SubPath == "":
+								files[container.Name+":"+mount.MountPath+"/"+file] = true
+							case mount.SubPath == file:
+								files[container.Name+":"+mount.MountPath] = true
 							}
 						}
 					}
@@ -206,6 +211,9 @@ func TestEverySecretThatAPodReadsComesOutOfTheVaultThroughAVolumeThatItMounts(t 
 						provided[secret.SecretName+"/"+item.Key] = slices.Contains(names, item.ObjectName)
 					}
 				}
+			}
+			if files["credentials:/mnt/administration/admin"] {
+				t.Errorf("%s: what only reads users has the administrator's password", owner)
 			}
 			for _, container := range append(pod.InitContainers, pod.Containers...) {
 				for _, variable := range container.Env {

@@ -28,6 +28,9 @@ type values struct {
 		Env          []core.EnvVar
 		Resources    struct{ CPU, Memory string }
 
+		PodSecurityContext       core.PodSecurityContext
+		ContainerSecurityContext core.SecurityContext
+
 		PersistentVolumeClaimRetentionPolicy apps.StatefulSetPersistentVolumeClaimRetentionPolicy
 	}
 	Services []struct {
@@ -63,10 +66,15 @@ type values struct {
 func brokerValues(t *testing.T, all map[string][]meta.Object) values {
 	t.Helper()
 	var v values
-	if err := json.Unmarshal(find[*helm.HelmRelease](t, all, "broker").Spec.Values.Raw, &v); err != nil {
+	valuesOf(t, find[*helm.HelmRelease](t, all, "broker"), &v)
+	return v
+}
+
+func valuesOf(t *testing.T, release *helm.HelmRelease, into any) {
+	t.Helper()
+	if err := json.Unmarshal(release.Spec.Values.Raw, into); err != nil {
 		t.Fatal(err)
 	}
-	return v
 }
 
 // schema is the values schema of a chart, from beside the repository.
@@ -89,7 +97,8 @@ func schema(t *testing.T, file string) (*jsonschema.Schema, map[string]any) {
 }
 
 // handedOn are values that the chart puts into the pod as they are, whatever its schema names of them.
-var handedOn = []string{".nodes.containerSecurityContext", ".nodes.podSecurityContext"}
+var handedOn = []string{".nodes.containerSecurityContext", ".nodes.podSecurityContext",
+	".containerSecurityContext", ".podSecurityContext"}
 
 // unknownKeys lists keys of a value that a schema with properties does not name: such schemas let them pass.
 func unknownKeys(path string, schema, value any) []string {

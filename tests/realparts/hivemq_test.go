@@ -86,7 +86,7 @@ func TestTheEnterpriseExtensionFindsUsersAndRulesUnderItsOwnNames(t *testing.T) 
 	for name, want := range map[string][]string{
 		"sensor": {"alarms true false false true", "commands false true true true",
 			"devices/${mqtt-username}/${mqtt-clientid}/# true true true true"},
-		hostileName: {hostileTopic + "<&> true true true true"},
+		hostileName: {"<&>/" + hostileTopic + " true true true true"},
 		"idle":      nil,
 		"root":      {"# true true true true"},
 	} {
@@ -152,7 +152,8 @@ func exported(t *testing.T, d *database) credentials {
 		t.Fatal(err)
 	}
 	said, err := sh(t, []string{"busybox", "sh"}, assets.CredentialsScript,
-		d.environment("WORK="+work, "CONFIG="+write(t, filepath.Join(work, "config.xml"), config))...)
+		d.environment("WORK="+work, "CONFIG="+write(t, filepath.Join(work, "config.xml"), config), "PGUSER="+brokerRole,
+			"PGPASSWORD="+brokerPassword)...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
@@ -207,7 +208,7 @@ func TestWithoutALicenceUsersAndRulesReachTheFileThatHiveMQReads(t *testing.T) {
 	}
 	want := map[string][]string{
 		"sensor":    {"alarms PUBLISH", "commands SUBSCRIBE", "devices/${{username}}/${{clientid}}/# ALL"},
-		hostileName: {hostileTopic + "<&> ALL"},
+		hostileName: {"<&>/" + hostileTopic + " ALL"},
 		"idle":      {"$nothing SUBSCRIBE"},
 		"root":      {"# "},
 	}
@@ -229,5 +230,34 @@ func TestAStoreWithoutUsersGivesAFileInWhichNoPasswordFits(t *testing.T) {
 	file := exported(t, deployedDatabase(t))
 	if len(file.Users) != 1 || file.Users[0].Name != "nobody" || file.Users[0].Password != "AAAA:1:AAAA" {
 		t.Errorf("the users are %+v", file.Users)
+	}
+}
+
+// What came before the schema refused it. HiveMQ takes no file that it can't read, and says so in its log only.
+func TestAFileThatHiveMQCouldNotReadIsNotPublishedAndItsUsersAreNamed(t *testing.T) {
+	t.Parallel()
+	need(t, "busybox")
+	for _, c := range strange {
+		if c == "\n" || c == "\x7f" || c == "\u0085" {
+			continue // XML has these
+		}
+		d := populatedData.beside(t)
+		owner := d.connect(t, "mqttadmin", adminPassword)
+		for _, step := range []string{"ALTER TABLE mqtt_acl DROP CONSTRAINT mqtt_acl_filter",
+			"INSERT INTO mqtt_acl (username, topic, action) VALUES ('sensor', 'a" + c + "b', 'all')"} {
+			if _, err := owner.Exec(t.Context(), step); err != nil {
+				t.Fatal(err)
+			}
+		}
+		work := t.TempDir()
+		said, err := sh(t, []string{"busybox", "sh"}, assets.CredentialsScript, d.environment("WORK="+work,
+			"CONFIG="+write(t, filepath.Join(work, "config.xml"), "<config/>"))...)
+		if err == nil || !strings.Contains(said, "credentials: not published") || !strings.Contains(said, "\n\"sensor\"\n") ||
+			strings.Contains(said, "idle") || strings.Contains(said, "PBKDF2") {
+			t.Errorf("%q: %v\n%s", c, err, said)
+		}
+		if _, err := os.Stat(filepath.Join(work, "secret.json")); err == nil {
+			t.Errorf("%q: there is a file to publish", c)
+		}
 	}
 }

@@ -58,7 +58,7 @@ func newDatabase(t *testing.T) *database {
 	return emptyData.copy(t)
 }
 
-// deployedDatabase has the schema.
+// deployedDatabase has the schema, and a role that was each broker's.
 func deployedDatabase(t *testing.T) *database {
 	t.Helper()
 	return deployedData.copy(t)
@@ -157,8 +157,10 @@ func initialised(t *testing.T) *database {
 func withSchema(t *testing.T) *database {
 	t.Helper()
 	d := newDatabase(t)
-	if said, err := d.applySchema(t); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+	for _, broker := range []string{"hivemq", "vernemq", "emqx"} {
+		if said, err := d.applySchema(t, "BROKER="+broker); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
 	}
 	return d
 }
@@ -174,7 +176,7 @@ func withUsers(t *testing.T) *database {
 	d.must(t, "allow", "sensor", "MQTT_TOPIC=commands", "MQTT_ACTION=subscribe")
 	d.must(t, "allow", "sensor", "MQTT_TOPIC=alarms", "MQTT_ACTION=publish")
 	d.must(t, "add", hostileName, both("secret12")...)
-	d.must(t, "allow", hostileName, "MQTT_TOPIC="+hostileTopic+"<&>", "MQTT_ACTION=all")
+	d.must(t, "allow", hostileName, "MQTT_TOPIC=<&>/"+hostileTopic, "MQTT_ACTION=all")
 	d.must(t, "add", "idle", both("secret12")...)
 	d.must(t, "add", "root", both("secret12")...)
 	d.must(t, "add", "elder", "MQTT_PASSWORD_HASH="+hash(t, "secret12"))
@@ -291,8 +293,8 @@ func (d *database) applyVersion(t *testing.T, version string, more ...string) (s
 	t.Helper()
 	schema := write(t, filepath.Join(t.TempDir(), assets.SchemaFile), version)
 	return sh(t, []string{"sh"}, assets.SchemaScript,
-		d.environment(append([]string{"SCHEMA=" + schema, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" +
-			brokerPassword}, more...)...)...)
+		d.environment(append([]string{"SCHEMA=" + schema, "BROKER=emqx", "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" +
+			brokerPassword, "CLIENT_IDS=" + assets.ClientIDsPrefix}, more...)...)...)
 }
 
 func (d *database) connect(t *testing.T, role, password string) *pgx.Conn {

@@ -30,7 +30,8 @@ func hash(t *testing.T, password string) string {
 	return string(h)
 }
 
-// deployedQuery is the query that the deployed broker configuration runs, with the placeholder as PostgreSQL takes it.
+// deployedQuery is the query that the deployed broker configuration runs, as PostgreSQL takes it of a client
+// whose id is its username.
 func deployedQuery(t *testing.T) string {
 	t.Helper()
 	config, err := assets.EMQX{DatabaseHost: "h", DatabaseName: "mqtt", DatabaseUser: "mqtt_broker", RedisHost: "r",
@@ -42,7 +43,7 @@ func deployedQuery(t *testing.T) string {
 	if err := json.Unmarshal([]byte(config), &decoded); err != nil {
 		t.Fatal(err)
 	}
-	return strings.ReplaceAll(decoded.Authentication[0].Query, "${username}", "$1")
+	return strings.NewReplacer("${username}", "$1", "${clientid}", "$1").Replace(decoded.Authentication[0].Query)
 }
 
 func TestTheSchemaAppliesTwiceAndFourTimesAtOnceAndKeepsWhatIsThere(t *testing.T) {
@@ -89,11 +90,11 @@ func TestTheBrokersQueryFindsAUserWithThePasswordThatWasGiven(t *testing.T) {
 		}
 		broker := d.connect(t, brokerRole, brokerPassword)
 		var stored, salt string
-		var superuser bool
-		if err := broker.QueryRow(t.Context(), deployedQuery(t), name).Scan(&stored, &salt, &superuser); err != nil {
+		var superuser, known bool
+		if err := broker.QueryRow(t.Context(), deployedQuery(t), name).Scan(&stored, &salt, &superuser, &known); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if salt != "" || superuser || !strings.HasPrefix(stored, "$2a$") {
+		if salt != "" || superuser || !known || !strings.HasPrefix(stored, "$2a$") {
 			t.Errorf("%s: salt %q, superuser %v, hash %s", name, salt, superuser, stored[:4])
 		}
 		if bcrypt.CompareHashAndPassword([]byte(stored), []byte("secret12")) != nil ||
@@ -102,12 +103,13 @@ func TestTheBrokersQueryFindsAUserWithThePasswordThatWasGiven(t *testing.T) {
 		}
 	}
 	var stored, salt string
-	var superuser bool
+	var superuser, known bool
 	broker := d.connect(t, brokerRole, brokerPassword)
-	if err := broker.QueryRow(t.Context(), deployedQuery(t), "nobody").Scan(&stored, &salt, &superuser); err != nil {
+	err := broker.QueryRow(t.Context(), deployedQuery(t), "nobody").Scan(&stored, &salt, &superuser, &known)
+	if err != nil {
 		t.Fatalf("an unknown user: %v", err)
 	}
-	if cost, err := bcrypt.Cost([]byte(stored)); err != nil || cost != 10 || superuser {
+	if cost, err := bcrypt.Cost([]byte(stored)); err != nil || cost != 10 || superuser || known {
 		t.Errorf("an unknown user's password is checked against %q, of cost %d: %v; superuser %v", stored, cost, err,
 			superuser)
 	}
@@ -188,7 +190,8 @@ func TestTheBrokersRoleMayReadUsersAndRulesAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	broker := d.connect(t, brokerRole, brokerPassword)
-	for _, allowed := range []string{"SELECT * FROM mqtt_user", "SELECT * FROM mqtt_acl"} {
+	for _, allowed := range []string{"SELECT username, password_hash, pbkdf2_hash FROM mqtt_user",
+		"SELECT * FROM mqtt_acl"} {
 		if _, err := broker.Exec(t.Context(), allowed); err != nil {
 			t.Errorf("%s: %v", allowed, err)
 		}
@@ -252,7 +255,7 @@ func TestWhatIsNoUserOrRuleIsRefused(t *testing.T) {
 		{"add", "a/b", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
 		{"add", "+", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
 		{"add", "#", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
-		{"add", "new\nline", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_username_check"},
+		{"add", "new\nline", []string{"MQTT_PASSWORD_HASH=" + good}, "mqtt_user_plain"},
 		{"allow", "nobody", []string{"MQTT_TOPIC=t", "MQTT_ACTION=all"}, "there is no user nobody"},
 		{"allow", "sensor", []string{"MQTT_TOPIC=t", "MQTT_ACTION=everything"}, "mqtt_acl_action_check"},
 		{"allow", "sensor", []string{"MQTT_TOPIC=", "MQTT_ACTION=all"}, "mqtt_acl_topic_check"},

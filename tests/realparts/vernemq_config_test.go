@@ -66,7 +66,7 @@ var vmScripts = []string{"node.sh", "cluster.sh", "install.sh", "collector.sh", 
 
 func vmFiles(t *testing.T, v assets.VerneMQ) map[string]string {
 	t.Helper()
-	v.DatabaseName, v.DatabaseRoles, v.Connections = "mqtt", "mqtt_broker", 1000
+	v.DatabaseName, v.DatabaseRoles, v.Connections, v.ClientIDs = "mqtt", "mqtt_broker", 1000, assets.ClientIDsPrefix
 	files, err := v.Files()
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 
 // fakePrograms are played by the test: they would change the machine that it runs on.
 var fakePrograms = []string{
-	"vmq-admin", "systemctl", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id",
+	"vmq-admin", "systemctl", "systemd-run", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id",
 	"dpkg-query", "apt-get", "git", "make", "install", "psql", "sleep",
 }
 
@@ -31,7 +31,7 @@ var fakePrograms = []string{
 const fakeProgram = `fake() {
 	local answer
 	exec 3<>"/dev/tcp/127.0.0.1/$FAKES"
-	printf '%s\0' "$MACHINE" "$1" "${NO_EPMD:-}" "$(($# - 1))" "${@:2}" >&3
+	printf '%s\0' "$MACHINE" "$1" "${PLAYED_USER:-root}" "${NO_EPMD:-}" "$(($# - 1))" "${@:2}" >&3
 	IFS= read -r -d '' answer <&3 || true
 	exec 3>&-
 	eval "$answer"
@@ -125,17 +125,17 @@ func (s *vmSite) serveFake(conn net.Conn) {
 		text, _ := in.ReadString(0) // a program that was killed says nothing more
 		return strings.TrimSuffix(text, "\x00")
 	}
-	address, program, noEpmd := word(), word(), word()
+	address, program, user, noEpmd := word(), word(), word(), word()
 	count, _ := strconv.Atoi(word())
 	args := make([]string, 0, count)
 	for range count {
 		args = append(args, word())
 	}
-	fmt.Fprint(conn, s.program(address, program, noEpmd, args))
+	fmt.Fprint(conn, s.program(address, program, user, noEpmd, args))
 }
 
-// program says in shell what a program does.
-func (s *vmSite) program(address, program, noEpmd string, args []string) string {
+// program says in shell what a program does that this user has run.
+func (s *vmSite) program(address, program, user, noEpmd string, args []string) string {
 	s.mu.Lock()
 	m := s.machines[address]
 	if m == nil {
@@ -146,7 +146,12 @@ func (s *vmSite) program(address, program, noEpmd string, args []string) string 
 	m.called = append(m.called, append([]string{program}, args...))
 	s.mu.Unlock()
 	switch program {
+	case "systemd-run":
+		return s.cluster.fenced(m.node, args)
 	case "vmq-admin":
+		if user != "vernemq" {
+			s.cluster.fault("%s has vmq-admin run as %s", address, user)
+		}
 		if noEpmd == "" {
 			s.cluster.fault("vmq-admin of %s starts an epmd, which ends with the script", address)
 		}
@@ -164,6 +169,9 @@ func (s *vmSite) program(address, program, noEpmd string, args []string) string 
 	case "dpkg-query", "apt-get", "id", "useradd":
 		return m.accounts(program, args)
 	case "git", "make":
+		if user == "root" {
+			s.cluster.fault("%s has %s run as root", address, program)
+		}
 		return m.build(program, args)
 	case "install":
 		return m.copies(args)
@@ -178,6 +186,35 @@ func (s *vmSite) program(address, program, noEpmd string, args []string) string 
 		return `{ env | grep -e ^PG -e ^BROKER_; cat; } >>"$ROOT/psql"`
 	}
 	return "return 98"
+}
+
+// fence is what must hold for all that runs on a machine and may do what an attacker wants.
+var fence = []string{"IPAddressDeny=169.254.169.254", "CapabilityBoundingSet=", "NoNewPrivileges=yes",
+	"PrivateDevices=yes", "ProtectSystem=strict", "RestrictSUIDSGID=yes"}
+
+// fenced says in shell what systemd-run does: it has another user run something, with variables.
+func (c *vmqCluster) fenced(n *vmqNode, args []string) string {
+	user, variables, properties := "root", "", []string{}
+	for ; len(args) > 0 && strings.HasPrefix(args[0], "--"); args = args[1:] {
+		switch option, value, _ := strings.Cut(args[0], "="); option {
+		case "--uid":
+			user = value
+		case "--setenv":
+			name, value, _ := strings.Cut(value, "=")
+			variables += name + "=" + quoted(value) + " "
+		case "--property":
+			properties = append(properties, value)
+		}
+	}
+	if slices.Contains(properties, "DynamicUser=yes") {
+		user = "nobody else"
+	}
+	for _, rail := range fence {
+		if !slices.Contains(properties, rail) {
+			c.fault("%s has %v run without %s", n.address, args, rail)
+		}
+	}
+	return "PLAYED_USER=" + quoted(user) + " " + variables + quoted(args...)
 }
 
 // sleeps has the time go by for which a script sleeps, also for the script.
@@ -235,6 +272,9 @@ func (m *machine) disks(program string, args []string) string {
 	case "mountpoint":
 		return exit(m.mounted)
 	case "chown":
+		if strings.HasPrefix(last, m.path("opt")) {
+			m.site.cluster.fault("%s gives away programs: chown %v", m.address, args)
+		}
 		if slices.Equal(args, []string{"-R", "vernemq:vernemq", m.data("")}) && m.mounted {
 			m.disk.owner = m
 		}
@@ -290,10 +330,14 @@ func (m *machine) accounts(program string, args []string) string {
 	return "return 0"
 }
 
-// copies is the real install, without the change of group, which takes root and the user vernemq.
+// copies is the real install, without the change of owner and group, which takes root and the user vernemq.
 func (m *machine) copies(args []string) string {
 	kept := make([]string, 0, len(args))
 	for i := 0; i < len(args); i++ {
+		if args[i] == "--owner" {
+			i++
+			continue
+		}
 		if args[i] == "--group" {
 			m.groups[args[len(args)-1]] = args[i+1]
 			if !m.users[args[i+1]] {
@@ -316,8 +360,8 @@ func (m *machine) build(program string, args []string) string {
 		return `echo 'cannot find include lib "sasl/src/systools.hrl"'; return 1`
 	}
 	if program == "make" {
-		return fmt.Sprintf("mkdir -p _build/default/rel/vernemq && cd _build/default/rel/vernemq && "+
-			"mkdir -p bin etc data/broker data/msgstore && echo %s >bin/vernemq && echo default >etc/vernemq.conf", m.address)
+		return fmt.Sprintf("(mkdir -p _build/default/rel/vernemq && cd _build/default/rel/vernemq && "+
+			"mkdir -p bin etc data/broker data/msgstore && echo %s >bin/vernemq && echo default >etc/vernemq.conf)", m.address)
 	}
 	if slices.Contains(args, "clone") {
 		return "mkdir -p " + quoted(args[len(args)-1])

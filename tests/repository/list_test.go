@@ -34,10 +34,12 @@ var entries = []entry{
 	{`az`, azure, "an account"},
 	{`pulumi (cancel|config|import|login|stack|state)`, azure, "the state of a stack"},
 	{`pulumi (up|preview|refresh|destroy)`, azure, "a subscription"},
+	{`pipelines/protect.sh`, tested, "TestProtectSetsWhatIsMissingOnceAndItsCheckFindsEachDifference"},
+	{`gh (secret|variable|attestation)`, azure, "a repository on GitHub"},
 	{`(mosquitto_pub|mosquitto_sub|openssl|dig)`, azure, "an endpoint, or its name"},
 	{`git (tag|push)`, azure, "this repository's remote"},
 	{`curl`, azure, "a directory that gives tokens"},
-	{`(base64|cat|cut|date|do|done|export|for|grep|jq|read)`, machine, ""},
+	{`(base64|cat|cut|date|do|done|export|for|grep|jq|read|umask)`, machine, ""},
 }
 
 // substitutes are what a command that is run here has instead of what its reader is to put in.

@@ -362,7 +362,7 @@ watch(Node, Type) ->
     catch [check(Node, Id, question(Type, Id)) || Id <- ask(Node, emqx_resource, list_instances_by_type, [Type])],
     watch(Node, Type).
 
-question(emqx_postgresql, Id) -> {prepared_query, Id, [<<>>]};
+question(emqx_postgresql, Id) -> {prepared_query, Id, [<<>>, <<>>]};
 question(emqx_redis, _) -> {cmd, [<<"EXISTS">>, <<"mqtt_acl_loaded">>]}.
 
 check(Node, Id, Question) ->
@@ -638,7 +638,8 @@ judge_tokens() ->
             Wanted = #{
                 issuer => list_to_binary(env("GATE_TOKEN_ISSUER")),
                 audience => list_to_binary(env("GATE_TOKEN_AUDIENCE")),
-                name => list_to_binary(env("GATE_TOKEN_USERNAME_CLAIM")), unknown => Unknown
+                name => list_to_binary(env("GATE_TOKEN_USERNAME_CLAIM")), unknown => Unknown,
+                ids => env("GATE_CLIENT_IDS"), node => list_to_atom(env("EMQX_NODE__NAME"))
             },
             Routes = cowboy_router:compile([{'_', [{"/token", ?MODULE, Wanted}]}]),
             {ok, _} = cowboy:start_clear(tokens, [{ip, {127, 0, 0, 1}}, {port, list_to_integer(Port)}], #{
@@ -655,15 +656,33 @@ init(Request, Wanted) ->
 
 %% What has no token's form is a password: EMQX then asks its user store. It ends a session when the token ends, and
 %% takes nothing else of what a token claims.
-verdict(#{<<"username">> := Username, <<"password">> := Password}, Wanted) ->
+verdict(#{<<"username">> := Username, <<"password">> := Password, <<"clientid">> := ClientId}, Wanted) ->
     case catch jose:decode(jose_jws:peek_protected(Password)) of
         #{<<"alg">> := _} = Header ->
             case catch holds(claims(Header, Password, Wanted), Username, Wanted) of
-                {until, End} -> #{result => <<"allow">>, is_superuser => false, expire_at => trunc(End)};
+                {until, End} ->
+                    case catch may_connect_as(Username, ClientId, Wanted) of
+                        true -> #{result => <<"allow">>, is_superuser => false, expire_at => trunc(End)};
+                        _ -> #{result => <<"deny">>}
+                    end;
                 _ -> #{result => <<"deny">>}
             end;
         _ -> #{result => <<"ignore">>}
     end.
+
+%% The rule of the schema's mqtt_may_connect_as. Who has other client ids given is asked for only where that says no.
+may_connect_as(_, _, #{ids := "any"}) -> true;
+may_connect_as(Username, Username, _) -> true;
+may_connect_as(Username, ClientId, #{ids := Ids, node := Node}) ->
+    Plain = binary:match(Username, <<":">>) =:= nomatch,
+    Ids =:= "prefix" andalso Plain andalso string:prefix(ClientId, [Username, ":"]) =/= nomatch orelse
+        given(Username, ClientId, Node).
+
+given(Username, ClientId, Node) ->
+    [Id] = ask(Node, emqx_resource, list_instances_by_type, [emqx_postgresql]),
+    Question = {prepared_query, Id, [Username, ClientId]},
+    {ok, _, [{_, _, _, Given}]} = ask(Node, emqx_resource, simple_sync_query, [Id, Question]),
+    Given.
 
 %% RFC 7519. A list of extensions that have to be understood makes a token unfit: none is.
 claims(Header, Token, #{unknown := Unknown}) when not is_map_key(<<"crit">>, Header) ->

@@ -1,23 +1,27 @@
 # shellcheck shell=bash
 # Who is in the cluster. Where no node takes clients, the first of the members founds the cluster; every other one that
 # is new joins it, once those who are there have forgotten whoever had its address before. A node that is no longer
-# wanted hands over and leaves; one that is lost and not wanted is forgotten. Needs blob and log of amora-node, and the
-# variables of vernemq.env.
+# wanted hands over and leaves; one that is lost and not wanted is forgotten. Needs blob and log of amora-node,
+# vmq_admin of node.sh, and the variables of vernemq.env.
 
 name_of() { echo "VerneMQ@$1"; }
 is_wanted() { [[ " $MEMBERS " == *" $1 "* ]]; }
 is_founder() { [ "${MEMBERS%% *}" = "$1" ]; }
 
+# Leaves a mark on the data disk. That is VerneMQ's to write: a file could be led elsewhere by a link in its place. So a
+# mark is a link itself, which says something and is never followed.
+mark() { ln --symbolic --force --no-target-directory "$2" "$DATA/$1"; }
+
 # A node is settled once it is in the cluster. The mark is on the data disk: a new disk makes a new node.
 settled() { [ -e "$DATA/settled" ]; }
 
 # Lists everybody in the cluster: ADDRESS true|false, which says whether that one runs. Fails while VerneMQ does not
-# answer.
+# answer, and when it says anything else.
 members() {
-    "$VMQ_ADMIN" cluster show --format=json </dev/null | python3 -c '
-import json, sys
+    vmq_admin cluster show --format=json </dev/null | python3 -c '
+import ipaddress, json, sys
 for row in json.load(sys.stdin)["table"]:
-    print(row["Node"].split("@")[1], str(row["Running"]).lower())' 2>/dev/null | grep .
+    print(ipaddress.IPv4Address(row["Node"].split("@")[1]), str(row["Running"] is True).lower())' 2>/dev/null | grep .
 }
 knows() { members | grep --quiet "^$1 "; }
 
@@ -74,7 +78,7 @@ settle() {
         log "nobody takes clients yet; ${MEMBERS%% *} founds the cluster"
         return 1
     fi
-    date >"$DATA/settled"
+    mark settled /dev/null
 }
 
 # The others' memory of a node that had this address would mix with what this one is now, and only an empty node may
@@ -84,7 +88,7 @@ join() {
     empty_disk
     introduce
     run
-    "$VMQ_ADMIN" cluster join "discovery-node=$(name_of "$1")" || true # asked for below
+    vmq_admin cluster join "discovery-node=$(name_of "$1")" || true # asked for below
     local try
     for ((try = 1; try <= ${TRIES:-60}; try++)); do
         if knows "$1"; then
@@ -131,7 +135,7 @@ acts() {
 
 # Forgets a node that does not run; the cluster gives what it knew of its clients to the others.
 forget() {
-    "$VMQ_ADMIN" cluster leave "node=$(name_of "$1")" </dev/null || true # asked for below
+    vmq_admin cluster leave "node=$(name_of "$1")" </dev/null || true # asked for below
     sleep "${GOSSIP:-30}"
     if ! lacks "$1"; then
         log "could not forget $1 yet"
@@ -171,11 +175,11 @@ forget_lost() {
 }
 
 # A node that has begun to leave brings it to an end, even when it is wanted again: it takes no clients any more.
-leaving() { settled && [ -e "$DATA/leaving" ]; }
+leaving() { settled && { [ -L "$DATA/leaving" ] || [ -e "$DATA/leaving" ]; }; }
 
 # After a reboot VerneMQ is stopped as well, and was perhaps not done; a crashed one is about to start again.
 left() {
-    [ "$(cat "$DATA/leaving" 2>/dev/null)" = "$(cat "$ROOT/proc/sys/kernel/random/boot_id")" ] &&
+    [ "$(readlink "$DATA/leaving")" = "$(cat "$ROOT/proc/sys/kernel/random/boot_id")" ] &&
         [ "$(systemctl show --property ActiveState --value vernemq)" = inactive ]
 }
 
@@ -198,9 +202,9 @@ depart() {
             return
         fi
         log "no longer wanted: leaving the cluster"
-        cat "$ROOT/proc/sys/kernel/random/boot_id" >"$DATA/leaving"
+        mark leaving "$(cat "$ROOT/proc/sys/kernel/random/boot_id")"
         # It may take longer than the command waits.
-        "$VMQ_ADMIN" cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true
+        vmq_admin cluster leave "node=$(name_of "$ADDRESS")" -k -i 5 -t 300 || true
     fi
     local try
     for ((try = 1; try <= ${TRIES:-60}; try++)); do

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Installs VerneMQ, once. From its source: the first of the nodes builds it and keeps the result in the storage account,
-# where the others find it. Needs blob and log of amora-node, is_founder of cluster.sh, stop of node.sh, and the
-# variables of vernemq.env.
+# where the others find it. Needs blob and log of amora-node, is_founder of cluster.sh, stop and fenced of node.sh, and
+# the variables of vernemq.env.
 
 packages() {
     local installed
@@ -16,7 +16,8 @@ install_vernemq() {
     packages postgresql-client openssl ca-certificates libsnappy1v5
     id vernemq >/dev/null 2>&1 ||
         useradd --system --home-dir /var/lib/vernemq --no-create-home --shell /usr/sbin/nologin vernemq
-    local wanted="${PACKAGE_SHA256:-$COMMIT}"
+    # An older version of this script gave VerneMQ's user the programs.
+    local wanted="${PACKAGE_SHA256:-$COMMIT} of root"
     [ "$(cat "$STATE/installed" 2>/dev/null)" != "$wanted" ] || return 0
     if [ -n "$PACKAGE_URL" ]; then
         install_package
@@ -50,18 +51,26 @@ install_build() {
             --upload-file "$STATE/build.tar.gz" ||
             blob "$SHARED/$name" --output "$STATE/build.tar.gz"
     fi
-    rm -rf "$ROOT/opt/vernemq.new"
-    mkdir -p "$ROOT/opt/vernemq.new"
-    tar --extract --gzip --no-same-owner --file "$STATE/build.tar.gz" --directory "$ROOT/opt/vernemq.new"
-    rm -rf "$ROOT/opt/vernemq.new/data" # a folder of the release, into which the link would go
-    ln -s /var/lib/vernemq "$ROOT/opt/vernemq.new/data"
-    ln -sfn /etc/vernemq/vernemq.conf "$ROOT/opt/vernemq.new/etc/vernemq.conf"
-    chown -R vernemq:vernemq "$ROOT/opt/vernemq.new"
-    chmod 0755 "$ROOT/opt/vernemq.new"
+    unpack "$ROOT/opt/vernemq.new"
     stop # one that runs would load the rest of itself from another build
     rm -rf "$ROOT/opt/vernemq"
     mv "$ROOT/opt/vernemq.new" "$ROOT/opt/vernemq"
     rm -f "$STATE/build.tar.gz" "$STATE/waiting"
+}
+
+# Any node may write the archive. What it brings is VerneMQ's to run, and nobody's but root's to change.
+unpack() {
+    rm -rf "$1"
+    mkdir -p "$1"
+    # shellcheck disable=SC2016 # another shell's
+    fenced --property=ReadWritePaths="$1" sh -euc '
+        cd "$1"
+        tar --extract --gzip --no-same-owner
+        rm -rf data log
+        ln -s /var/lib/vernemq data
+        ln -s /var/log/vernemq log
+        ln -sf /etc/vernemq/vernemq.conf etc/vernemq.conf
+        chmod -R ug-s,go=u-w .' sh "$1" <"$STATE/build.tar.gz"
 }
 
 # The first node may be lost before it has built anything.
@@ -76,17 +85,21 @@ build() {
     packages build-essential git erlang-base erlang-dev erlang-src erlang-asn1 erlang-crypto erlang-eldap erlang-eunit \
         erlang-inets erlang-mnesia erlang-os-mon erlang-parsetools erlang-public-key erlang-runtime-tools erlang-snmp \
         erlang-ssl erlang-syntax-tools erlang-tools erlang-xmerl libsnappy-dev libssl-dev
-    local source="$STATE/source"
-    rm -rf "$source"
-    git clone --quiet --depth 1 --branch "$VERSION" https://github.com/vernemq/vernemq.git "$source"
-    if [ "$(git -C "$source" rev-parse HEAD)" != "$COMMIT" ]; then
-        log "the tag $VERSION is not $COMMIT any more"
-        return 1
-    fi
-    (cd "$source" && HOME="$STATE" make rel >"$STATE/build.log" 2>&1) || {
+    # shellcheck disable=SC2016 # another shell's
+    # By a user that is there for this only: much of what comes along is code that runs as it is built.
+    fenced --property=DynamicUser=yes --setenv=VERSION="$VERSION" --setenv=COMMIT="$COMMIT" bash -euc '
+        HOME=$(mktemp --directory)
+        export HOME
+        cd "$HOME"
+        git clone --quiet --depth 1 --branch "$VERSION" https://github.com/vernemq/vernemq.git .
+        if [ "$(git rev-parse HEAD)" != "$COMMIT" ]; then
+            echo "the tag $VERSION is not $COMMIT any more" >&2
+            exit 1
+        fi
+        make rel >&2
+        tar --create --gzip --directory _build/default/rel/vernemq .' \
+        </dev/null >"$STATE/build.tar.gz" 2>"$STATE/build.log" || {
         tail -n 30 "$STATE/build.log" >&2
         return 1
     }
-    tar --create --gzip --file "$STATE/build.tar.gz" --directory "$source/_build/default/rel/vernemq" .
-    rm -rf "$source"
 }

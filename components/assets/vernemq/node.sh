@@ -5,7 +5,6 @@ ROOT="${ROOT:-}" # for tests
 DATA="$ROOT/var/lib/vernemq"
 CONFIG="$ROOT/etc/vernemq"
 UNIT="$ROOT/etc/systemd/system/vernemq.service"
-export NO_EPMD=1 # vmq-admin would start one that ends with this script, with VerneMQ's name in it
 # shellcheck source=/dev/null
 . "$FOLDER/vernemq.env"
 # shellcheck source=install.sh
@@ -14,6 +13,18 @@ export NO_EPMD=1 # vmq-admin would start one that ends with this script, with Ve
 . "$FOLDER/cluster.sh"
 # shellcheck source=collector.sh
 . "$FOLDER/collector.sh"
+
+# Runs what may do what an attacker wants: with the fence of VerneMQ's own unit, and what systemd-run is told besides.
+fenced() {
+    local fence
+    mapfile -t fence < <(sed -n '1,/^# The fence/d; s/^[A-Z]/--property=&/p' "$FOLDER/vernemq.service")
+    [ "${#fence[@]}" -gt 0 ]
+    systemd-run --quiet --pipe --wait --collect "${fence[@]}" --setenv=HOME=/tmp "$@"
+}
+
+# Two Erlang nodes that are connected do what the other one asks for: vmq-admin may no more than VerneMQ. It would start
+# an epmd that ends with it, with VerneMQ's name in it. People run it by this as well: amora-node vmq_admin.
+vmq_admin() { fenced --uid=vernemq --setenv=NO_EPMD=1 "$VMQ_ADMIN" "$@"; }
 
 tick() { reconcile; }
 
@@ -91,18 +102,18 @@ mount_data() {
 
 apply_schema() {
     local stamp password
-    stamp=$(cat "$FOLDER/schema.sql" "$FOLDER/schema.sh" | sha256sum)
+    stamp=$({ cat "$FOLDER/schema.sql" "$FOLDER/schema.sh" && echo "$CLIENT_IDS"; } | sha256sum)
     [ "$(cat "$STATE/schema" 2>/dev/null)" != "$stamp" ] || return 0
     password=$(secret "$BROKER_PASSWORD_URL")
-    BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" \
-        as_database_admin sh "$FOLDER/schema.sh"
+    BROKER=vernemq BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" \
+        CLIENT_IDS="$CLIENT_IDS" as_database_admin sh "$FOLDER/schema.sh"
     echo "$stamp" >"$STATE/schema"
 }
 
 # Looks for a new certificate every hour. One that can't be had leaves the old one where it is.
 fetch_certificate() {
     local checked="$STATE/certificate-checked"
-    install --directory --mode 0750 --group vernemq "$CONFIG"
+    install --directory --mode 0750 --owner root --group vernemq "$CONFIG"
     [ -z "$(find "$checked" -mmin -60 2>/dev/null)" ] || [ ! -s "$CONFIG/tls.pem" ] || return 0
     if secret "$CERTIFICATE_URL" >"$STATE/certificate" &&
         IN="$STATE/certificate" OUT="$STATE/tls.pem" HOSTS="${HOSTS:-}" sh "$FOLDER/certificate.sh" >&2; then
@@ -110,7 +121,7 @@ fetch_certificate() {
         if ! cmp --silent "$STATE/tls.pem" "$CONFIG/tls.pem"; then
             install --mode 0640 --group vernemq "$STATE/tls.pem" "$CONFIG/tls.pem"
             # Those that are connected stay. The command fails after it has done its work.
-            ! systemctl is-active --quiet vernemq || "$VMQ_ADMIN" tls clear-pem-cache >/dev/null 2>&1 || true
+            ! systemctl is-active --quiet vernemq || vmq_admin tls clear-pem-cache >/dev/null 2>&1 || true
         fi
     fi
     rm -f "$STATE/certificate" "$STATE/tls.pem"

@@ -30,11 +30,12 @@ const patience = 5 * time.Second // for an answer, however busy this machine is
 // throughEdge is from outside, with TLS.
 func (l *lab) throughEdge() way {
 	dialer := &net.Dialer{Timeout: patience}
-	config := &tls.Config{RootCAs: l.ca.Pool, ServerName: edgeHost}
 	return way{"the edge", func() (net.Conn, error) {
-		return tls.DialWithDialer(dialer, "tcp", fmt.Sprintf("127.0.0.1:%d", edgeMQTTS), config)
+		return tls.DialWithDialer(dialer, "tcp", fmt.Sprintf("127.0.0.1:%d", edgeMQTTS), l.trusts())
 	}}
 }
+
+func (l *lab) trusts() *tls.Config { return &tls.Config{RootCAs: l.ca.Pool, ServerName: edgeHost} }
 
 // inside is from the environment, by a node's name.
 func inside(node int) way {
@@ -53,15 +54,22 @@ func (r *replica) straight() way {
 // session is one connection, packet by packet.
 type session struct{ net.Conn }
 
+// idOf is a client id that its user may have.
+func idOf(user, client string) string { return user + ":" + client }
+
 // open sends CONNECT, and gives the reason code of its answer.
 func (w way) open(client, user, password string) (session, byte, error) {
+	return w.openAs(idOf(user, client), user, password)
+}
+
+func (w way) openAs(id, user, password string) (session, byte, error) {
 	conn, err := w.dial()
 	if err != nil {
 		return session{}, 0, err
 	}
 	s := session{conn}
 	connect := &packets.Connect{
-		ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: client, CleanStart: true, KeepAlive: 60,
+		ProtocolName: "MQTT", ProtocolVersion: 5, ClientID: id, CleanStart: true, KeepAlive: 60,
 		Properties: &packets.Properties{},
 	}
 	if user != "" {
@@ -152,7 +160,7 @@ func (w way) connect(id, user, password string) (*client, error) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	answer, err := c.Connect(ctx, &paho.Connect{ClientID: id, CleanStart: true, KeepAlive: 30,
+	answer, err := c.Connect(ctx, &paho.Connect{ClientID: idOf(user, id), CleanStart: true, KeepAlive: 30,
 		UsernameFlag: true, Username: user, PasswordFlag: true, Password: []byte(password)})
 	if err != nil {
 		conn.Close()

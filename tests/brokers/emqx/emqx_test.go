@@ -557,7 +557,7 @@ func TestClientIDsThatAreWildcardsAreRefused(t *testing.T) {
 			t.Errorf("%q: %#x, %v", id, code, err)
 		}
 	}
-	if code, err := inside(0).login("a-b_c.d:e", "u1", "u1"); err != nil || code != 0 {
+	if code, err := inside(0).login("a-b_c.d:e $%5", "u1", "u1"); err != nil || code != 0 {
 		t.Errorf("another one: %#x, %v", code, err)
 	}
 	unknown, err := l.throughEdge().login("x", "nobody", "x")

@@ -116,7 +116,7 @@ func (l *lab) run(node int) *replica {
 		"EMQX_NODE__COOKIE=cookie-of-nobody", "EMQX_DASHBOARD__DEFAULT_PASSWORD=dashboard-of-nobody"}
 	given := assets.NodeEnvironment(node, "westeurope")
 	if l.tokens != nil {
-		given = append(given, l.tokens.Environment()...)
+		given = append(given, l.tokens.Environment(assets.ClientIDsPrefix)...)
 	}
 	for _, v := range given {
 		value := v.Value

@@ -146,7 +146,7 @@ func (d *database) freeze() (thaw func()) {
 func (d *database) slow(seconds int) (quick func()) {
 	d.t.Helper()
 	d.sql(fmt.Sprintf("ALTER TABLE mqtt_user RENAME TO quick; "+
-		"CREATE FUNCTION slow() RETURNS SETOF quick LANGUAGE plpgsql AS "+
+		"CREATE FUNCTION slow() RETURNS SETOF quick LANGUAGE plpgsql SECURITY DEFINER AS "+
 		"'BEGIN PERFORM pg_sleep(%d); RETURN QUERY SELECT * FROM quick; END'; "+
 		"CREATE VIEW mqtt_user AS SELECT * FROM slow(); GRANT SELECT ON mqtt_user TO mqtt_broker", seconds))
 	return func() { d.sql("DROP VIEW mqtt_user; DROP FUNCTION slow; ALTER TABLE quick RENAME TO mqtt_user") }
@@ -156,7 +156,8 @@ func (d *database) slow(seconds int) (quick func()) {
 func (d *database) environment(more ...string) []string {
 	return append([]string{
 		"PGHOST=" + dataHost, "PGDATABASE=mqtt", "PGUSER=mqttadmin", "PGPASSWORD=" + adminPassword, "PGSSLMODE=verify-full",
-		"PGSSLROOTCERT=" + d.ca.File, "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword,
+		"PGSSLROOTCERT=" + d.ca.File, "BROKER=emqx", "BROKER_ROLE=" + brokerRole, "BROKER_PASSWORD=" + brokerPassword,
+		"CLIENT_IDS=" + assets.ClientIDsPrefix,
 		"BROKER_TIMEOUT=" + assets.QueryTimeout,
 	}, more...)
 }

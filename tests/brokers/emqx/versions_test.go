@@ -1,7 +1,6 @@
 package emqx
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -46,8 +45,8 @@ func TestClientsOfMQTT311AreServedOverTLSAndWebSocket(t *testing.T) {
 	for _, url := range []string{fmt.Sprintf("ssl://127.0.0.1:%d", edgeMQTTS), webSocketURL} {
 		connect := func(id, user, password string) (mqtt.Client, mqtt.Token) {
 			c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(url).SetHTTPHeaders(frontDoor).SetProtocolVersion(4).
-				SetClientID(id).
-				SetTLSConfig(&tls.Config{RootCAs: l.ca.Pool, ServerName: "mqtt.lab.test"}).SetUsername(user).SetPassword(password).
+				SetClientID(idOf(user, id)).
+				SetTLSConfig(l.trusts()).SetUsername(user).SetPassword(password).
 				SetAutoReconnect(false).SetConnectTimeout(patience))
 			t.Cleanup(func() { c.Disconnect(0) })
 			return c, answered(t, c.Connect())

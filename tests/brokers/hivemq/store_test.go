@@ -49,7 +49,7 @@ as() { PATH=$(echo /usr/lib/postgresql/*/bin):$PATH setpriv --reuid postgres --r
 	command.Dir = s.folder
 	command.Env = append(os.Environ(), "PGHOST="+s.folder, "PGUSER=mqttadmin", "PGDATABASE=mqtt", "WORK="+s.folder,
 		"SCHEMA="+filepath.Join(s.folder, "schema.sql"), "CONFIG="+filepath.Join(s.folder, "config.xml"),
-		"BROKER_ROLE=mqtt_broker_x", "BROKER_PASSWORD=nobody-s")
+		"BROKER=hivemq", "BROKER_ROLE=mqtt_broker_x", "BROKER_PASSWORD=nobody-s", "CLIENT_IDS=any")
 	command.Env = append(command.Env, environment...)
 	said, err := os.CreateTemp(s.folder, "said") // a file, and no pipe that the server would keep open
 	parts.Must(s.t, err)

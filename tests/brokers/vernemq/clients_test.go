@@ -88,7 +88,7 @@ func (s *site) connect(want session) (*client, error) {
 
 // device is the session of a client of the ordinary user.
 func device(node, id string) session {
-	return session{node: node, id: id, user: "device", password: "secret"}
+	return session{node: node, id: "device:" + id, user: "device", password: "secret"}
 }
 
 // mustConnect connects a client whom a busy machine may let wait.

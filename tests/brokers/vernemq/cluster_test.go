@@ -139,10 +139,10 @@ func TestWhatComesForANodeThatRestartsWaitsAtTheOthers(t *testing.T) {
 	publisher := s.mustConnect(device(all[0].address, "publisher meanwhile"))
 	for i := range 900 {
 		text := fmt.Sprintf("meanwhile %d %s", i, strings.Repeat("x", 4000))
-		if err := publisher.publish("devices/device/"+w.id, text); err != nil {
+		if err := publisher.publish("devices/device/restarted", text); err != nil {
 			t.Fatal(err)
 		}
-		w.messages = append(w.messages, "devices/device/"+w.id+" "+text)
+		w.messages = append(w.messages, "devices/device/restarted "+text)
 	}
 	s.form(2*time.Minute, all...)
 	s.comesBackTo(all[2], w)
@@ -190,7 +190,8 @@ func TestWhatWaitsAtANodeThatIsNoLongerWantedGoesToTheOthers(t *testing.T) {
 func TestAnotherBuildFindsWhatTheOneBeforeKept(t *testing.T) {
 	s, all := cluster(t, 1)
 	w := s.leavesBehind("upgraded", all[0], all[0])
-	v := assets.VerneMQ{Connections: connections, DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker"}
+	v := assets.VerneMQ{Connections: connections, DatabaseName: "mqtt", DatabaseRoles: "mqtt_broker",
+		ClientIDs: assets.ClientIDsPrefix}
 	s.publish("version-2", v, func(files map[string]string) {
 		files["vernemq.env"] = strings.Replace(files["vernemq.env"], "COMMIT='b968", "COMMIT='a968", 1)
 	})

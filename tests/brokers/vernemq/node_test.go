@@ -34,7 +34,7 @@ func TestOnlyTheRightPasswordLetsAClientIn(t *testing.T) {
 		{"device", "secret", true}, {"device", "Secret", false}, {"device", "", false}, {"nobody", "secret", false},
 		{"", "", false}, {"device' OR 'a'='a", "secret", false},
 	} {
-		want := session{node: all[0].address, id: "client", user: c.user, password: c.password}
+		want := session{node: all[0].address, id: c.user + ":client", user: c.user, password: c.password}
 		client, err := s.connect(want)
 		if (err == nil) != c.lets {
 			t.Errorf("%q with %q: %v", c.user, c.password, err)
@@ -61,13 +61,15 @@ func TestAClientIDThatIsNotOneLevelOfATopicIsRefused(t *testing.T) {
 		"one": true, "one.two:3 $4%5": true,
 		"+": false, "#": false, "a/b": false, "/": false, "a/#": false, "a+": false, "a#b": false,
 	} {
-		own := session{node: all[0].address, id: id, user: "own", password: "secret"}
+		own := session{node: all[0].address, id: "own:" + id, user: "own", password: "secret"}
 		client, err := s.connect(own)
 		if (err == nil) != lets {
 			t.Errorf("%q: %v", id, err)
 		}
 		if err == nil && id == "one" {
-			for filter, may := range map[string]bool{"clients/one/#": true, "clients/two/x": false, "clients/+/x": false} {
+			for filter, may := range map[string]bool{
+				"clients/own:one/#": true, "clients/own:two/x": false, "clients/+/x": false,
+			} {
 				if err := client.subscribe(filter); (err == nil) != may {
 					t.Errorf("%q subscribes to %s: %v", id, filter, err)
 				}
@@ -88,7 +90,7 @@ func TestNobodyReadsOfVerneMQItselfBelowSYS(t *testing.T) {
 	s, all := cluster(t, 1)
 	var readers []*client
 	for _, user := range []string{"root", "all"} {
-		reader := s.mustConnect(session{node: all[0].address, id: "reader " + user, user: user, password: "secret"})
+		reader := s.mustConnect(session{node: all[0].address, id: user + ":reader", user: user, password: "secret"})
 		_ = reader.subscribe("$SYS/#") // it may be refused as well
 		readers = append(readers, reader)
 	}
@@ -184,7 +186,7 @@ func TestConnectionsAndIdleMinutesAddLittleToTheLog(t *testing.T) {
 	before := m.journal()
 	for i := range 20 {
 		s.mustConnect(device(m.address, fmt.Sprint("client", i))).leave()
-		_, _ = s.connect(session{node: m.address, id: "wrong", user: "device", password: "wrong"})
+		_, _ = s.connect(session{node: m.address, id: "device:wrong", user: "device", password: "wrong"})
 	}
 	if grown := m.journal() - before; grown > 40*300 {
 		added := m.must(fmt.Sprintf("tail -c +%d /var/log/vernemq.journal", before))
@@ -351,7 +353,7 @@ func series(page string) []string {
 
 func TestThePageOfMetricsHasWhatTheCollectorReads(t *testing.T) {
 	s, all := cluster(t, 1)
-	_, _ = s.connect(session{node: all[0].address, id: "wrong", user: "device", password: "wrong"})
+	_, _ = s.connect(session{node: all[0].address, id: "device:wrong", user: "device", password: "wrong"})
 	page := all[0].metrics()
 	if *record != "" {
 		if err := os.WriteFile(*record, []byte(page), 0o600); err != nil {

@@ -24,6 +24,9 @@ import (
 //go:embed systemctl.sh
 var systemctlScript string
 
+//go:embed systemd-run.sh
+var systemdRunScript string
+
 //go:embed machine.sh
 var machineScript string
 
@@ -80,7 +83,7 @@ func newSite(t *testing.T, size int, v assets.VerneMQ) *site {
 	for i := range size {
 		s.settings.Members = append(s.settings.Members, s.machineAddress(i))
 	}
-	v.DatabaseName, v.DatabaseRoles = "mqtt", "mqtt_broker"
+	v.DatabaseName, v.DatabaseRoles, v.ClientIDs = "mqtt", "mqtt_broker", assets.ClientIDsPrefix
 	s.publish("version-1", v, nil)
 	return s
 }
@@ -240,7 +243,10 @@ func (m *machine) install(custom assets.VerneMQMachine) {
 	}
 	m.put("/run/cloud-init.yaml", text)
 	m.put("/usr/local/bin/systemctl", systemctlScript)
+	m.put("/usr/local/bin/systemd-run", systemdRunScript)
 	m.put(adminPath, adminScript)
+	m.put(adminLog, "")
+	m.must("chmod 0666 " + adminLog)
 	// What the scripts want is installed where the tests run.
 	m.put("/usr/local/bin/apt-get", "#!/bin/sh\n")
 	m.must(`mkdir -p /etc/systemd/system; chmod 0755 /usr/local/bin/*; python3 - <<'PYTHON'

@@ -15,7 +15,7 @@ supervise() {
     local user code begun
     user=$(of User)
     ulimit -n "$(of LimitNOFILE)" 2>/dev/null || ulimit -n "$(ulimit -Hn)"
-    install --directory --owner "$user" "/run/$(of RuntimeDirectory)"
+    install --directory --owner "$user" "/run/$(of RuntimeDirectory)" "/var/log/$(of LogsDirectory)"
     while :; do
         begun=$(of ExecStart)
         # shellcheck disable=SC2086 # words of their own
