@@ -56,8 +56,11 @@ func TestANodeNameKeepsThePortAndHasADottedHost(t *testing.T) {
 // emqxKeys are the keys of EMQX 5.8's schema that the configuration may use, by path; lists are entered, "*" stands for
 // a name of ours. Sources: the schema modules and the documentation of release 5.8.
 var emqxKeys = map[string][]string{
-	"": {"node", "cluster", "broker", "telemetry", "listeners", "dashboard", "authentication", "authorization",
-		"log"},
+	"": {"node", "cluster", "broker", "telemetry", "mqtt", "retainer", "listeners", "dashboard", "authentication",
+		"authorization", "log"},
+	"mqtt":                     {"idle_timeout", "max_subscriptions"},
+	"retainer":                 {"max_payload_size", "backend"},
+	"retainer.backend":         {"max_retained_messages"},
 	"node":                     {"data_dir", "dist_net_ticktime"},
 	"cluster":                  {"discovery_strategy", "autoheal"},
 	"broker":                   {"session_locking_strategy"},
@@ -67,8 +70,8 @@ var emqxKeys = map[string][]string{
 	"listeners.ws":             {"default"},
 	"listeners.ssl":            {"default"},
 	"listeners.wss":            {"default"},
-	"listeners.tcp.*":          {"enable", "bind"},
-	"listeners.ws.*":           {"enable", "bind"},
+	"listeners.tcp.*":          {"enable", "bind", "bytes_rate"},
+	"listeners.ws.*":           {"enable", "bind", "bytes_rate"},
 	"listeners.ssl.*":          {"enable", "bind"},
 	"listeners.wss.*":          {"enable", "bind"},
 	"dashboard":                {"listeners"},

@@ -33,6 +33,15 @@ const (
 // when it waits for another one's.
 const QueryTimeout = "2s"
 
+// Limits that honest clients don't meet. Retained messages are in every node's memory, those of one client too: EMQX
+// counts them for all together.
+const (
+	maxSubscriptions = 1_000    // of one client; a filter with a wildcard is one
+	clientBytesRate  = "10MB/s" // sent by one client, which waits beyond that
+	maxRetainedSize  = "16KB"   // a larger message is delivered, and not retained
+	maxRetained      = 50_000   // 800 MB at most
+)
+
 const systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
 
 // JWT is the issuer whose tokens a client may send as password.
@@ -56,6 +65,8 @@ type (
 		Cluster        emqxCluster       `json:"cluster"`
 		Broker         emqxBroker        `json:"broker"`
 		Telemetry      emqxTelemetry     `json:"telemetry"`
+		MQTT           emqxMQTT          `json:"mqtt"`
+		Retainer       emqxRetainer      `json:"retainer"`
 		Listeners      emqxListeners     `json:"listeners"`
 		Dashboard      emqxDashboard     `json:"dashboard"`
 		Authentication []any             `json:"authentication"` // emqxGate, emqxPostgreSQL: asked in this order
@@ -76,6 +87,17 @@ type (
 	emqxTelemetry struct {
 		Enable bool `json:"enable"`
 	}
+	emqxMQTT struct {
+		IdleTimeout      string `json:"idle_timeout"`
+		MaxSubscriptions int    `json:"max_subscriptions"`
+	}
+	emqxRetainer struct {
+		MaxPayloadSize string      `json:"max_payload_size"`
+		Backend        emqxBackend `json:"backend"`
+	}
+	emqxBackend struct {
+		MaxMessages int `json:"max_retained_messages"`
+	}
 	emqxListeners struct {
 		TCP map[string]emqxListener `json:"tcp"`
 		WS  map[string]emqxListener `json:"ws"`
@@ -83,8 +105,9 @@ type (
 		WSS map[string]emqxListener `json:"wss"`
 	}
 	emqxListener struct {
-		Enable bool   `json:"enable"`
-		Bind   string `json:"bind,omitempty"`
+		Enable    bool   `json:"enable"`
+		Bind      string `json:"bind,omitempty"`
+		BytesRate string `json:"bytes_rate,omitempty"` // of each client
 	}
 	emqxDashboard struct {
 		Listeners emqxDashboardListeners `json:"listeners"`
@@ -170,9 +193,12 @@ func (e EMQX) Config() (string, error) {
 		Cluster: emqxCluster{DiscoveryStrategy: "manual"},
 		// A login that locks its client id on other nodes too hangs while one of them is gone and not yet missed.
 		Broker: emqxBroker{SessionLocking: "local"},
+		// What one client may take, so that one that was stolen takes nobody else's.
+		MQTT:     emqxMQTT{IdleTimeout: "10s", MaxSubscriptions: maxSubscriptions},
+		Retainer: emqxRetainer{MaxPayloadSize: maxRetainedSize, Backend: emqxBackend{maxRetained}},
 		Listeners: emqxListeners{
-			TCP: map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", MQTTPort)}},
-			WS:  map[string]emqxListener{"default": {Enable: true, Bind: fmt.Sprintf("0.0.0.0:%d", WebSocketPort)}},
+			TCP: map[string]emqxListener{"default": {true, fmt.Sprintf("0.0.0.0:%d", MQTTPort), clientBytesRate}},
+			WS:  map[string]emqxListener{"default": {true, fmt.Sprintf("0.0.0.0:%d", WebSocketPort), clientBytesRate}},
 			// TLS ends at the edge.
 			SSL: map[string]emqxListener{"default": {}},
 			WSS: map[string]emqxListener{"default": {}},

@@ -62,10 +62,12 @@ node: {data_dir: data, dist_net_ticktime: 15s}
 cluster: {discovery_strategy: manual, autoheal: false}
 telemetry: {enable: false}
 listeners:
-  tcp: {default: {enable: true, bind: "0.0.0.0:1883"}}
-  ws: {default: {enable: true, bind: "0.0.0.0:8083"}}
+  tcp: {default: {enable: true, bind: "0.0.0.0:1883", bytes_rate: 10MB/s}}
+  ws: {default: {enable: true, bind: "0.0.0.0:8083", bytes_rate: 10MB/s}}
   ssl: {default: {enable: false}}
   wss: {default: {enable: false}}
+mqtt: {idle_timeout: 10s, max_subscriptions: 1000}
+retainer: {max_payload_size: 16KB, backend: {max_retained_messages: 50000}}
 dashboard: {listeners: {http: {bind: 18083}}}
 authentication:
   - {mechanism: password_based, backend: http, method: post, url: "http://127.0.0.1:18085/token", request_timeout: 3s,
