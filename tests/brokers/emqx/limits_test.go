@@ -15,7 +15,7 @@ import (
 	"github.com/amora-sync/mqtt-on-azure/tests/brokers/parts"
 )
 
-// TestAConnectionThatSaysHalfAConnectIsHungUpOn is what the edge leaves to the broker: it waits for the first byte only.
+// TestAConnectionThatSaysHalfAConnectIsHungUpOn holds what the edge leaves to the broker: it waits for the first byte.
 func TestAConnectionThatSaysHalfAConnectIsHungUpOn(t *testing.T) {
 	l, _ := served(t, 1)
 	for _, w := range []way{inside(0), l.throughEdge()} {
