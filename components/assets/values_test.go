@@ -566,6 +566,8 @@ spec:
                         amora-sync/pool: broker
   values:
     telemetry: {anonymousUsageStatistics: {enabled: false}}
+    hivemqRestrictions: {noConnectIdleTimeout: 10000, maxClientIdLength: 256}
+    hivemqMqtt: {sessionExpiryMaxInterval: 604800, maxPacketSize: 1048576}
     nodes:
       replicaCount: ${brokers}
       labels: {amora-sync/pool: broker}

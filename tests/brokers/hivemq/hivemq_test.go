@@ -2,7 +2,10 @@ package hivemq
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"regexp"
 	"slices"
@@ -33,7 +36,7 @@ type listener struct {
 var service = regexp.MustCompile(`- type: \w+\n +hivemqListenerName: (\w+)\n +exposed: true\n` +
 	` +containerPort: (\d+)\n +port: \d+\n(?: +path: (\S+)\n)?`)
 
-func TestTheRecordedConfigurationHasTheListenersOfOurValues(t *testing.T) {
+func TestTheRecordedConfigurationHasTheListenersAndLimitsOfOurValues(t *testing.T) {
 	if assets.HiveMQPlatformChart != recordedChart {
 		t.Errorf("record testdata/config.xml anew: it is not of chart %s, which is deployed", assets.HiveMQPlatformChart)
 	}
@@ -49,10 +52,20 @@ func TestTheRecordedConfigurationHasTheListenersOfOurValues(t *testing.T) {
 		MQTT      []listener `xml:"listeners>tcp-listener"`
 		WebSocket []listener `xml:"listeners>websocket-listener"`
 		Tells     string     `xml:"anonymous-usage-statistics>enabled"`
+		Silent    int        `xml:"restrictions>no-connect-idle-timeout"`
+		IDs       int        `xml:"restrictions>max-client-id-length"`
+		Session   int        `xml:"mqtt>session-expiry>max-interval"`
+		Packet    int        `xml:"mqtt>packets>max-packet-size"`
 	}
 	parts.Must(t, xml.Unmarshal(recorded, &config))
 	if got := append(config.MQTT, config.WebSocket...); len(want) != 2 || !slices.Equal(got, want) {
 		t.Errorf("the listeners are %v, and the values say %v", got, want)
+	}
+	for key, value := range map[string]int{"noConnectIdleTimeout": config.Silent, "maxClientIdLength": config.IDs,
+		"sessionExpiryMaxInterval": config.Session, "maxPacketSize": config.Packet} {
+		if !strings.Contains(manifests[assets.HiveMQBrokerFolder+"/manifests.yaml"], fmt.Sprintf(" %s: %d\n", key, value)) {
+			t.Errorf("%s is %d, and the values say another one", key, value)
+		}
 	}
 	if config.Tells != "false" {
 		t.Errorf("its maker is told of its use: %q", config.Tells)
@@ -118,6 +131,35 @@ func TestTheBrokerTakesEverythingThatMQTT5Has(t *testing.T) {
 	}
 	if got := s.message(t); got != "large "+large {
 		t.Errorf("the retained message has %d bytes", len(got))
+	}
+}
+
+func TestOneClientTakesNoMoreThanWithTheOtherBrokers(t *testing.T) {
+	newBroker(t).open().start()
+	for _, says := range [][]byte{nil, {0x10, 100, 0, 4, 'M', 'Q', 'T', 'T', 5}} {
+		conn, err := net.Dial("tcp", mqttPort)
+		parts.Must(t, err)
+		defer conn.Close()
+		_, err = conn.Write(says)
+		parts.Must(t, err)
+		parts.Must(t, conn.SetReadDeadline(time.Now().Add(15*time.Second)))
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("who says %q is there after 15 s", says)
+		}
+	}
+
+	if code := (login{id: strings.Repeat("x", 257)}).code(t); code < 0x80 {
+		t.Errorf("a client id of 257 characters is answered with %#x", code)
+	}
+	greedy := login{id: strings.Repeat("x", 256), keeps: 0xFFFFFFFE}.in(t)
+	if keeps := greedy.connack.Properties.SessionExpiryInterval; keeps == nil || *keeps != 7*24*3600 {
+		t.Errorf("a session is kept for longer than a week: %v", keeps)
+	}
+	if size := greedy.connack.Properties.MaximumPacketSize; size == nil || *size != 1<<20 {
+		t.Errorf("a packet may be larger than 1 MiB: %v", size)
+	}
+	if code := greedy.publish(t, "much", strings.Repeat("x", 1<<20), false); code != packets.DisconnectPacketTooLarge {
+		t.Errorf("a packet of more than 1 MiB is answered with %#x", code)
 	}
 }
 
