@@ -6,6 +6,7 @@ import (
 
 	cdn "github.com/pulumi/pulumi-azure-native-sdk/cdn/v2/v20230501"
 	dns "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20180501"
+	waf "github.com/pulumi/pulumi-azure-native-sdk/network/v2/v20240201"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/amora-sync/mqtt-on-azure/components/assets"
@@ -14,6 +15,14 @@ import (
 const (
 	frontDoorType      = "amora:edge:FrontDoor"
 	frontDoorRouteType = "amora:edge:FrontDoorRoute"
+
+	// frontDoorSKU has rules of one's own, and none of Azure's
+	// (learn.microsoft.com/azure/frontdoor/front-door-cdn-comparison).
+	frontDoorSKU = "Standard_AzureFrontDoor"
+	// What one address may ask for in a minute: WebSockets, each of which is one request. Behind it are whole offices and
+	// mobile networks. Front Door counts small numbers inexactly: below some 200, more pass
+	// (learn.microsoft.com/azure/web-application-firewall/afds/waf-front-door-rate-limit).
+	requestsPerMinute = 1000
 )
 
 // FrontDoorArgs is what a FrontDoor is made of.
@@ -39,6 +48,7 @@ type FrontDoor struct {
 	placement       Placement
 	profile         pulumi.StringOutput
 	endpoint        pulumi.StringOutput
+	firewallID      pulumi.IDOutput
 	customDomainID  pulumi.IDOutput
 	customDomainTXT pulumi.Resource
 }
@@ -57,7 +67,7 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 		ResourceGroupName: args.ResourceGroup,
 		ProfileName:       pulumi.String(args.Name),
 		Location:          pulumi.String("Global"),
-		Sku:               &cdn.SkuArgs{Name: pulumi.String("Standard_AzureFrontDoor")},
+		Sku:               &cdn.SkuArgs{Name: pulumi.String(frontDoorSKU)},
 		Tags:              args.tags(),
 	}, parent)
 	if err != nil {
@@ -97,10 +107,39 @@ func NewFrontDoor(ctx *pulumi.Context, name string, args *FrontDoorArgs, opts ..
 		}, parent); err != nil {
 		return nil, err
 	}
-	f.ProfileID = profile.ID().ToStringOutput()
+	firewall, err := newFirewall(ctx, name+"-firewall", args, parent)
+	if err != nil {
+		return nil, fmt.Errorf("firewall: %w", err)
+	}
+	f.ProfileID, f.firewallID = profile.ID().ToStringOutput(), firewall.ID()
 	f.Host, f.ID, f.profile, f.endpoint, f.customDomainID = endpoint.HostName, profile.FrontDoorId, profile.Name,
 		endpoint.Name, domain.ID()
 	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"profileId": f.ProfileID, "host": f.Host, "id": f.ID})
+}
+
+// newFirewall makes a policy that answers 429 to an address that asks too often.
+func newFirewall(ctx *pulumi.Context, name string, args *FrontDoorArgs, parent pulumi.ResourceOption) (*waf.Policy,
+	error) {
+	return waf.NewPolicy(ctx, name, &waf.PolicyArgs{
+		ResourceGroupName: args.ResourceGroup,
+		PolicyName:        pulumi.String(strings.ReplaceAll(args.Name, "-", "")), // letters and digits only
+		Location:          pulumi.String("Global"),
+		Sku:               &waf.SkuArgs{Name: pulumi.String(frontDoorSKU)},
+		PolicySettings: &waf.FrontDoorPolicySettingsArgs{
+			EnabledState: pulumi.String("Enabled"), Mode: pulumi.String("Prevention"),
+			CustomBlockResponseStatusCode: pulumi.Int(429),
+		},
+		CustomRules: &waf.CustomRuleListArgs{Rules: waf.CustomRuleArray{&waf.CustomRuleArgs{
+			Name: pulumi.String("TooManyRequests"), Priority: pulumi.Int(1), RuleType: pulumi.String("RateLimitRule"),
+			RateLimitDurationInMinutes: pulumi.Int(1), RateLimitThreshold: pulumi.Int(requestsPerMinute),
+			Action: pulumi.String("Block"),
+			MatchConditions: waf.FrontDoorMatchConditionArray{&waf.FrontDoorMatchConditionArgs{ // everybody
+				MatchVariable: pulumi.String("SocketAddr"), Operator: pulumi.String("IPMatch"),
+				MatchValue: pulumi.ToStringArray([]string{"0.0.0.0/0", "::/0"}),
+			}},
+		}}},
+		Tags: args.tags(),
+	}, parent)
 }
 
 // FrontDoorRouteArgs is what a FrontDoorRoute is made of.
@@ -119,7 +158,7 @@ type FrontDoorRoute struct {
 	Leading []pulumi.Resource
 }
 
-// NewFrontDoorRoute registers origin group, origins and route.
+// NewFrontDoorRoute registers origin group, origins, route and the firewall before it.
 func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArgs, opts ...pulumi.ResourceOption) (
 	*FrontDoorRoute, error) {
 	r := &FrontDoorRoute{}
@@ -172,6 +211,23 @@ func NewFrontDoorRoute(ctx *pulumi.Context, name string, args *FrontDoorRouteArg
 	}, parent, pulumi.DependsOn(before))
 	if err != nil {
 		return nil, fmt.Errorf("route: %w", err)
+	}
+	if _, err := cdn.NewSecurityPolicy(ctx, name+"-firewall", &cdn.SecurityPolicyArgs{
+		ResourceGroupName:  f.placement.ResourceGroup,
+		ProfileName:        f.profile,
+		SecurityPolicyName: pulumi.String("websocket"),
+		Parameters: &cdn.SecurityPolicyWebApplicationFirewallParametersArgs{
+			Type:      pulumi.String("WebApplicationFirewall"),
+			WafPolicy: &cdn.ResourceReferenceArgs{Id: f.firewallID},
+			Associations: cdn.SecurityPolicyWebApplicationFirewallAssociationArray{
+				&cdn.SecurityPolicyWebApplicationFirewallAssociationArgs{
+					Domains:         cdn.ActivatedResourceReferenceArray{&cdn.ActivatedResourceReferenceArgs{Id: f.customDomainID}},
+					PatternsToMatch: pulumi.StringArray{pulumi.String("/*")},
+				},
+			},
+		},
+	}, parent, pulumi.DependsOn([]pulumi.Resource{route})); err != nil {
+		return nil, fmt.Errorf("firewall: %w", err)
 	}
 	r.Leading = []pulumi.Resource{route}
 	return r, ctx.RegisterResourceOutputs(r, pulumi.Map{})

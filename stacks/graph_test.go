@@ -153,7 +153,7 @@ func TestNoTwoResourcesShareAURN(t *testing.T) {
 // untagged are the types that Azure gives no tags.
 var untagged = []string{
 	"Subnet", "PrivateDnsZoneGroup", "RecordSet", "Configuration", "Database", "RoleAssignment", "AFDOriginGroup",
-	"AFDOrigin", "AFDCustomDomain", "Route",
+	"AFDOrigin", "AFDCustomDomain", "Route", "SecurityPolicy",
 	"MaintenanceConfiguration", "FederatedIdentityCredential", "BlobContainer", "Blob", "BlobServiceProperties",
 	"ManagementPolicy", "ProtectedItem", "ProtectionPolicy", "Extension", "FluxConfiguration",
 	"DiagnosticSetting", "DataCollectionRuleAssociation", "ManagementLockByScope",

@@ -20,6 +20,7 @@ var free = map[string]string{
 	"cdn:AFDCustomDomain": "in the price of its profile", "cdn:AFDEndpoint": "in the price of its profile",
 	"cdn:AFDOrigin":      "in the price of its profile",
 	"cdn:AFDOriginGroup": "in the price of its profile", "cdn:Route": "in the price of its profile",
+	"cdn:SecurityPolicy": "in the price of its profile", "network:Policy": "rules of one's own are in the profile's price",
 	"compute:VirtualMachineExtension": "free", "compute:VirtualMachineRunCommandByVirtualMachine": "free",
 	"containerservice:MaintenanceConfiguration": "free",
 	"dbforpostgresql:Configuration":             "free", "dbforpostgresql:Database": "in the price of its server",

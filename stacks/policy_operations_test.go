@@ -114,6 +114,7 @@ var logsOf = map[string]logs{
 	"cdn:AFDOriginGroup":                  noLogs, // part of the profile
 	"cdn:Profile":                         hasLogs,
 	"cdn:Route":                           noLogs, // part of the profile
+	"cdn:SecurityPolicy":                  noLogs, // the profile has what it refuses
 	"compute:Disk":                        noLogs, // metrics, on its machine
 	"compute:VirtualMachine":              hasLogs,
 	"compute:VirtualMachineExtension":     noLogs, // part of the machine
@@ -140,6 +141,7 @@ var logsOf = map[string]logs{
 	"kubernetesconfiguration:FluxConfiguration":        noLogs, // the cluster has them
 	"managedidentity:FederatedIdentityCredential":      noLogs, // part of the identity
 	"managedidentity:UserAssignedIdentity":             noLogs, // Entra ID has its sign-ins
+	"network:Policy":                                   noLogs, // the profile has what it refuses
 	"network:ApplicationGateway":                       hasLogs,
 	"network:BastionHost":                              hasLogs,
 	"network:DdosProtectionPlan":                       noLogs, // the addresses have them

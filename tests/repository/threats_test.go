@@ -47,3 +47,20 @@ func TestTheThreatModelNamesTestsThatThereAre(t *testing.T) {
 		}
 	}
 }
+
+func TestEachProbeHasANumberOfItsOwn(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs", "live-probes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(string(page), -1) {
+		if seen[row[1]] {
+			t.Errorf("two probes are number %s", row[1])
+		}
+		seen[row[1]] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("%d probes", len(seen))
+	}
+}

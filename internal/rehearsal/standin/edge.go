@@ -67,8 +67,12 @@ var edgeKinds = []*kind{
 		naming: edgeNaming.copied(),
 		enums: map[string][]string{"tlsSettings.certificateType": {"ManagedCertificate", "CustomerCertificate"},
 			"tlsSettings.minimumTlsVersion": {"TLS10", "TLS12"}},
-		admit:   admitCustomDomain,
-		release: unusedBy("cdn:Route", "The custom domain '%s' is associated with the route '%s' and can't be deleted."),
+		admit: admitCustomDomain,
+		release: all(
+			unusedBy("cdn:Route", "The custom domain '%s' is associated with the route '%s' and can't be deleted."),
+			unusedBy("cdn:SecurityPolicy", "The custom domain '%s' is associated with the security policy '%s' and can't "+
+				"be deleted."),
+		),
 		compute: func(w *World, r *Resource) map[string]any {
 			out := deployed(w, r)
 			out["domainValidationState"] = "Pending"
@@ -87,6 +91,70 @@ var edgeKinds = []*kind{
 		},
 		admit: admitRoute, compute: deployed,
 	},
+	{
+		token: "cdn:SecurityPolicy", arm: "Microsoft.Cdn/profiles/securityPolicies",
+		path: []string{"profileName", "securityPolicyName"}, echoed: []string{"profileName"}, naming: edgeNaming.copied(),
+		required: []string{"parameters"}, latency: 30 * time.Second,
+		enums: map[string][]string{"parameters.type": {"WebApplicationFirewall"}},
+		admit: admitSecurityPolicy, compute: deployed,
+	},
+	{
+		token: "network:Policy", arm: "Microsoft.Network/frontDoorWebApplicationFirewallPolicies",
+		path: []string{"policyName"}, located: true, latency: 20 * time.Second,
+		naming: naming{pattern: regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,127}$`),
+			rule: "a letter, and at most 127 letters and digits"},
+		fixed: []string{"sku"},
+		enums: map[string][]string{
+			"sku.name":                    {"Classic_AzureFrontDoor", "Standard_AzureFrontDoor", "Premium_AzureFrontDoor"},
+			"policySettings.enabledState": {"Enabled", "Disabled"}, "policySettings.mode": {"Prevention", "Detection"},
+		},
+		check: checkFirewall,
+		compute: func(*World, *Resource) map[string]any {
+			return map[string]any{"provisioningState": "Succeeded", "resourceState": "Enabled"}
+		},
+		release: unusedBy("cdn:SecurityPolicy", "The policy '%s' is associated with '%s' and can't be deleted."),
+	},
+}
+
+func all(checks ...func(*World, *Resource) error) func(*World, *Resource) error {
+	return func(w *World, r *Resource) error {
+		for _, check := range checks {
+			if err := check(w, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// admitSecurityPolicy holds a policy to the tier of its profile
+// (learn.microsoft.com/azure/web-application-firewall/afds/afds-overview).
+func admitSecurityPolicy(w *World, r, _ *Resource) error {
+	policy, profile := w.find(r.in().str("parameters.wafPolicy.id")), w.find(parentID(r.ID))
+	if policy != nil && profile != nil && policy.in().str("sku.name") != profile.in().str("sku.name") {
+		return refusal("BadRequest", "The tier of the WAF policy '%s' must be that of the profile, %s.", policy.name(),
+			profile.in().str("sku.name"))
+	}
+	return nil
+}
+
+// checkFirewall is after learn.microsoft.com/azure/web-application-firewall/afds/waf-front-door-rate-limit and
+// learn.microsoft.com/azure/frontdoor/front-door-cdn-comparison.
+func checkFirewall(in props) []fault {
+	faults := global(in)
+	for _, rule := range in.objects("customRules.rules") {
+		minutes, threshold := rule.num("rateLimitDurationInMinutes"), rule.num("rateLimitThreshold")
+		if rule.str("ruleType") == "RateLimitRule" && (minutes != 1 && minutes != 5 || threshold < 10) {
+			faults = append(faults, fault{"customRules", "a limit is of 10 requests or more in 1 or 5 minutes"})
+		}
+		if len(rule.objects("matchConditions")) == 0 {
+			faults = append(faults, fault{"customRules", "a rule has at least one condition"})
+		}
+	}
+	if in.str("sku.name") == "Standard_AzureFrontDoor" && len(in.objects("managedRules.managedRuleSets")) > 0 {
+		faults = append(faults, fault{"managedRules", "are for Premium_AzureFrontDoor"})
+	}
+	return faults
 }
 
 func deployed(*World, *Resource) map[string]any {

@@ -30,6 +30,7 @@ func TestWhatIsInUseIsNotDeleted(t *testing.T) {
 		{"origins", "associated with the route 'mqtt'"},
 		{"origin", "at least one enabled origin"},
 		{"domain", "associated with the route 'mqtt'"},
+		{"firewall", "associated with 'ws'"},
 	} {
 		t.Run(c.part, func(t *testing.T) {
 			t.Parallel()

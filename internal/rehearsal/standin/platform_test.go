@@ -276,7 +276,25 @@ func platform() []part {
 			"originGroup":     m{"id": profileID + "/originGroups/edge"},
 			"customDomains":   l{m{"id": profileID + "/customDomains/ws"}},
 			"patternsToMatch": l{"/mqtt", "/mqtt/*"}, "supportedProtocols": l{"Https"}})},
+		{"firewall", "azure-native:network:Policy", at(m{"policyName": "fd", "location": "Global",
+			"sku": m{"name": "Standard_AzureFrontDoor"}, "policySettings": m{"mode": "Prevention"},
+			"customRules": limit(10, 1, "0.0.0.0/0")})},
+		{"firewalled", "azure-native:cdn:SecurityPolicy", at(m{"profileName": "fd", "securityPolicyName": "ws",
+			"parameters": m{"type": "WebApplicationFirewall",
+				"wafPolicy": m{"id": inGroup + "Microsoft.Network/frontDoorWebApplicationFirewallPolicies/fd"},
+				"associations": l{m{"domains": l{m{"id": profileID + "/customDomains/ws"}},
+					"patternsToMatch": l{"/*"}}}}})},
 	}, slices.Concat(clusterParts(), machineParts(), monitoringParts(), privateLinkParts())...)
+}
+
+// limit is a firewall's rule for addresses that ask too often.
+func limit(requests, minutes int, addresses ...any) m {
+	conditions := l{}
+	if len(addresses) > 0 {
+		conditions = l{m{"matchVariable": "SocketAddr", "operator": "IPMatch", "matchValue": l(addresses)}}
+	}
+	return m{"rules": l{m{"name": "limit", "priority": 1, "ruleType": "RateLimitRule", "action": "Block",
+		"rateLimitDurationInMinutes": minutes, "rateLimitThreshold": requests, "matchConditions": conditions}}}
 }
 
 // planned is the part of the platform with a logical name.

@@ -182,6 +182,13 @@ func TestWhatAzureRefusesIsRefused(t *testing.T) {
 		}, "at least one enabled origin"},
 		{"a route without a domain", "route", edit("customDomains", nil), "has no domain"},
 		{"a route with a star in the middle", "route", edit("patternsToMatch", l{"/*/mqtt"}), "at its end only"},
+		{"a firewall with a hyphen in its name", "firewall", edit("policyName", "fd-x"), "letters and digits"},
+		{"a limit of nine requests", "firewall", edit("customRules", limit(9, 1, "0.0.0.0/0")), "10 requests or more"},
+		{"a limit in two minutes", "firewall", edit("customRules", limit(10, 2, "0.0.0.0/0")), "1 or 5 minutes"},
+		{"a rule for nobody", "firewall", edit("customRules", limit(10, 1)), "at least one condition"},
+		{"Azure's own rules in Front Door Standard", "firewall", edit("managedRules", m{"managedRuleSets": l{m{}}}),
+			"Premium_AzureFrontDoor"},
+		{"a security policy of another kind", "firewalled", edit("parameters.type", "none"), "WebApplicationFirewall"},
 		{"a redirect without HTTP", "route", edit("httpsRedirect", "Enabled"), "HttpsRedirect"},
 		{"a second route for one path", "", func(part) part { return planned(t, "route").with("routeName", "again") },
 			"both match"},
@@ -233,4 +240,13 @@ func vaultSecrets(tls string) l {
 func cname(record part, name string) part {
 	return record.with("relativeRecordSetName", name).with("recordType", "CNAME").with("aRecords", nil).
 		with("cnameRecord", m{"cname": "example.com"})
+}
+
+func TestAFirewallIsOfTheTierOfItsProfile(t *testing.T) {
+	r := rehearse(t, Faults{})
+	r.upTo("firewalled")
+	premium := r.mustCreate(planned(t, "firewall").with("policyName", "premium").
+		with("sku.name", "Premium_AzureFrontDoor"))
+	_, err := r.create(planned(t, "firewalled").with("parameters.wafPolicy.id", string(premium.ID)))
+	refusedWith(t, err, "must be that of the profile")
 }
