@@ -38,9 +38,11 @@ SELECT format('CREATE OR REPLACE FUNCTION public.mqtt_client_ids() RETURNS text 
     format('SELECT %L::text', :'client_ids')) \gexec
 CREATE OR REPLACE FUNCTION public.mqtt_may_connect_as(username text, given text, client_id text) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(client_id = username OR CASE public.mqtt_client_ids()
+    SELECT coalesce(CASE public.mqtt_client_ids()
             WHEN 'any' THEN true
-            WHEN 'prefix' THEN position(':' IN username) = 0 AND starts_with(client_id, username || ':')
+            WHEN 'username' THEN client_id = username
+            -- The name x:y itself is one of x's ids.
+            WHEN 'prefix' THEN position(':' IN username) = 0 AND starts_with(client_id || ':', username || ':')
         END, false)
         OR coalesce(client_id = given OR right(given, 1) = '*' AND starts_with(client_id, left(given, -1)), false)
 $$;

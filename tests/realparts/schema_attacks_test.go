@@ -223,3 +223,45 @@ func TestRulesOfBeforeThatAreNoFiltersStayAndAreNamed(t *testing.T) {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
+
+func TestAUserMayConnectAsNobodyElse(t *testing.T) {
+	t.Parallel()
+	d := deployedDatabase(t)
+	owner := d.connect(t, "mqttadmin", adminPassword)
+	for _, c := range []struct {
+		rule, username, given string
+		may, mayNot           []string
+	}{
+		{"prefix", "x", "", []string{"x", "x:", "x:y", "x:y:z"}, []string{"", ":", "X", "X:y", "xy", "x y", "y", "y:x", " x"}},
+		{"prefix", "x:y", "", nil, []string{"x:y", "x", "x:y:z", "x:"}},
+		{"prefix", "%", "", []string{"%", "%:y"}, []string{"x", "x:y"}},
+		{"prefix", "x", "gw", []string{"x", "x:y", "gw"}, []string{"gw:1", "g", "gw2"}},
+		{"prefix", "x:y", "gw-*", []string{"gw-", "gw-1"}, []string{"x:y", "gw"}},
+		{"prefix", "x", "*", []string{"", "anything", "y:1"}, nil},
+		{"username", "x", "", []string{"x"}, []string{"x:", "x:y", "", "y"}},
+		{"username", "x:y", "", []string{"x:y"}, []string{"x"}},
+		{"any", "x", "", []string{"x", "y", "", "y:1"}, nil},
+	} {
+		if said, err := d.applySchema(t, "CLIENT_IDS="+c.rule); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		asks := func(id string) (may bool) {
+			t.Helper()
+			if err := owner.QueryRow(t.Context(), "SELECT public.mqtt_may_connect_as($1, nullif($2, ''), $3)", c.username,
+				c.given, id).Scan(&may); err != nil {
+				t.Fatal(err)
+			}
+			return may
+		}
+		for _, id := range c.may {
+			if !asks(id) {
+				t.Errorf("%s: %s, with %q besides, may not connect as %q", c.rule, c.username, c.given, id)
+			}
+		}
+		for _, id := range c.mayNot {
+			if asks(id) {
+				t.Errorf("%s: %s, with %q besides, may connect as %q", c.rule, c.username, c.given, id)
+			}
+		}
+	}
+}

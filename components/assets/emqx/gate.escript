@@ -672,10 +672,10 @@ verdict(#{<<"username">> := Username, <<"password">> := Password, <<"clientid">>
 
 %% The rule of the schema's mqtt_may_connect_as. Who has other client ids given is asked for only where that says no.
 may_connect_as(_, _, #{ids := "any"}) -> true;
-may_connect_as(Username, Username, _) -> true;
+may_connect_as(Username, Username, #{ids := "username"}) -> true;
 may_connect_as(Username, ClientId, #{ids := Ids, node := Node}) ->
-    Plain = binary:match(Username, <<":">>) =:= nomatch,
-    Ids =:= "prefix" andalso Plain andalso string:prefix(ClientId, [Username, ":"]) =/= nomatch orelse
+    Plain = binary:match(Username, <<":">>) =:= nomatch, % the name x:y itself is one of x's ids
+    Ids =:= "prefix" andalso Plain andalso string:prefix([ClientId, ":"], [Username, ":"]) =/= nomatch orelse
         given(Username, ClientId, Node).
 
 given(Username, ClientId, Node) ->

@@ -287,6 +287,13 @@ func letsInTheRightOnes(t *testing.T, issuer *issuer, _ *replica) {
 		err != nil {
 		t.Errorf("a token for nobody: %#x, %v", code, err)
 	}
+	// Who may choose a name could choose one that is a client id of somebody else.
+	for id, name := range map[string]string{"u1:device": "u1:device", "u1": "u2", "u1:x": "u1:device", "u2:": "u1"} {
+		token := issuer.token("rsa", good(claims{"sub": name}))
+		if _, code, err := inside(0).openAs(id, name, token); code == 0 || err != nil {
+			t.Errorf("a token for %s lets in as %s: %#x, %v", name, id, code, err)
+		}
+	}
 }
 
 // changed is a token with another signature.
