@@ -232,7 +232,8 @@ func TestAUserMayConnectAsNobodyElse(t *testing.T) {
 		rule, username, given string
 		may, mayNot           []string
 	}{
-		{"prefix", "x", "", []string{"x", "x:", "x:y", "x:y:z"}, []string{"", ":", "X", "X:y", "xy", "x y", "y", "y:x", " x"}},
+		{"prefix", "x", "", []string{"x", "x:", "x:y", "x:y:z"},
+			[]string{"", ":", "X", "X:y", "xy", "x y", "y", "y:x", " x"}},
 		{"prefix", "x:y", "", nil, []string{"x:y", "x", "x:y:z", "x:"}},
 		{"prefix", "%", "", []string{"%", "%:y"}, []string{"x", "x:y"}},
 		{"prefix", "x", "gw", []string{"x", "x:y", "gw"}, []string{"gw:1", "g", "gw2"}},
