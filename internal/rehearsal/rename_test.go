@@ -31,7 +31,7 @@ func TestARenamedDomainIsServedBeforeTheOldNameGoes(t *testing.T) {
 	for broker, others := range map[string][]string{
 		// The collector tells the name to the dashboard. The edge and VerneMQ's nodes hold their certificate against it.
 		"emqx-container-apps": sorted(replaced(door),
-			[]string{"~ emqx-collector", "~ emqx-edge", "~ front-door-route-route"}),
+			[]string{"~ emqx-collector", "~ emqx-edge", "~ front-door-route-firewall", "~ front-door-route-route"}),
 		"hivemq-aks":  sorted(replaced(manifests), []string{"~ hivemq-configuration"}),
 		"vernemq-vms": {"~ vernemq-settings"},
 	} {
