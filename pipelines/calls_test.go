@@ -158,7 +158,8 @@ func TestEachScriptCallsWhatItIsForAndEndsAsThatDoes(t *testing.T) {
 	const always = "--stack dev --non-interactive --color never --diff"
 	// The archive has the folder pulumi with the programs, as Pulumi's has.
 	curl := `while [ "$1" != -o ]; do shift; done; d=$(mktemp -d); mkdir "$d/pulumi"; echo CLI >"$d/pulumi/pulumi"; ` +
-		`tar -C "$d" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0755 -cf - pulumi | gzip -n >"$2"; rm -r "$d"`
+		`tar -C "$d" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0755 -cf - pulumi | ` +
+		`gzip -n >"$2"; rm -r "$d"`
 	const archive = "https://github.com/pulumi/pulumi/releases/download/v3.4.5/pulumi-v3.4.5-linux-"
 	linters := table{"go": "", "shellcheck": "exit ${SHELLCHECK:-0}", ".rehearsal/bin/actionlint": "exit ${ACTIONLINT:-0}"}
 	smoke := table{"pulumi": `[ "$1" = stack ] && echo x || echo key-vault`, ".rehearsal/bin/amora": "exit 3"}

@@ -24,7 +24,7 @@ import (
 // fakePrograms are played by the test: they would change the machine that it runs on.
 var fakePrograms = []string{
 	"vmq-admin", "systemctl", "systemd-run", "mountpoint", "blkid", "mkfs.ext4", "mount", "chown", "useradd", "id",
-	"dpkg-query", "apt-get", "git", "make", "install", "psql", "sleep",
+	"dpkg-query", "apt-get", "git", "make", "install", "psql", "sleep", "nft", "sysctl",
 }
 
 // fakeProgram asks the test what to do, and does it: PROGRAM ARGUMENT….
@@ -175,6 +175,13 @@ func (s *vmSite) program(address, program, user, noEpmd string, args []string) s
 		return m.build(program, args)
 	case "install":
 		return m.copies(args)
+	case "nft": // of the machine until it boots
+		if args[0] == "--file" {
+			m.limits = true
+		}
+		return exit(m.limits)
+	case "sysctl":
+		return "return 0"
 	case "psql":
 		if words := strings.Join(args, " "); strings.Contains(words, "transaction_read_only") {
 			return "echo t"

@@ -59,6 +59,7 @@ type machine struct {
 	mounted  bool
 	users    map[string]bool
 	packages map[string]bool
+	limits   bool              // there are rules of nftables
 	groups   map[string]string // of files, by path
 	called   [][]string        // programs that the test plays
 }
@@ -253,6 +254,7 @@ func (m *machine) powerOff() {
 	m.site.cluster.halt(m.node)
 	m.site.mu.Lock()
 	defer m.site.mu.Unlock()
+	m.limits = false
 	if m.mounted {
 		m.site.must(os.Rename(m.data(""), m.disk.content), os.Mkdir(m.data(""), 0o700))
 		m.mounted = false

@@ -13,7 +13,7 @@ packages() {
 }
 
 install_vernemq() {
-    packages postgresql-client openssl ca-certificates libsnappy1v5
+    packages postgresql-client openssl ca-certificates libsnappy1v5 nftables
     id vernemq >/dev/null 2>&1 ||
         useradd --system --home-dir /var/lib/vernemq --no-create-home --shell /usr/sbin/nologin vernemq
     # An older version of this script gave VerneMQ's user the programs.

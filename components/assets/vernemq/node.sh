@@ -35,6 +35,7 @@ reconcile() {
         return
     fi
     install_vernemq
+    limit_addresses || log "addresses of clients are not limited" # clients are served all the same
     apply_schema
     fetch_certificate
     settled || settle
@@ -108,6 +109,39 @@ apply_schema() {
     BROKER=vernemq BROKER_ROLE=$(role_of "$password") BROKER_PASSWORD="$password" SCHEMA="$FOLDER/schema.sql" \
         CLIENT_IDS="$CLIENT_IDS" as_database_admin sh "$FOLDER/schema.sh"
     echo "$stamp" >"$STATE/schema"
+}
+
+# One address opens as many connections as it may at EMQX's edge: 200 at once and 20 a second from then on, and 500 that
+# stand. The balancer keeps it. Private ones are the network's own, and 168.63.129.16 has Azure's probes. A set that is
+# full limits nobody new. Loaded again, which counts standing connections from none on, only when it changes.
+limit_addresses() {
+    local rules="$STATE/limits.nft"
+    cat >"$rules.new" <<NFT
+table inet amora
+delete table inet amora
+table inet amora {
+    set rate { type ipv4_addr; flags dynamic, timeout; timeout 1m; size 65536; }
+    set standing { type ipv4_addr; flags dynamic; size 65536; }
+    chain clients {
+        type filter hook input priority filter; policy accept;
+        tcp dport { $MQTT_PORT, $WEBSOCKET_PORT } ct state new jump address
+    }
+    chain address {
+        ip saddr { 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16, 168.63.129.16 } return
+        update @rate { ip saddr limit rate over 20/second burst 200 packets } drop
+        add @standing { ip saddr ct count over 500 } reject with tcp reset
+    }
+}
+NFT
+    if cmp --silent "$rules.new" "$rules" && nft list table inet amora >/dev/null 2>&1; then
+        rm "$rules.new"
+        return
+    fi
+    nft --file "$rules.new" || return
+    mv "$rules.new" "$rules"
+    # Each connection that stands has an entry, of some 300 bytes; by default there are 262,144.
+    # https://docs.kernel.org/networking/nf_conntrack-sysctl.html
+    sysctl --quiet --write net.netfilter.nf_conntrack_max=1048576
 }
 
 # Looks for a new certificate every hour. One that can't be had leaves the old one where it is.
