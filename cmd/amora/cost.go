@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,19 +37,26 @@ What is not priced is listed.`,
 			if err != nil {
 				return err
 			}
+			var notFound error // is said after the estimate, in which the book's own price stands for it
 			if refresh {
-				if book, err = o.refresh(c, book); err != nil {
+				root, err := repository()
+				if err != nil {
+					return err
+				}
+				file := filepath.Join(root, "internal", "costs", "prices.json")
+				if book, notFound, err = o.refresh(c.Context(), costs.AzurePrices, file, book); err != nil {
 					return err
 				}
 			}
 			switch {
 			case compare != "":
-				return o.compare(c.OutOrStdout(), book)
+				err = o.compare(c.OutOrStdout(), book)
 			case against != "":
-				return o.against(c.OutOrStdout(), book, against)
+				err = o.against(c.OutOrStdout(), book, against)
 			default:
-				return o.cost(c.OutOrStdout(), book)
+				err = o.cost(c.OutOrStdout(), book)
 			}
+			return errors.Join(err, notFound)
 		},
 	}
 	o.flags(command)
@@ -55,39 +64,36 @@ What is not priced is listed.`,
 	command.Flags().StringVar(&against, "against", "",
 		"show in Markdown how this config differs from the one in this file, such as that of the main branch")
 	command.Flags().BoolVar(&refresh, "refresh", false,
-		"ask Azure's public price list first, and write internal/costs/prices.json")
+		"ask Azure's public price list first, and write internal/costs/prices.json; fails where it lacks a price")
 	command.MarkFlagsMutuallyExclusive("compare", "against")
 	return command
 }
 
-// refresh asks Azure for every price that the config depends on, and writes the book.
-func (o *chosen) refresh(c *cobra.Command, book costs.Book) (costs.Book, error) {
-	root, err := repository()
-	if err != nil {
-		return book, err
-	}
+// refresh asks a price list for every price that the config depends on, and writes the book's file. What the list does
+// not have is the second answer.
+func (o *chosen) refresh(ctx context.Context, from costs.Source, file string, book costs.Book) (
+	renewed costs.Book, notFound, err error) {
 	raw, err := o.config()
 	if err != nil {
-		return book, err
+		return book, nil, err
 	}
 	wanted, err := stacks.MetersOf(o.stack, raw)
 	if err != nil {
-		return book, err
+		return book, nil, err
 	}
-	renewed, kept, err := costs.Refresh(c.Context(), costs.AzurePrices, book, wanted, time.Now())
+	renewed, kept, err := costs.Refresh(ctx, from, book, wanted, time.Now())
 	if err != nil {
-		return book, err
-	}
-	for _, why := range kept {
-		fmt.Fprintln(c.ErrOrStderr(), "not renewed:", why)
+		return book, nil, err
 	}
 	data, err := renewed.JSON()
 	if err != nil {
-		return book, err
+		return book, nil, err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "%d of %d prices renewed in internal/costs/prices.json\n", len(wanted)-len(kept),
-		len(wanted))
-	return renewed, os.WriteFile(filepath.Join(root, "internal", "costs", "prices.json"), data, 0o644)
+	if len(kept) > 0 {
+		notFound = fmt.Errorf("%d of %d prices were renewed; for those that the list does not have, the book's own "+
+			"were taken:\n  %s", len(wanted)-len(kept), len(wanted), strings.Join(kept, "\n  "))
+	}
+	return renewed, notFound, os.WriteFile(file, data, 0o644)
 }
 
 // costGroups are the groups of an estimate, in the order in which they are shown.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -211,5 +213,40 @@ func TestADifferenceShowsWhatAnEditCostsAndHolds(t *testing.T) {
 	if _, err := ran(t, cost(), "--stack", "prod", "--against", broken); err == nil ||
 		!strings.Contains(err.Error(), broken) || !strings.Contains(err.Error(), "brocker") {
 		t.Errorf("a broken config to compare with: %v", err)
+	}
+}
+
+func TestAPriceThatTheListLacksIsNamedWhenPricesAreRenewed(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		if strings.Contains(in.URL.Query().Get("$filter"), "'NAT Gateway'") {
+			fmt.Fprint(out, `{"Items":[{"currencyCode":"USD","retailPrice":0.05,"type":"Consumption",`+
+				`"unitOfMeasure":"1 Hour"}]}`)
+			return
+		}
+		fmt.Fprint(out, `{"Items":[]}`)
+	}))
+	t.Cleanup(server.Close)
+	book, err := costs.Prices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &chosen{stack: "dev", set: []string{"broker=vernemq-vms"}}
+	file := filepath.Join(t.TempDir(), "prices.json")
+	_, notFound, err := o.refresh(t.Context(), costs.Source{URL: server.URL, Client: server.Client()}, file, book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notFound == nil || !strings.Contains(notFound.Error(), "disk/P4 in westeurope") ||
+		strings.Contains(notFound.Error(), "nat/gateway") {
+		t.Errorf("it says %v", notFound)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if renewed, err := costs.ParseBook(data); err != nil || !slices.ContainsFunc(renewed.Prices, func(p costs.Price) bool {
+		return p.Meter == "nat/gateway" && p.Region == costs.Global && p.USD == 0.05
+	}) {
+		t.Errorf("the book has not the price that was found: %v", err)
 	}
 }

@@ -1,9 +1,12 @@
 package costs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,6 +22,7 @@ type meter struct {
 	listed  string  // unitOfMeasure
 	region  string  // what the list has in the place of a region, for what has one price everywhere; "": the region itself
 	tier    float64 // tierMinimumUnits: where the price begins that is meant
+	times   float64 // units of the list in one of the book; 0 is 1
 }
 
 // meterOf finds a meter by its name in the book. Those of machines, database servers and Redis end in Azure's name of
@@ -35,12 +39,7 @@ func meterOf(name string) (meter, bool) {
 	case "vm":
 		return meter{unit: "hour", service: "Virtual Machines", arm: size, listed: "1 Hour"}, true
 	case "postgres":
-		if short, burstable := strings.CutPrefix(size, "Standard_B"); burstable {
-			return meter{unit: "hour", service: "Azure Database for PostgreSQL",
-				product: "Azure Database for PostgreSQL Flexible Server Burstable BS Series Compute", sku: "B" + short,
-				listed: "1 Hour"}, true
-		}
-		return meter{unit: "hour", service: "Azure Database for PostgreSQL", arm: size, listed: "1 Hour"}, true
+		return server(size)
 	case "redis-managed": // each of two nodes counts
 		short := strings.TrimPrefix(size, "Balanced_")
 		return meter{unit: "hour", service: "Redis Cache", product: "Azure Managed Redis - Balanced", sku: short,
@@ -53,6 +52,29 @@ func meterOf(name string) (meter, bool) {
 		return meter{}, false
 	}
 }
+
+// server is a size of database servers. The list has a price of each burstable size, of some in capitals, and for every
+// other series one of a vCore; of some sizes it has one besides, which is as many times that.
+func server(size string) (meter, bool) {
+	const product = "Azure Database for PostgreSQL Flexible Server "
+	m := meter{unit: "hour", service: "Azure Database for PostgreSQL", listed: "1 Hour"}
+	if short, burstable := strings.CutPrefix(size, "Standard_B"); burstable {
+		m.product, m.sku = product+"Burstable BS Series Compute", "B"+short+"|B"+strings.ToUpper(short)
+		return m, true
+	}
+	parts := serverRule.FindStringSubmatch(size)
+	if parts == nil {
+		return meter{}, false
+	}
+	kind := map[string]string{"D": "General Purpose", "E": "Memory Optimized"}[parts[1]]
+	vcores, err := strconv.ParseFloat(parts[2], 64)
+	m.product = fmt.Sprintf("%s%s %s%sv%s Series Compute", product, kind, parts[1], parts[3], parts[4])
+	m.sku, m.times = "vCore|1 vCore", vcores
+	return m, err == nil
+}
+
+// serverRule takes a size apart: its family, its vCores, and the rest of its series' name.
+var serverRule = regexp.MustCompile(`^Standard_([DE])(\d+)([a-z]+)_v(\d+)$`)
 
 // filter asks the list for a meter's lines in a region.
 func (m meter) filter(region string) string {
@@ -73,9 +95,9 @@ func (m meter) filter(region string) string {
 	return text
 }
 
-// other are words in the name of a line that is something else: a licence in the price, or capacity that Azure may take
-// back.
-var other = []string{"Windows", "Spot", "Low Priority", "Free", "Dev/Test"}
+// other are words in the name of a line that is something else: a licence in the price, capacity that Azure may take
+// back, or another service's use of the same size.
+var other = []string{"Windows", "Spot", "Low Priority", "Free", "Dev/Test", "Cloud Services", "Dedicated Host"}
 
 // pick finds the price of one unit among the lines of a filter.
 func (m meter) pick(items []item) (float64, error) {
@@ -104,11 +126,11 @@ func (m meter) pick(items []item) (float64, error) {
 	if found[0].RetailPrice <= 0 {
 		return 0, errors.New("the list has it for nothing")
 	}
-	return found[0].RetailPrice, nil
+	return found[0].RetailPrice * cmp.Or(m.times, 1), nil
 }
 
 // anywhere is a region whose price is everybody's, for what the list has by region and yet for one price.
-const anywhere = "eastus"
+const anywhere = "westeurope"
 
 // meters are those with one name, by it.
 var meters = map[string]meter{
@@ -120,7 +142,7 @@ var meters = map[string]meter{
 	"containerapps/gib-second":                apps("second", "Standard Memory Active Usage", "1 GiB Second"),
 	"containerapps/dedicated-management-hour": apps("hour", "Dedicated Plan Management", "1 Hour"),
 	"containerapps/dedicated-vcpu-hour":       apps("hour", "Dedicated vCPU Usage", "1 Hour"),
-	"containerapps/dedicated-gib-hour":        apps("hour", "Dedicated Memory Usage", "1 GiB Hour"),
+	"containerapps/dedicated-gib-hour":        apps("hour", "Dedicated Memory Usage", "1 Hour|1 GiB Hour"),
 
 	"aks/standard": {unit: "hour", service: "Azure Kubernetes Service", name: "Standard Uptime SLA", listed: "1 Hour"},
 	"applicationgateway/standard-v2": {
@@ -132,13 +154,14 @@ var meters = map[string]meter{
 		name: "Standard Capacity Units", listed: "1/Hour",
 	},
 	"loadbalancer/standard": {unit: "hour", service: "Load Balancer", sku: "Standard",
-		name: "Standard Included LB Rules and Outbound Rules", listed: "1/Hour"},
+		name: "Standard Included LB Rules and Outbound Rules", listed: "1 Hour|1/Hour", region: "Global"},
 	"publicip/standard": {unit: "hour", service: "Virtual Network", product: "IP Addresses",
 		name: "Standard IPv4 Static Public IP", listed: "1 Hour"},
-	"nat/gateway":      {unit: "hour", service: "NAT Gateway", name: "Standard Gateway", listed: "1 Hour"},
+	"nat/gateway": {unit: "hour", service: "NAT Gateway", name: "Standard Gateway", listed: "1 Hour",
+		region: "Global"},
 	"bastion/standard": {unit: "hour", service: "Azure Bastion", name: "Standard Gateway", listed: "1 Hour"},
 	"privateendpoint": {unit: "hour", service: "Virtual Network", product: "Virtual Network Private Link",
-		name: "Standard Private Endpoint", listed: "1 Hour"},
+		name: "Standard Private Endpoint", listed: "1 Hour", region: "Global"},
 
 	"frontdoor/standard": {unit: "month", service: "Azure Front Door Service", name: "Standard Base Fees",
 		listed: "1/Month", region: "Zone 1"},
@@ -154,7 +177,7 @@ var meters = map[string]meter{
 		listed: "1/Month", region: anywhere},
 
 	"vmbackup/instance-medium": {unit: "month", service: "Backup", product: "Backup",
-		name: "Azure VM Protected Instances", listed: "1/Month"},
+		name: "Azure VM Protected Instance|Azure VM Protected Instances", listed: "1/Month"},
 	"vmbackup/lrs-gb": backup("LRS Data Stored"),
 	"vmbackup/zrs-gb": backup("ZRS Data Stored"),
 	"vmbackup/grs-gb": backup("RA-GRS Data Stored"), // with restore in the other region
@@ -203,6 +226,6 @@ func apps(unit, name, listed string) meter {
 }
 
 func backup(name string) meter {
-	return meter{unit: "GB-month", service: "Backup", product: "Backup", sku: "Azure VM", name: "Azure VM " + name,
-		listed: "1 GB/Month"}
+	return meter{unit: "GB-month", service: "Backup", product: "Backup", sku: "Standard",
+		name: "Standard " + name + "|" + name, listed: "1 GB/Month"}
 }
