@@ -100,7 +100,7 @@ func NewPlan(stack string, c Config) Plan {
 		Network: planNetwork(c.Network.AddressSpace),
 		Names:   planNames(c.Domain, c.DNS),
 		Database: components.DatabaseSize{
-			SKU: c.Database.SKU, Tier: databaseTiers[databaseRule.FindStringSubmatch(c.Database.SKU)[1]],
+			SKU: c.Database.SKU, Tier: databaseTier(c.Database.SKU),
 			StorageGB: c.Database.StorageGB, Version: c.Database.Version, BackupDays: c.Availability.BackupRetentionDays,
 			GeoBackup: c.Availability.GeoRedundantBackup,
 		},
