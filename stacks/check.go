@@ -41,6 +41,8 @@ var (
 	tagSigns     = regexp.MustCompile(`[<>%&\\?/#:\pC]`)
 	hostRule     = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$`)
 	imageRule    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$`)
+	openRule     = regexp.MustCompile(`/emqx/emqx:([^@]+)(?:@|$)`)
+	freeRule     = regexp.MustCompile(`^5\.[0-8]\.\d+$`)
 	certRule     = regexp.MustCompile(`^https://([a-zA-Z0-9-]{3,24})\.vault\.azure\.net/certificates/([a-zA-Z0-9-]+)$`)
 	vaultRule    = regexp.MustCompile(
 		`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/([a-zA-Z0-9-]{3,24})$`)
@@ -344,6 +346,11 @@ func (c *Config) checkEMQX(f *Faults) {
 	} else if !enterprise && c.EMQX.Licence != "" {
 		f.add("emqx.licence", "(secret)", "is for emqx-enterprise images; emqx.image is %s", c.EMQX.Image)
 	}
+	if tag := openRule.FindStringSubmatch(c.EMQX.Image); tag != nil && !freeRule.MatchString(tag[1]) {
+		f.add("emqx.image", quoted(c.EMQX.Image),
+			"must have a tag such as 5.8.9, up to 5.8: from 5.9 on nodes form a cluster with a licence only, which "+
+				"emqx-enterprise images take, and a tag like latest is another image tomorrow")
+	}
 	if c.EMQX.Profile != "Consumption" && c.EMQX.Profile != "Dedicated" {
 		f.add("emqx.profile", quoted(c.EMQX.Profile), "must be Consumption or Dedicated")
 	}
@@ -374,6 +381,7 @@ func (c *Config) checkHiveMQ(f *Faults) {
 			"must be %d or more, for a node in each zone of availability.zones: AKS makes no pool of none", zones)
 	}
 	checkVMSize(f, "hivemq.vmSize", h.VMSize, minAKSVCPU)
+	checkVMSize(f, "hivemq.systemVmSize", h.SystemVMSize, minVMVCPU)
 	for key, licence := range map[string]string{"licence": h.Licence, "securityLicence": h.SecurityLicence} {
 		if _, err := base64.StdEncoding.DecodeString(licence); err != nil {
 			f.add("hivemq."+key, "(secret)", "must be the licence file in base64, as base64 --wrap=0 FILE prints it")

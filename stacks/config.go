@@ -287,6 +287,9 @@ type HiveMQ struct {
 	SecurityLicence string `config:"securityLicence" secret:"true"`
 	// Size of a broker's node: a D, E or F size that takes Premium SSD, with 4 to 96 vCPUs.
 	VMSize string `config:"vmSize"`
+	// Size of the two to five nodes for what is not a broker: such a size with 2 to 96 vCPUs, where a subscription may not
+	// have the default. At creation only.
+	SystemVMSize string `config:"systemVmSize"`
 }
 
 // VerneMQ is what only this broker knows.
@@ -332,7 +335,7 @@ func defaults() Config {
 		// A GB a day is $70 a month at most. Three nodes with all their logs write a tenth of that.
 		Monitoring: Monitoring{Enabled: true, RetentionDays: 30, DailyQuotaGB: 1},
 		EMQX:       EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},
-		HiveMQ:     HiveMQ{VMSize: "Standard_D4s_v3"},
+		HiveMQ:     HiveMQ{VMSize: "Standard_D4s_v3", SystemVMSize: "Standard_D2s_v3"},
 		VerneMQ:    VerneMQ{VMSize: "Standard_D4s_v3"},
 	}
 }

@@ -50,7 +50,7 @@ func wide() map[string]map[string]any {
 		HiveMQAKS: joined(common, map[string]any{"broker": HiveMQAKS,
 			"security": joined(security, map[string]any{"identity": b2c}),
 			"hivemq": map[string]any{"licence": "aA==", "securityLicence": "aA==", "vmSize": "Standard_D4s_v3",
-				"trial": false}}),
+				"systemVmSize": "Standard_D2s_v5", "trial": false}}),
 		VerneMQVMs: joined(common, map[string]any{"broker": VerneMQVMs, "security": security,
 			"availability": joined(common["availability"].(map[string]any), map[string]any{"diskBackup": true,
 				"rtoMinutes": 0, "rpoMinutes": 0}),

@@ -38,6 +38,12 @@ func losses(before Summary, p Plan) Faults {
 				"amora-sync:allowReplace to agree to the "+
 				"loss of everything", before.Zones)
 	}
+	if before.SystemVMSize != "" && after.SystemVMSize != "" && before.SystemVMSize != after.SystemVMSize &&
+		!allows(p.AllowReplace, "resourceGroup") {
+		f.add("hivemq.systemVmSize", quoted(after.SystemVMSize),
+			"would change nothing: Azure changes the size of these nodes no more; undo the edit, which was %s",
+			before.SystemVMSize)
+	}
 	return f
 }
 

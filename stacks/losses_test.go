@@ -44,6 +44,10 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 			p.Zones, p.AllowReplace = []string{"1"},
 				[]string{"resourceGroup"}
 		}},
+		"another size of the system's nodes": {broker: HiveMQAKS,
+			edit: func(p *Plan) { p.HiveMQ.SystemVMSize = "Standard_D4s_v5" }, want: []string{"amora-sync:hivemq.systemVmSize"}},
+		"another size of the system's nodes, another broker": {
+			edit: func(p *Plan) { p.Broker, p.HiveMQ.SystemVMSize = HiveMQAKS, "Standard_D4s_v5" }},
 		"both, with the resource group": {
 			edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"resourceGroup"} }},
 	} {
@@ -54,6 +58,9 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 			c.edit(&plan)
 			before := live(broker)
 			before.Zones = cmp.Or(c.zones, before.Zones)
+			if broker == HiveMQAKS {
+				before.SystemVMSize = "Standard_D2s_v3"
+			}
 			faults := losses(before, plan)
 			if len(faults) != len(c.want) {
 				t.Fatalf("got %v", faults)

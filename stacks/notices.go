@@ -28,6 +28,8 @@ type Summary struct {
 	DatabaseMark      string `pulumi:"databaseRotation"`
 	CookieMark        string `pulumi:"cookieRotation"`
 
+	SystemVMSize string `pulumi:"systemVmSize"` // of HiveMQ's cluster, "" for other brokers
+
 	DatabaseSKU       string `pulumi:"databaseSku"`
 	DatabaseStorageGB int    `pulumi:"databaseStorageGb"`
 	DatabaseVersion   string `pulumi:"databaseVersion"`
@@ -46,6 +48,9 @@ func (p Plan) summary() Summary {
 	}
 	if r := p.Restore; r != nil {
 		s.DatabaseBegan = r.Server + " " + r.Time
+	}
+	if p.Broker == HiveMQAKS {
+		s.SystemVMSize = p.HiveMQ.SystemVMSize
 	}
 	if p.Names.ZoneGroup == "" {
 		s.Zone = p.Names.Zone
@@ -77,7 +82,7 @@ func (s Summary) export(ctx *pulumi.Context) {
 		"databaseRotation":  pulumi.String(s.DatabaseMark), "cookieRotation": pulumi.String(s.CookieMark),
 		"databaseSku": pulumi.String(s.DatabaseSKU), "databaseStorageGb": pulumi.Int(s.DatabaseStorageGB),
 		"databaseVersion": pulumi.String(s.DatabaseVersion), "databaseStandby": pulumi.Bool(s.DatabaseStandby),
-		"databaseRestored": pulumi.String(s.DatabaseBegan),
+		"databaseRestored": pulumi.String(s.DatabaseBegan), "systemVmSize": pulumi.String(s.SystemVMSize),
 	} {
 		ctx.Export(name, value)
 	}
@@ -304,6 +309,10 @@ func joining(before string, after Summary) []string {
 		said = append(said, "Topic rules are taken to the letter again: one like a/+ no longer allows a subscription "+
 			"to a/#, and ${clientid} "+
 			"counts as a part of a level too.")
+	}
+	if before == EMQXContainerApps && after.Broker != EMQXContainerApps && after.Certificate == TLSKeyVault {
+		said = append(said, fmt.Sprintf("wss:// has the certificate in tls.certificate, and no longer one of Front Door's: "+
+			"it must name ws.%s too, before this run.", after.Domain))
 	}
 	switch after.Broker {
 	case HiveMQAKS:

@@ -42,14 +42,15 @@ func TestASwitchInEachDirectionSaysWhatIsLostAndWhatIsOtherwise(t *testing.T) {
 		letter = "a/+ no longer allows a subscription to a/#"
 		door   = "3,000 connections at most"
 	)
+	const wss = "it must name ws.mqtt.example.com too, before this run"
 	for _, c := range []struct {
 		before, after, title, lost string
 		others                     []string
 	}{
 		{EMQXContainerApps, HiveMQAKS, "from EMQX on Container Apps to HiveMQ on AKS", "Lost with the memory of EMQX",
-			[]string{hash, idle}},
+			[]string{wss, hash, idle}},
 		{EMQXContainerApps, VerneMQVMs, "from EMQX on Container Apps to VerneMQ on VMs", "Lost with the memory of EMQX",
-			[]string{clientID, idle}},
+			[]string{wss, clientID, idle}},
 		{HiveMQAKS, EMQXContainerApps, "from HiveMQ on AKS to EMQX on Container Apps", "Lost with the disks of HiveMQ",
 			[]string{door}},
 		{HiveMQAKS, VerneMQVMs, "from HiveMQ on AKS to VerneMQ on VMs", "Lost with the disks of HiveMQ",

@@ -247,7 +247,8 @@ const dataDiskGB = 128
 
 // planHiveMQ spreads the nodes over one pool for each zone, and gives a broker its share of its node.
 func planHiveMQ(c Config, zones []string) components.AKSSize {
-	size := components.AKSSize{Brokers: c.Capacity.MinNodes, VMSize: c.HiveMQ.VMSize, DiskGB: dataDiskGB}
+	size := components.AKSSize{Brokers: c.Capacity.MinNodes, VMSize: c.HiveMQ.VMSize, DiskGB: dataDiskGB,
+		SystemVMSize: c.HiveMQ.SystemVMSize}
 	if vcpu, memory := machine(c.HiveMQ.VMSize); vcpu > 0 {
 		size.CPU = fmt.Sprintf("%.0fm", 1000*coresPerVCPU*float64(vcpu))
 		size.MemoryGiB = memory / 2

@@ -28,8 +28,8 @@ var onRequest = []string{
 	"brazilsoutheast", "francesouth", "germanynorth", "norwaywest", "southafricawest", "switzerlandwest", "uaecentral",
 }
 
-// withoutContainerApps are regions that Azure's own lists for Microsoft.App/managedEnvironments lack. Source: replies of
-// Azure in Azure/azure-cli-extensions #8163 and microsoft/aspire #12303; others may lack it too.
+// withoutContainerApps are regions that Azure's own lists for Microsoft.App/managedEnvironments lack. Source: replies
+// of Azure in Azure/azure-cli-extensions #8163 and microsoft/aspire #12303; others may lack it too.
 var withoutContainerApps = []string{"brazilsoutheast", "francesouth", "germanynorth", "norwaywest", "westindia"}
 
 // checkServices asks whether a region has what the broker runs on.

@@ -11,7 +11,7 @@ import (
 var databaseSizes = regexp.MustCompile(`^Standard_(?:` + strings.Join([]string{
 	`B(?:1ms|2s|(?:2|4|8|12|16|20)ms)`,
 	`D(?:2|4|8|16|32|48|64)(?:s_v3|ds_v4)`, `D(?:2|4|8|16|32|48|64|96)a?ds_v[5-9]`,
-	`E(?:2|4|8|16|20|32|48|64)(?:s_v3|ds_v4)`, `E(?:2|4|8|16|20|32|48|64|96)a?ds_v[5-9]`,
+	`E(?:2|4|8|16|20|32|48|64)(?:s_v3|ds_v4)`, `E(?:2|4|8|16|20|32|48|64|96)[ab]?ds_v[5-9]`,
 }, "|") + `)$`)
 
 // databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.

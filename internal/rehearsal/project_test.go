@@ -120,7 +120,7 @@ func TestWhatIsNotKnownHereIsSaid(t *testing.T) {
 	for stack, want := range map[string]string{
 		"environment:\n  - azure-dev\nconfig: {}\n":                              "takes config from Pulumi ESC (azure-dev)",
 		"environment:\n  values:\n    pulumiConfig:\n      a:b: c\nconfig: {}\n": "(an environment written in it)",
-		"config:\n  amora-sync:emqx:\n    licence:\n      secure: v1:a:b\n":      "nobody has the key here; --set KEY=VALUE gives others: amora-sync:emqx",
+		"config:\n  amora-sync:emqx:\n    licence:\n      secure: v1:a:b\n":      "nobody has the key here",
 		"config:\n  amora-sync:location: eastus\n":                               "",
 	} {
 		root := t.TempDir()

@@ -98,8 +98,8 @@ func (w *World) admit(k *kind, r, old *Resource) error {
 	return nil
 }
 
-// registered refuses a type whose resource provider is not registered, as Azure does. Source: Microsoft, "Resolve errors
-// for resource provider registration". azure-native registers none (pulumi/pulumi-azure-native #3479).
+// registered refuses a type whose resource provider is not registered, as Azure does. Source: Microsoft, "Resolve
+// errors for resource provider registration". azure-native registers none (pulumi/pulumi-azure-native #3479).
 func (w *World) registered(arm string) error {
 	namespaces := []string{arm}
 	if strings.EqualFold(arm, "Microsoft.Resources/deploymentScripts") { // which run in a container of the subscription's

@@ -47,6 +47,9 @@ func TestWhatAzureRefusesIsRefused(t *testing.T) {
 		{"a sign in a tag that nothing takes", "vault", edit("tags", m{"a/b": "1"}), "takes no tag of the name"},
 		{"a tag with a long value", "vault", edit("tags", m{"a": strings.Repeat("x", 257)}), "more than 256 characters"},
 
+		{"an environment where Azure has none", "env", edit("location", "francesouth"),
+			"LocationNotAvailableForResourceType"},
+
 		{"a network with no valid range", "network", edit("addressSpace.addressPrefixes", l{"10.0.0.0"}),
 			"InvalidAddressPrefixFormat"},
 		{"a network with a range that is not on its boundary", "network",
