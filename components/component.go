@@ -5,6 +5,7 @@ package components
 import (
 	"crypto/sha1"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -19,6 +20,22 @@ type Placement struct {
 }
 
 func (p Placement) tags() pulumi.StringMap { return pulumi.ToStringMap(p.Tags) }
+
+// plainTag is a tag's name that every service takes. Source: Microsoft, "Use tags to organize your Azure resources and
+// management hierarchy": DNS zones take neither blanks, parentheses, special nor Unicode characters, Traffic Manager
+// neither blanks, # nor a colon, and neither a digit at the start.
+var plainTag = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]*$`)
+
+// plainTags are the tags for DNS zones and Traffic Manager, which don't take every name.
+func (p Placement) plainTags() pulumi.StringMap {
+	tags := pulumi.StringMap{}
+	for name, value := range p.Tags {
+		if plainTag.MatchString(name) {
+			tags[name] = pulumi.String(value)
+		}
+	}
+	return tags
+}
 
 // Guard says how a stateful resource is kept from being replaced or deleted.
 type Guard struct {

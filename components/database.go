@@ -26,6 +26,7 @@ type DatabaseSize struct {
 	BackupDays  int    // 7 to 35
 	Zone        string // availability zone of the primary, "" where the region has none
 	StandbyZone string // availability zone of the hot standby, "" for no high availability
+	HasStandby  bool   // there is one already, which stays in its zone
 	GeoBackup   bool   // backups are copied to the paired region; can't be changed later
 }
 
@@ -93,12 +94,16 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if d.broker, err = newPassword(ctx, name+"-broker-password", args.Rotation, parent); err != nil {
 		return nil, err
 	}
+	// A failover swaps the two zones; putting them back would be a second failover.
+	swapped := []string{"availabilityZone"}
+	if args.Size.HasStandby && args.Size.StandbyZone != "" {
+		swapped = append(swapped, "highAvailability.standbyAvailabilityZone")
+	}
 	server, err := postgresql.NewServer(ctx, name+"-server", serverArgs(args, zone, d.admin),
 		append(args.Guard.options(parent, "resourceGroupName", "serverName", "location", "administratorLogin", "createMode",
 			"sourceServerResourceId", "pointInTimeUTC", "backup.geoRedundantBackup",
 			"network.delegatedSubnetResourceId", "network.privateDnsZoneArmResourceId"),
-			// A failover swaps the two zones; putting them back would be a second failover.
-			pulumi.IgnoreChanges([]string{"availabilityZone", "highAvailability.standbyAvailabilityZone"}),
+			pulumi.IgnoreChanges(swapped),
 			// The server looks its own name up in the network while it is made.
 			pulumi.DependsOn([]pulumi.Resource{link}))...)
 	if err != nil {

@@ -29,6 +29,8 @@ type AKSSize struct {
 	CPU       string // of one broker, as a Kubernetes quantity …
 	MemoryGiB int    // … which has to fit a node beside what AKS runs there
 	DiskGB    int    // GiB of Premium SSD for the system of a node, and again for the data of a broker
+
+	SystemVMSize string // of the nodes for what is not a broker, such as "Standard_D2s_v3"; Azure changes it no more
 }
 
 // ClusterRanges are the addresses inside a cluster, as CIDR blocks; they overlap no other network that it talks to.

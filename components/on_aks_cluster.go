@@ -16,7 +16,6 @@ import (
 // is 2 vCPU and
 // 4 GiB; two nodes, so that one can be replaced.
 const (
-	SystemVMSize   = "Standard_D2s_v3"
 	SystemMinNodes = 2
 	SystemMaxNodes = 5
 	SystemDiskGB   = 64 // P6
@@ -117,7 +116,7 @@ func (a *aks) clusterArgs(zones []string) *containerservice.ManagedClusterArgs {
 		AgentPoolProfiles: containerservice.ManagedClusterAgentPoolProfileArray{
 			&containerservice.ManagedClusterAgentPoolProfileArgs{
 				Name: pulumi.String("system"), Mode: pulumi.String("System"), Type: pulumi.String("VirtualMachineScaleSets"),
-				VmSize: pulumi.String(SystemVMSize), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("Ubuntu"),
+				VmSize: pulumi.String(a.args.Size.SystemVMSize), OsType: pulumi.String("Linux"), OsSKU: pulumi.String("Ubuntu"),
 				OsDiskType: pulumi.String("Managed"), OsDiskSizeGB: pulumi.Int(SystemDiskGB),
 				EnableAutoScaling: pulumi.Bool(true), Count: pulumi.Int(max(SystemMinNodes, len(zones))),
 				MinCount: pulumi.Int(max(SystemMinNodes, len(zones))), MaxCount: pulumi.Int(SystemMaxNodes),

@@ -65,7 +65,7 @@ func NewTrafficManager(ctx *pulumi.Context, name string, args *TrafficManagerArg
 			Protocol: pulumi.String("TCP"), Port: pulumi.Float64(args.Port), IntervalInSeconds: pulumi.Float64(ProbeSeconds),
 			TimeoutInSeconds: pulumi.Float64(ProbeTimeoutSeconds), ToleratedNumberOfFailures: pulumi.Float64(ToleratedFailures),
 		},
-		Tags: args.tags(),
+		Tags: args.plainTags(),
 	}, parent, pulumi.IgnoreChanges([]string{"endpoints"})) // they are resources of their own, which Azure echoes here
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)

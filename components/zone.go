@@ -46,7 +46,7 @@ func NewZone(ctx *pulumi.Context, name string, args *ZoneArgs, opts ...pulumi.Re
 			ZoneName:          pulumi.String(args.Name),
 			Location:          pulumi.String("global"),
 			ZoneType:          dns.ZoneTypePublic,
-			Tags:              args.tags(),
+			Tags:              args.plainTags(),
 		}, args.Guard.options(pulumi.Parent(z), "resourceGroupName", "zoneName")...)
 		if err != nil {
 			return nil, fmt.Errorf("zone: %w", err)
@@ -100,7 +100,7 @@ func newPrivateZone(ctx *pulumi.Context, name string, z privateZone, guard Guard
 		ResourceGroupName: z.ResourceGroup,
 		PrivateZoneName:   pulumi.String(z.name),
 		Location:          pulumi.String("global"),
-		Tags:              z.tags(),
+		Tags:              z.plainTags(),
 	}, guard.options(parent, "resourceGroupName", "privateZoneName")...)
 	if err != nil {
 		return nil, nil, err
@@ -119,6 +119,6 @@ func newZoneLink(ctx *pulumi.Context, name string, z privateZone, zone pulumi.St
 		Location:               pulumi.String("global"),
 		RegistrationEnabled:    pulumi.Bool(false),
 		VirtualNetwork:         &privatedns.SubResourceArgs{Id: z.networkID.ToStringOutput().ToStringPtrOutput()},
-		Tags:                   z.tags(),
+		Tags:                   z.plainTags(),
 	}, guard.options(parent, "resourceGroupName", "privateZoneName", "virtualNetwork")...)
 }

@@ -405,3 +405,28 @@ func unpacked(t *testing.T, file string) table {
 		}
 	}
 }
+
+func TestWhatIsNotRegisteredIsRegisteredAndTheCheckOnlySaysIt(t *testing.T) {
+	const az = `case "$2 $4" in
+"show Microsoft.App" | "show Microsoft.Cdn") echo NotRegistered ;;
+show*) echo Registered ;;
+esac`
+	const register = "az provider register --namespace Microsoft."
+	p := newPlace(t, "register-providers.sh", table{"az": az}, nil)
+	for _, c := range []struct {
+		args []string
+		code int
+		said string
+	}{
+		{[]string{"--chekc"}, 2, "usage: pipelines/register-providers.sh [--check]\n"},
+		{[]string{"--check"}, 1,
+			"Microsoft.App is not registered (NotRegistered)\nMicrosoft.Cdn is not registered (NotRegistered)\n"},
+		{nil, 0, "registering Microsoft.App\nregistering Microsoft.Cdn\n"},
+	} {
+		code, said, called := p.run(t, nil, c.args...)
+		registers := strings.Contains(called, register+"App --wait") && strings.Contains(called, register+"Cdn --wait")
+		if code != c.code || said != c.said || registers != (c.args == nil) || strings.Count(called, "register ") > 2 {
+			t.Errorf("%v ends with %d, says\n%sand calls\n%s", c.args, code, said, called)
+		}
+	}
+}

@@ -37,15 +37,16 @@ var (
 	nameRule = regexp.MustCompile(`^[a-z][a-z0-9-]{1,14}[a-z0-9]$`)
 	// Source: Microsoft, "Resolve errors for reserved resource names".
 	reservedRule = regexp.MustCompile(`microsoft|windows|^login|^xbox`)
-	tagRule      = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]{0,127}$`)
+	tagRule      = regexp.MustCompile(`^[^ ](.{0,126}[^ ])?$`)
+	tagSigns     = regexp.MustCompile(`[<>%&\\?/#:\pC]`)
 	hostRule     = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$`)
 	imageRule    = regexp.MustCompile(`^[a-z0-9.-]+\.[a-z]+(/[a-z0-9._-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$`)
+	openRule     = regexp.MustCompile(`/emqx/emqx:([^@]+)(?:@|$)`)
+	freeRule     = regexp.MustCompile(`^5\.[0-8]\.\d+$`)
 	certRule     = regexp.MustCompile(`^https://([a-zA-Z0-9-]{3,24})\.vault\.azure\.net/certificates/([a-zA-Z0-9-]+)$`)
 	vaultRule    = regexp.MustCompile(
 		`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/([a-zA-Z0-9-]{3,24})$`)
-	coresRule = regexp.MustCompile(`^Standard_[BDE](\d+)`)
-	// Of at most 96 vCPUs (learn.microsoft.com/azure/postgresql/compute-storage/concepts-compute).
-	databaseRule = regexp.MustCompile(`^Standard_([BDE])(?:[1-9]|[1-8]\d|9[0-6])[a-z]{0,4}(_v\d)?$`)
+	coresRule    = regexp.MustCompile(`^Standard_[BDE](\d+)`)
 	managedRule  = regexp.MustCompile(`^Balanced_B(0|1|3|5|10|20|50|100)$`)
 	classicRule  = regexp.MustCompile(`^C[0-6]$`)
 	timezoneRule = regexp.MustCompile(`^(UTC|[A-Za-z]+/[A-Za-z0-9_+/-]+)$`)
@@ -63,9 +64,6 @@ var brokers = []string{EMQXContainerApps, HiveMQAKS, VerneMQVMs}
 // The stateful resources by the names that allowReplace takes.
 var stateful = []string{"database", "disks", "network", "resourceGroup", "secondary", "tenant", "vault",
 	"workspace", "zone"}
-
-// databaseTiers are the tiers of PostgreSQL flexible servers by the letter of their sizes.
-var databaseTiers = map[string]string{"B": "Burstable", "D": "GeneralPurpose", "E": "MemoryOptimized"}
 
 // fillDependentDefaults fills what follows from other keys, or from the stack's name.
 func (c *Config) fillDependentDefaults(stack string) {
@@ -124,6 +122,7 @@ func (c *Config) checkPlace(f *Faults) {
 	if !known {
 		f.add("location", quoted(c.Location), "must be an Azure region in its short form, such as westeurope")
 	}
+	c.checkServices(f, "location", c.Location)
 	zones := c.Availability.Zones
 	sorted := slices.Compact(slices.Sorted(slices.Values(zones)))
 	switch {
@@ -173,18 +172,19 @@ func (c *Config) checkNames(f *Faults) {
 	}
 }
 
-// checkTags holds the tags to what the strictest of the stack's services take: DNS zones and Traffic Manager for the
-// name, storage accounts for its length, Front Door and DNS zones for the number (Microsoft, "Use tags to organize your
-// Azure resources"). The words that no name begins with are those that Azure's portal refuses.
+// checkTags holds the tags to what the strictest of the stack's services take: Front Door for the signs in a name,
+// storage accounts for its length, Front Door and DNS zones for the number (Microsoft, "Use tags to organize your Azure
+// resources"). Names that only DNS zones and Traffic Manager don't take are left out there. The words that no name
+// begins with are those that Azure's portal refuses.
 func (c *Config) checkTags(f *Faults) {
 	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Tags)) {
 		lower := strings.ToLower(name)
 		switch {
-		case !tagRule.MatchString(name):
+		case !tagRule.MatchString(name) || tagSigns.MatchString(name):
 			f.add("tags", quoted(name),
-				"must have names of a letter and at most 127 letters, digits, hyphens, dots and underscores: DNS "+
-					"zones take no others")
+				"must have names of at most 128 characters, none of them <, >, %%, &, \\, ?, /, # or a colon, and no blank "+
+					"at either end: Azure takes no others")
 		case strings.HasPrefix(lower, "azure") || strings.HasPrefix(lower, "microsoft") ||
 			strings.HasPrefix(lower, "windows"):
 			f.add("tags", quoted(name),
@@ -214,8 +214,8 @@ func (c *Config) checkNodes(f *Faults) {
 }
 
 func (c *Config) checkData(f *Faults) {
-	size := databaseRule.FindStringSubmatch(c.Database.SKU)
-	if size == nil {
+	tier := databaseTier(c.Database.SKU)
+	if tier == "" {
 		f.add("database.sku", quoted(c.Database.SKU),
 			"must be a size of PostgreSQL flexible servers, such as Standard_B1ms or Standard_D4ds_v5")
 	}
@@ -242,7 +242,7 @@ func (c *Config) checkData(f *Faults) {
 		if len(c.Availability.Zones) < 2 {
 			f.add("availability.databaseHA", "true", "needs more than one zone in availability.zones for the standby")
 		}
-		if size != nil && size[1] == "B" {
+		if tier == burstableTier {
 			f.add("availability.databaseHA", "true",
 				"needs a database.sku that is not burstable: Azure has no high availability for %s", c.Database.SKU)
 		}
@@ -346,6 +346,11 @@ func (c *Config) checkEMQX(f *Faults) {
 	} else if !enterprise && c.EMQX.Licence != "" {
 		f.add("emqx.licence", "(secret)", "is for emqx-enterprise images; emqx.image is %s", c.EMQX.Image)
 	}
+	if tag := openRule.FindStringSubmatch(c.EMQX.Image); tag != nil && !freeRule.MatchString(tag[1]) {
+		f.add("emqx.image", quoted(c.EMQX.Image),
+			"must have a tag such as 5.8.9, up to 5.8: from 5.9 on nodes form a cluster with a licence only, which "+
+				"emqx-enterprise images take, and a tag like latest is another image tomorrow")
+	}
 	if c.EMQX.Profile != "Consumption" && c.EMQX.Profile != "Dedicated" {
 		f.add("emqx.profile", quoted(c.EMQX.Profile), "must be Consumption or Dedicated")
 	}
@@ -376,6 +381,7 @@ func (c *Config) checkHiveMQ(f *Faults) {
 			"must be %d or more, for a node in each zone of availability.zones: AKS makes no pool of none", zones)
 	}
 	checkVMSize(f, "hivemq.vmSize", h.VMSize, minAKSVCPU)
+	checkVMSize(f, "hivemq.systemVmSize", h.SystemVMSize, minVMVCPU)
 	for key, licence := range map[string]string{"licence": h.Licence, "securityLicence": h.SecurityLicence} {
 		if _, err := base64.StdEncoding.DecodeString(licence); err != nil {
 			f.add("hivemq."+key, "(secret)", "must be the licence file in base64, as base64 --wrap=0 FILE prints it")
@@ -413,6 +419,9 @@ func checkVMSize(f *Faults, key, value string, minVCPU int) {
 			"must be a size with all of its series' memory, which an l in its name excludes: take an F size for little memory")
 	} else if vcpu, err := strconv.Atoi(size[2]); err != nil || vcpu < minVCPU || vcpu > maxVCPU {
 		f.add(key, quoted(value), "must have %d to %d vCPUs", minVCPU, maxVCPU)
+	} else if !machineSizes.MatchString(value) {
+		f.add(key, quoted(value), "must be a size that Azure has: 2, 4, 8, 16, 32, 48, 64 or 96 vCPUs of a series such as "+
+			"Ds_v3, Ds_v5, Das_v5, Dads_v5, Es_v5 or Fs_v2")
 	}
 }
 

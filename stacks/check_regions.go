@@ -47,6 +47,7 @@ func (c *Config) checkRegions(f *Faults) {
 		}
 		return
 	}
+	c.checkServices(f, "availability.secondaryLocation", a.SecondaryLocation)
 	if _, known := regions[a.SecondaryLocation]; !known {
 		f.add("availability.secondaryLocation", quoted(a.SecondaryLocation),
 			"must be an Azure region in its short form, such as northeurope")
@@ -54,7 +55,7 @@ func (c *Config) checkRegions(f *Faults) {
 	if a.SecondaryLocation == c.Location {
 		f.add("availability.secondaryLocation", quoted(a.SecondaryLocation), "must be another region than location")
 	}
-	if size := databaseRule.FindStringSubmatch(c.Database.SKU); size != nil && size[1] == "B" {
+	if databaseTier(c.Database.SKU) == burstableTier {
 		f.add("availability.secondaryLocation", quoted(a.SecondaryLocation),
 			"needs a database.sku that is not burstable: Azure makes no replica of %s", c.Database.SKU)
 	}

@@ -24,7 +24,7 @@ const (
 // Config is the stack config in the namespace amora-sync, with every default filled in.
 //
 // The comments of its fields, and of those of the structs below, are the descriptions in docs/config.md, which is made
-// by make generate; those of Config are those in Pulumi.yaml too. One that begins with "Secret." is of a secret. A last
+// by make generate; those of Config are those in Pulumi.yaml too. A field with the tag secret is never shown. A last
 // sentence "Default: …" is for a default that follows from something else; others come from [defaults].
 type Config struct {
 	// The broker: emqx-container-apps, hivemq-aks or vernemq-vms.
@@ -266,8 +266,8 @@ type JWT struct {
 type EMQX struct {
 	// Registry, image, and tag or digest.
 	Image string `config:"image"`
-	// Secret. For emqx-enterprise images, which need one.
-	Licence string `config:"licence"`
+	// For emqx-enterprise images, which need one.
+	Licence string `config:"licence" secret:"true"`
 	// Consumption, or Dedicated: nodes on D4 hosts of their own.
 	Profile string `config:"profile"`
 	// vCPUs of a node, 1 to 3, with 2 GiB of memory each.
@@ -280,13 +280,16 @@ type EMQX struct {
 type HiveMQ struct {
 	// A protected stack is meant to run without a licence.
 	Trial bool `config:"trial"`
-	// Secret. The licence file in base64. Without it, a trial of 25 connections.
-	Licence string `config:"licence"`
-	// Secret. The licence file of the enterprise security extension in base64, where it is a file of its own. Needs
+	// The licence file in base64. Without it, a trial of 25 connections.
+	Licence string `config:"licence" secret:"true"`
+	// The licence file of the enterprise security extension in base64, where it is a file of its own. Needs
 	// hivemq.licence too.
-	SecurityLicence string `config:"securityLicence"`
+	SecurityLicence string `config:"securityLicence" secret:"true"`
 	// Size of a broker's node: a D, E or F size that takes Premium SSD, with 4 to 96 vCPUs.
 	VMSize string `config:"vmSize"`
+	// Size of the two to five nodes for what is not a broker: such a size with 2 to 96 vCPUs, where a subscription may not
+	// have the default. At creation only.
+	SystemVMSize string `config:"systemVmSize"`
 }
 
 // VerneMQ is what only this broker knows.
@@ -332,7 +335,7 @@ func defaults() Config {
 		// A GB a day is $70 a month at most. Three nodes with all their logs write a tenth of that.
 		Monitoring: Monitoring{Enabled: true, RetentionDays: 30, DailyQuotaGB: 1},
 		EMQX:       EMQX{Image: "docker.io/emqx/emqx:5.8.9", Profile: "Consumption", VCPU: 2},
-		HiveMQ:     HiveMQ{VMSize: "Standard_D4s_v3"},
+		HiveMQ:     HiveMQ{VMSize: "Standard_D4s_v3", SystemVMSize: "Standard_D2s_v3"},
 		VerneMQ:    VerneMQ{VMSize: "Standard_D4s_v3"},
 	}
 }

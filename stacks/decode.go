@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/hidden"
 )
 
 // Fault is one thing that is wrong with a config.
@@ -33,22 +35,39 @@ func (f *Faults) add(key, value, rule string, args ...any) {
 	*f = append(*f, Fault{Key: namespace + key, Value: value, Rule: fmt.Sprintf(rule, args...)})
 }
 
+// without are the faults with no value of the keys that the config holds encrypted, each with all that is in it.
+func (f Faults) without(secret []string) Faults {
+	f = slices.Clone(f)
+	for i, fault := range f {
+		top, _, _ := strings.Cut(fault.Key, ".")
+		if slices.Contains(secret, top) && fault.Value != "(not set)" {
+			f[i].Value = "(secret)"
+		}
+	}
+	return f
+}
+
 const namespace = "amora-sync:"
 
 // Parse checks the raw config of a stack (key → value, objects and lists as JSON; keys of other namespaces are not
-// looked at) and gives back the config with its defaults, or [Faults] with everything that is wrong.
+// looked at) and gives back the config with its defaults, or [Faults] with everything that is wrong. What is
+// [hidden.Value] is taken as right: a value that fits stands in its place.
 func Parse(stack string, raw map[string]string) (Config, error) {
 	config := defaults()
-	var faults Faults
 	top := map[string]json.RawMessage{}
 	for key, value := range raw {
 		if name, ours := strings.CutPrefix(key, namespace); ours {
 			top[name] = asJSON(value)
 		}
 	}
-	decodeStruct("", top, reflect.ValueOf(&config).Elem(), &faults)
+	var d decoder
+	d.object("", top, reflect.ValueOf(&config).Elem())
+	config.fit(d.hidden)
 	config.fillDependentDefaults(stack)
-	config.check(&faults)
+	config.check(&d.faults)
+	faults := slices.DeleteFunc(d.faults, func(f Fault) bool {
+		return slices.Contains(d.hidden, strings.TrimPrefix(f.Key, namespace))
+	})
 	if len(faults) > 0 {
 		slices.SortStableFunc(faults, func(a, b Fault) int { return strings.Compare(a.Key, b.Key) })
 		return Config{}, faults
@@ -68,58 +87,137 @@ func asJSON(value string) json.RawMessage {
 	return quoted
 }
 
-// decodeStruct fills the fields that are named in from. A key that no field has is a fault, with the nearest one that
-// exists.
-func decodeStruct(path string, from map[string]json.RawMessage, to reflect.Value, faults *Faults) {
-	known := map[string]reflect.Value{}
+// decoder fills a config from JSON.
+type decoder struct {
+	faults Faults
+	hidden []string // keys whose values are not known here
+}
+
+// object fills the fields that are named in from. A key that no field has is a fault, with the nearest one that exists.
+// Nothing of its value is shown: it may be a secret under a misspelt name.
+func (d *decoder) object(path string, from map[string]json.RawMessage, to reflect.Value) {
+	known, secrets := map[string]reflect.Value{}, map[string]bool{}
 	for i := range to.NumField() {
-		known[to.Type().Field(i).Tag.Get("config")] = to.Field(i)
+		field := to.Type().Field(i)
+		name := field.Tag.Get("config")
+		known[name], secrets[name] = to.Field(i), holdsSecret(field)
 	}
 	for name, value := range from {
+		key := path + name
 		field, ok := known[name]
 		if !ok {
-			faults.add(path+name, shown(path+name, value), "no such key%s", suggestion(name, known))
+			d.faults.add(key, "(not shown)", "no such key%s", suggestion(name, known))
 			continue
 		}
-		decodeValue(path+name, value, field, faults)
+		shown := string(value)
+		if secrets[name] {
+			shown = "(not shown)"
+		}
+		d.value(key, value, field, shown)
 	}
 }
 
-func decodeValue(key string, raw json.RawMessage, to reflect.Value, faults *Faults) {
+// holdsSecret says whether a field is a secret, or an object with one in it.
+func holdsSecret(field reflect.StructField) bool {
+	if field.Tag.Get("secret") != "" {
+		return true
+	}
+	for i := 0; field.Type.Kind() == reflect.Struct && i < field.Type.NumField(); i++ {
+		if holdsSecret(field.Type.Field(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// value fills a field, or adds a fault that shows the value as shown.
+func (d *decoder) value(key string, raw json.RawMessage, to reflect.Value, shown string) {
+	if isHidden(raw) {
+		d.hidden = append(d.hidden, key)
+		return
+	}
 	switch to.Kind() {
 	case reflect.Struct:
 		var object map[string]json.RawMessage
 		if json.Unmarshal(unquoted(raw), &object) != nil || object == nil {
-			faults.add(key, shown(key, raw), "must be an object")
+			d.faults.add(key, shown, "must be an object")
 			return
 		}
-		decodeStruct(key+".", object, to, faults)
+		d.object(key+".", object, to)
 	case reflect.String:
 		if text, ok := scalar(raw); ok {
 			to.SetString(text)
 			return
 		}
-		faults.add(key, shown(key, raw), "must be a string")
+		d.faults.add(key, shown, "must be a string")
 	case reflect.Map:
-		var object map[string]json.RawMessage
-		if json.Unmarshal(unquoted(raw), &object) != nil || object == nil {
-			faults.add(key, shown(key, raw), "must be an object of strings")
-			return
-		}
-		to.Set(reflect.MakeMap(to.Type()))
-		for name, value := range object {
-			text := reflect.New(to.Type().Elem()).Elem()
-			decodeValue(key+"."+name, value, text, faults)
-			to.SetMapIndex(reflect.ValueOf(name), text)
-		}
+		d.texts(key, raw, to, shown)
+	case reflect.Slice:
+		d.list(key, raw, to, shown)
 	default:
 		text, value := unquoted(raw), reflect.New(to.Type())
 		if bytes.Equal(bytes.TrimSpace(text), []byte("null")) || json.Unmarshal(text, value.Interface()) != nil {
-			faults.add(key, shown(key, raw), "must be %s", kindName(to.Type()))
+			d.faults.add(key, shown, "must be %s", kindName(to.Type()))
 			return
 		}
 		to.Set(value.Elem())
 	}
+}
+
+// list fills a list. Its elements may be in quotes, as ARM and Terraform write zones. A text that is not known is left
+// out; with a number, the whole list is not known.
+func (d *decoder) list(key string, raw json.RawMessage, to reflect.Value, shown string) {
+	var elements []json.RawMessage
+	text := unquoted(raw)
+	good := json.Unmarshal(text, &elements) == nil && !bytes.Equal(bytes.TrimSpace(text), []byte("null"))
+	list := reflect.MakeSlice(to.Type(), 0, len(elements))
+	for _, raw := range elements {
+		if isHidden(raw) {
+			continue
+		}
+		var of decoder
+		element := reflect.New(to.Type().Elem()).Elem()
+		of.value(key, raw, element, shown)
+		good = good && len(of.faults) == 0
+		list = reflect.Append(list, element)
+	}
+	if !good {
+		d.faults.add(key, shown, "must be %s", kindName(to.Type()))
+		return
+	}
+	if list.Len() == 0 && len(elements) > 0 || list.Len() < len(elements) && to.Type().Elem().Kind() != reflect.String {
+		d.hidden = append(d.hidden, key)
+		return
+	}
+	to.Set(list)
+}
+
+// texts fills an object of texts. A number or a boolean is none: YAML has changed what was written, and Pulumi gives
+// 815 for 0815, and 1.1 for 1.10.
+func (d *decoder) texts(key string, raw json.RawMessage, to reflect.Value, shown string) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(unquoted(raw), &object) != nil || object == nil {
+		d.faults.add(key, shown, "must be an object of strings")
+		return
+	}
+	to.Set(reflect.MakeMap(to.Type()))
+	for name, value := range object {
+		var text string
+		switch {
+		case isHidden(value):
+			text = hiddenText
+			d.hidden = append(d.hidden, key+"."+name)
+		case json.Unmarshal(value, &text) != nil || bytes.Equal(value, []byte("null")):
+			d.faults.add(key+"."+name, string(value),
+				"must be a string, in quotes: without them YAML reads 0815 as 815, and yes as true")
+		}
+		to.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(text))
+	}
+}
+
+func isHidden(raw json.RawMessage) bool {
+	var text string
+	return json.Unmarshal(raw, &text) == nil && text == hidden.Value
 }
 
 // unquoted lets "5", "true", "[1]" and "{}" pass for 5, true, [1] and {}: `pulumi config set` stores most values as
@@ -160,17 +258,12 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// shown is a value as a fault may show it. None under a broker's own key is: a licence may be there under a misspelt
-// name.
-func shown(key string, raw json.RawMessage) string {
-	if top, _, _ := strings.Cut(key, "."); top == "emqx" || top == "hivemq" {
-		return "(not shown)"
-	}
-	return string(raw)
-}
-
-// suggestion names the known key that differs least, where one is near.
+// suggestion names the known key that differs least, where one is near. A path that is one key was set without --path.
 func suggestion(name string, known map[string]reflect.Value) string {
+	if end := strings.IndexAny(name, ".["); end > 0 && known[name[:end]].IsValid() {
+		return fmt.Sprintf("; it was set without --path: `pulumi config rm '%s'`, and `pulumi config set --path '%[1]s' "+
+			"…` sets it inside %s", name, name[:end])
+	}
 	best, distance := "", 4
 	for candidate := range known {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance || d == distance &&

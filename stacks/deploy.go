@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -23,7 +24,17 @@ func Deploy(ctx *pulumi.Context) error {
 	if err := json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &config); err != nil {
 		return fmt.Errorf("read the stack config from %s: %w", pulumi.EnvConfig, err)
 	}
-	return Program(config)(ctx)
+	var secret []string
+	if keys := os.Getenv(pulumi.EnvConfigSecretKeys); keys != "" {
+		if err := json.Unmarshal([]byte(keys), &secret); err != nil {
+			return fmt.Errorf("read the secret keys of the config from %s: %w", pulumi.EnvConfigSecretKeys, err)
+		}
+	}
+	err := Program(config)(ctx)
+	if faults, are := errors.AsType[Faults](err); are {
+		return faults.without(secret)
+	}
+	return err
 }
 
 // Program is the Pulumi program for a config that is at hand (see [Parse] for its form).
@@ -66,9 +77,11 @@ func secretsOf(c Config) secrets {
 }
 
 func deploy(ctx *pulumi.Context, p Plan, s secrets) error {
-	if err := announce(ctx, p); err != nil {
+	before, err := announce(ctx, p)
+	if err != nil {
 		return err
 	}
+	p.Database.HasStandby = before.DatabaseStandby
 	if err := ctx.RegisterStackTransformation(p.deleteFirst); err != nil {
 		return err
 	}

@@ -183,6 +183,31 @@ func TestEverythingThatTakesTagsCarriesThem(t *testing.T) {
 	}
 }
 
+func TestATagIsLeftOutWhereAzureTakesNoSuchName(t *testing.T) {
+	minding := []string{"network:Zone", "network:PrivateZone", "network:VirtualNetworkLink", "network:Profile"}
+	found := map[string]bool{}
+	tagged := map[string]string{"tags": `{"Cost Center":"4711","owner":"iot"}`}
+	for _, changes := range inTwoRegions {
+		config := maps.Clone(changes)
+		maps.Copy(config, tagged)
+		for _, n := range newEstate(deployed(t, "prod", config)).azure() {
+			if takesNoTags(n.kind) {
+				continue
+			}
+			minds := slices.Contains(minding, n.kind)
+			found[n.kind] = true
+			if has := n.text("tags", "Cost Center") == "4711"; has == minds || n.text("tags", "owner") != "iot" {
+				t.Errorf("%s (%s) has the tags %v", n.Name, n.kind, n.at("tags"))
+			}
+		}
+	}
+	for _, kind := range minding {
+		if !found[kind] {
+			t.Errorf("no stack has a %s", kind)
+		}
+	}
+}
+
 func takesNoTags(kind string) bool {
 	return slices.Contains(untagged, kind[strings.LastIndex(kind, ":")+1:]) ||
 		slices.Contains(untaggedBetweenRegions, kind)

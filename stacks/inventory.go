@@ -185,9 +185,9 @@ func (c count) hiveMQ() {
 		fmt.Sprintf("%s: system disks of %d GiB", nodesInWords(low, high), c.HiveMQ.DiskGB), 0,
 		ranged(disk, float64(low), float64(high)))
 	c.extra(costs.Broker, "containerservice:ManagedCluster",
-		fmt.Sprintf("%d to %d system nodes: %s, %d GiB", system, components.SystemMaxNodes, components.SystemVMSize,
+		fmt.Sprintf("%d to %d system nodes: %s, %d GiB", system, components.SystemMaxNodes, c.HiveMQ.SystemVMSize,
 			components.SystemDiskGB), 0,
-		ranged("vm/"+components.SystemVMSize, hours*float64(system), hours*components.SystemMaxNodes),
+		ranged("vm/"+c.HiveMQ.SystemVMSize, hours*float64(system), hours*components.SystemMaxNodes),
 		ranged(diskMeter(components.SystemDiskGB), float64(system), components.SystemMaxNodes))
 	c.add(costs.Broker, "containerservice:ManagedCluster", "load balancer of the cluster", 0,
 		always("loadbalancer/standard", hours))

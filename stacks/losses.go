@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -36,6 +37,39 @@ func losses(before Summary, p Plan) Faults {
 				"before there are others; undo the edit, set another broker in the same run, or add \"resourceGroup\" to "+
 				"amora-sync:allowReplace to agree to the "+
 				"loss of everything", before.Zones)
+	}
+	if before.SystemVMSize != "" && after.SystemVMSize != "" && before.SystemVMSize != after.SystemVMSize &&
+		!allows(p.AllowReplace, "resourceGroup") {
+		f.add("hivemq.systemVmSize", quoted(after.SystemVMSize),
+			"would change nothing: Azure changes the size of these nodes no more; undo the edit, which was %s",
+			before.SystemVMSize)
+	}
+	return f
+}
+
+// notTogether are the changes of a database that Azure does not take in one request, as it gets all of a run in one. A
+// server in another region, or one that begins with another backup, is made anew.
+func notTogether(before, after Summary) Faults {
+	if before.DatabaseSKU == "" || before.Location != after.Location || before.DatabaseBegan != after.DatabaseBegan {
+		return nil
+	}
+	var f Faults
+	burstable := func(s Summary) bool { return databaseTier(s.DatabaseSKU) == burstableTier }
+	standby := before.DatabaseStandby != after.DatabaseStandby
+	if standby && burstable(before) != burstable(after) {
+		first := map[bool]string{true: "database.sku", false: "availability.databaseHA"}[burstable(before)]
+		f.add("availability.databaseHA", fmt.Sprint(after.DatabaseStandby),
+			"must not change in the run in which database.sku goes from %s to %s, which Azure refuses: edit %s first, and the "+
+				"other one in a run of its own", before.DatabaseSKU, after.DatabaseSKU, first)
+	}
+	old, new := before.DatabaseVersion, after.DatabaseVersion
+	switch {
+	case old == new:
+	case len(new) < len(old) || len(new) == len(old) && new < old:
+		f.add("database.version", quoted(new), "must be %s or newer: the server's data is in that version's form", old)
+	case standby || before.DatabaseSKU != after.DatabaseSKU || before.DatabaseStorageGB != after.DatabaseStorageGB:
+		f.add("database.version", quoted(new), "must change in a run of its own: Azure upgrades from %s by a request that "+
+			"changes neither size nor storage nor standby", old)
 	}
 	return f
 }

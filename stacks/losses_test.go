@@ -44,6 +44,10 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 			p.Zones, p.AllowReplace = []string{"1"},
 				[]string{"resourceGroup"}
 		}},
+		"another size of the system's nodes": {broker: HiveMQAKS,
+			edit: func(p *Plan) { p.HiveMQ.SystemVMSize = "Standard_D4s_v5" }, want: []string{"amora-sync:hivemq.systemVmSize"}},
+		"another size of the system's nodes, another broker": {
+			edit: func(p *Plan) { p.Broker, p.HiveMQ.SystemVMSize = HiveMQAKS, "Standard_D4s_v5" }},
 		"both, with the resource group": {
 			edit: func(p *Plan) { toTeam(p); p.Secondary = nil; p.AllowReplace = []string{"resourceGroup"} }},
 	} {
@@ -54,6 +58,9 @@ func TestWhatAConfigTakesAwayIsRefusedUnlessItsLossIsAgreedTo(t *testing.T) {
 			c.edit(&plan)
 			before := live(broker)
 			before.Zones = cmp.Or(c.zones, before.Zones)
+			if broker == HiveMQAKS {
+				before.SystemVMSize = "Standard_D2s_v3"
+			}
 			faults := losses(before, plan)
 			if len(faults) != len(c.want) {
 				t.Fatalf("got %v", faults)
@@ -108,6 +115,48 @@ func TestWhatIsAgreedToGoIsDeletedFirstAndNothingElse(t *testing.T) {
 		}
 		if c.goes("secondary-database-server") && went < 5 {
 			t.Errorf("%s: only %d resources were to go", c.agreed, went)
+		}
+	}
+}
+
+func TestChangesOfADatabaseThatAzureDoesNotTakeTogetherAreRefused(t *testing.T) {
+	server := func(sku string, gb int, version string, standby bool) Summary {
+		return Summary{Location: "westeurope", DatabaseSKU: sku, DatabaseStorageGB: gb, DatabaseVersion: version,
+			DatabaseStandby: standby}
+	}
+	const size, standby = "edit database.sku first", "edit availability.databaseHA first"
+	const alone = "must change in a run of its own"
+	const small, large, larger = "Standard_B1ms", "Standard_D4ds_v5", "Standard_D8ds_v5"
+	for name, c := range map[string]struct {
+		before, after Summary
+		want          string // "" : none
+	}{
+		"nothing":                    {server(large, 128, "16", true), server(large, 128, "16", true), ""},
+		"a first deployment":         {Summary{}, server(large, 128, "16", true), ""},
+		"size and storage":           {server(large, 128, "16", false), server(larger, 256, "16", false), ""},
+		"size and a standby":         {server(large, 128, "16", false), server(larger, 128, "16", true), ""},
+		"out of the burstable ones":  {server(small, 32, "16", false), server(large, 128, "16", false), ""},
+		"a newer version":            {server(large, 128, "15", true), server(large, 128, "16", true), ""},
+		"out of them, and a standby": {server(small, 32, "16", false), server(large, 32, "16", true), size},
+		"no standby, and into them":  {server(large, 32, "16", true), server(small, 32, "16", false), standby},
+		"version and size":           {server(large, 128, "15", false), server(larger, 128, "16", false), alone},
+		"version and storage":        {server(large, 128, "15", false), server(large, 256, "16", false), alone},
+		"version and standby":        {server(large, 128, "15", false), server(large, 128, "16", true), alone},
+		"an older version":           {server(large, 128, "16", false), server(large, 128, "15", false), "must be 16"},
+		"a version of one digit":     {server(large, 128, "10", false), server(large, 128, "9", false), "must be 10"},
+	} {
+		faults := notTogether(c.before, c.after)
+		if said := faults.Error(); (c.want == "") != (len(faults) == 0) || !strings.Contains(said, c.want) {
+			t.Errorf("%s: %v", name, faults)
+		}
+	}
+	elsewhere := server(large, 32, "16", true)
+	elsewhere.Location = "northeurope"
+	restored := server(large, 32, "16", true)
+	restored.DatabaseBegan = "old 2026-11-25T10:00:00Z"
+	for _, anew := range []Summary{elsewhere, restored} {
+		if faults := notTogether(server(small, 32, "15", false), anew); len(faults) > 0 {
+			t.Errorf("a server that is made anew: %v", faults)
 		}
 	}
 }

@@ -27,6 +27,14 @@ type Summary struct {
 	ClientCertificate bool   `pulumi:"clientCertificate"` // clients must have one
 	DatabaseMark      string `pulumi:"databaseRotation"`
 	CookieMark        string `pulumi:"cookieRotation"`
+
+	SystemVMSize string `pulumi:"systemVmSize"` // of HiveMQ's cluster, "" for other brokers
+
+	DatabaseSKU       string `pulumi:"databaseSku"`
+	DatabaseStorageGB int    `pulumi:"databaseStorageGb"`
+	DatabaseVersion   string `pulumi:"databaseVersion"`
+	DatabaseStandby   bool   `pulumi:"databaseStandby"`  // it has a hot standby in another zone
+	DatabaseBegan     string `pulumi:"databaseRestored"` // server and time of the backup that it began with; "": empty
 }
 
 // summary is what clients notice of a plan.
@@ -35,6 +43,14 @@ func (p Plan) summary() Summary {
 		Broker: p.Broker, Domain: p.Names.Host, Nodes: p.Nodes, Connections: p.Connections, Location: p.Location,
 		Zones: strings.Join(p.Zones, ","), Active: p.Active, Certificate: TLSSelfSigned,
 		ClientIDs: p.ClientIDs, DatabaseMark: p.Rotation.Database, CookieMark: p.Rotation.Cookie,
+		DatabaseSKU: p.Database.SKU, DatabaseStorageGB: p.Database.StorageGB, DatabaseVersion: p.Database.Version,
+		DatabaseStandby: p.Database.StandbyZone != "",
+	}
+	if r := p.Restore; r != nil {
+		s.DatabaseBegan = r.Server + " " + r.Time
+	}
+	if p.Broker == HiveMQAKS {
+		s.SystemVMSize = p.HiveMQ.SystemVMSize
 	}
 	if p.Names.ZoneGroup == "" {
 		s.Zone = p.Names.Zone
@@ -64,29 +80,33 @@ func (s Summary) export(ctx *pulumi.Context) {
 		"certificate":       pulumi.String(s.Certificate),
 		"clientCertificate": pulumi.Bool(s.ClientCertificate),
 		"databaseRotation":  pulumi.String(s.DatabaseMark), "cookieRotation": pulumi.String(s.CookieMark),
+		"databaseSku": pulumi.String(s.DatabaseSKU), "databaseStorageGb": pulumi.Int(s.DatabaseStorageGB),
+		"databaseVersion": pulumi.String(s.DatabaseVersion), "databaseStandby": pulumi.Bool(s.DatabaseStandby),
+		"databaseRestored": pulumi.String(s.DatabaseBegan), "systemVmSize": pulumi.String(s.SystemVMSize),
 	} {
 		ctx.Export(name, value)
 	}
 }
 
 // announce says what the difference to the last update that succeeded does to clients, in previews and in updates, and
-// refuses [losses] that nobody agreed to. That the last update can't be read is no reason not to deploy: what is
-// protected stays.
-func announce(ctx *pulumi.Context, p Plan) error {
+// refuses [losses] that nobody agreed to, and what Azure does not change at once. It gives back that update's summary.
+// That it can't be read is no reason not to deploy: what is protected stays.
+func announce(ctx *pulumi.Context, p Plan) (Summary, error) {
 	before, err := lastUpdate(ctx)
 	if err != nil {
-		return ctx.Log.Warn(
+		// Who knows no better leaves a standby where it is.
+		return Summary{DatabaseStandby: true}, ctx.Log.Warn(
 			fmt.Sprintf("What is deployed can't be read, so that nothing is said about what changes for clients: %v", err), nil)
 	}
-	if lost := losses(before, p); len(lost) > 0 {
-		return lost
+	if refused := append(losses(before, p), notTogether(before, p.summary())...); len(refused) > 0 {
+		return before, refused
 	}
-	for _, notice := range notices(before, p.summary()) {
+	for _, notice := range append(p.cautions(), notices(before, p.summary())...) {
 		if err := ctx.Log.Warn(notice, nil); err != nil {
-			return err
+			return before, err
 		}
 	}
-	return nil
+	return before, nil
 }
 
 // lastUpdate reads the stack's own outputs from the backend. A StackReference, which is the same call, would be a
@@ -289,6 +309,10 @@ func joining(before string, after Summary) []string {
 		said = append(said, "Topic rules are taken to the letter again: one like a/+ no longer allows a subscription "+
 			"to a/#, and ${clientid} "+
 			"counts as a part of a level too.")
+	}
+	if before == EMQXContainerApps && after.Broker != EMQXContainerApps && after.Certificate == TLSKeyVault {
+		said = append(said, fmt.Sprintf("wss:// has the certificate in tls.certificate, and no longer one of Front Door's: "+
+			"it must name ws.%s too, before this run.", after.Domain))
 	}
 	switch after.Broker {
 	case HiveMQAKS:

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/amora-sync/mqtt-on-azure/components"
 )
 
 // live is a stack that is deployed, with a broker.
@@ -40,14 +42,15 @@ func TestASwitchInEachDirectionSaysWhatIsLostAndWhatIsOtherwise(t *testing.T) {
 		letter = "a/+ no longer allows a subscription to a/#"
 		door   = "3,000 connections at most"
 	)
+	const wss = "it must name ws.mqtt.example.com too, before this run"
 	for _, c := range []struct {
 		before, after, title, lost string
 		others                     []string
 	}{
 		{EMQXContainerApps, HiveMQAKS, "from EMQX on Container Apps to HiveMQ on AKS", "Lost with the memory of EMQX",
-			[]string{hash, idle}},
+			[]string{wss, hash, idle}},
 		{EMQXContainerApps, VerneMQVMs, "from EMQX on Container Apps to VerneMQ on VMs", "Lost with the memory of EMQX",
-			[]string{clientID, idle}},
+			[]string{wss, clientID, idle}},
 		{HiveMQAKS, EMQXContainerApps, "from HiveMQ on AKS to EMQX on Container Apps", "Lost with the disks of HiveMQ",
 			[]string{door}},
 		{HiveMQAKS, VerneMQVMs, "from HiveMQ on AKS to VerneMQ on VMs", "Lost with the disks of HiveMQ",
@@ -193,10 +196,14 @@ func TestASummaryHoldsWhatThePlanSays(t *testing.T) {
 		Names:     NamesPlan{Host: "mqtt.example.com", Zone: "example.com"}, VerneMQ: VerneMQPlan{ClientCA: "PEM"},
 	}
 	p.Rotation.Database, p.Rotation.Cookie = "1", "2"
+	p.Database = components.DatabaseSize{SKU: "Standard_D4ds_v5", StorageGB: 128, Version: "16", StandbyZone: "2"}
+	p.Restore = &DatabaseRestore{Server: "old", Time: "2026-11-25T10:00:00Z"}
 	want := Summary{
 		Broker: VerneMQVMs, Domain: "mqtt.example.com", Zone: "example.com", Nodes: 3, Connections: 9,
 		Location: "westeurope", SecondaryLocation: "northeurope",
 		Active: ActiveSecondary, Certificate: TLSSelfSigned, ClientCertificate: true, DatabaseMark: "1", CookieMark: "2",
+		DatabaseSKU: "Standard_D4ds_v5", DatabaseStorageGB: 128, DatabaseVersion: "16", DatabaseStandby: true,
+		DatabaseBegan: "old 2026-11-25T10:00:00Z",
 	}
 	if got := p.summary(); got != want {
 		t.Errorf("%+v\nwant %+v", got, want)
@@ -261,7 +268,7 @@ func TestADeploymentGoesOnWhereTheLastOneCantBeRead(t *testing.T) {
 	b := backend{t: t, err: errors.New("no such stack")}
 	announced := false
 	if err := b.run(func(ctx *pulumi.Context) error {
-		err := announce(ctx, Plan{Broker: EMQXContainerApps})
+		_, err := announce(ctx, Plan{Broker: EMQXContainerApps})
 		announced = err == nil
 		return err
 	}); err != nil || !announced {

@@ -51,7 +51,7 @@ var optionsOf = map[string]options{
 	"dbforpostgresql:VirtualEndpoint":          {ignored: "members"},
 	"dbforpostgresql:Server of another region": {ignored: inPlaceDB},
 	"dbforpostgresql:Server": {ignored: inPlaceDB + " administratorLogin pointInTimeUTC " +
-		"backup.geoRedundantBackup highAvailability.standbyAvailabilityZone"},
+		"backup.geoRedundantBackup"},
 	"dbforpostgresql:Configuration": {ignored: "resourceGroupName serverName configurationName"},
 	"dbforpostgresql:Database":      {ignored: "resourceGroupName serverName databaseName charset collation"},
 	// Azure Resource Manager deletes no secrets, and who deploys has no role at the vault.

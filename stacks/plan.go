@@ -100,7 +100,7 @@ func NewPlan(stack string, c Config) Plan {
 		Network: planNetwork(c.Network.AddressSpace),
 		Names:   planNames(c.Domain, c.DNS),
 		Database: components.DatabaseSize{
-			SKU: c.Database.SKU, Tier: databaseTiers[databaseRule.FindStringSubmatch(c.Database.SKU)[1]],
+			SKU: c.Database.SKU, Tier: databaseTier(c.Database.SKU),
 			StorageGB: c.Database.StorageGB, Version: c.Database.Version, BackupDays: c.Availability.BackupRetentionDays,
 			GeoBackup: c.Availability.GeoRedundantBackup,
 		},
@@ -247,7 +247,8 @@ const dataDiskGB = 128
 
 // planHiveMQ spreads the nodes over one pool for each zone, and gives a broker its share of its node.
 func planHiveMQ(c Config, zones []string) components.AKSSize {
-	size := components.AKSSize{Brokers: c.Capacity.MinNodes, VMSize: c.HiveMQ.VMSize, DiskGB: dataDiskGB}
+	size := components.AKSSize{Brokers: c.Capacity.MinNodes, VMSize: c.HiveMQ.VMSize, DiskGB: dataDiskGB,
+		SystemVMSize: c.HiveMQ.SystemVMSize}
 	if vcpu, memory := machine(c.HiveMQ.VMSize); vcpu > 0 {
 		size.CPU = fmt.Sprintf("%.0fm", 1000*coresPerVCPU*float64(vcpu))
 		size.MemoryGiB = memory / 2

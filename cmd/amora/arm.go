@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amora-sync/mqtt-on-azure/internal/arm"
+	"github.com/amora-sync/mqtt-on-azure/internal/hidden"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
 )
 
@@ -71,6 +72,11 @@ func (o *chosen) template() (map[string][]byte, error) {
 	raw, err := o.config()
 	if err != nil {
 		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(raw)) {
+		if strings.Contains(raw[key], hidden.Value) {
+			return nil, fmt.Errorf("%s = (secret): a secret of the config can't be exported", key)
+		}
 	}
 	config, err := stacks.Parse(o.stack, raw)
 	if err != nil {

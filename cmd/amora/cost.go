@@ -33,6 +33,9 @@ What is not priced is listed.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.tellUnread(c.ErrOrStderr()); err != nil {
+				return err
+			}
 			book, err := costs.Prices()
 			if err != nil {
 				return err

@@ -40,6 +40,19 @@ func (o *chosen) config(edits ...string) (map[string]string, error) {
 		append(slices.Clone(o.set), edits...))
 }
 
+// tellUnread says what of the config is not known here.
+func (o *chosen) tellUnread(out io.Writer) error {
+	root, err := repository()
+	if err != nil {
+		return err
+	}
+	said, err := rehearsal.Unread(root, filepath.Join(root, "Pulumi."+o.stack+".yaml"), o.set)
+	for _, what := range said {
+		fmt.Fprintf(out, "amora: %s\n", what)
+	}
+	return err
+}
+
 func (o *chosen) foretell(book costs.Book, edits ...string) (stacks.Forecast, error) {
 	raw, err := o.config(edits...)
 	if err != nil {
@@ -55,6 +68,9 @@ func plan() *cobra.Command {
 		Use: "plan", Short: "Tell what a stack would be made of, how many clients it holds, and what it costs",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.tellUnread(c.ErrOrStderr()); err != nil {
+				return err
+			}
 			book, err := costs.Prices()
 			if err != nil {
 				return err

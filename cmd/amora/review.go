@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amora-sync/mqtt-on-azure/internal/costs"
+	"github.com/amora-sync/mqtt-on-azure/internal/hidden"
 	"github.com/amora-sync/mqtt-on-azure/internal/rehearsal"
 	"github.com/amora-sync/mqtt-on-azure/internal/review"
 	"github.com/amora-sync/mqtt-on-azure/stacks"
@@ -102,11 +103,14 @@ const atOnce = 2
 func (r *reviewer) all(ctx context.Context, names, brokers []string) ([]review.Deployment, error) {
 	var all []review.Deployment
 	for _, stack := range names {
+		if err := (&chosen{stack: stack}).tellUnread(r.progress.Writer()); err != nil {
+			return nil, err
+		}
 		raw, err := (&chosen{stack: stack}).config()
 		if err != nil {
 			return nil, err
 		}
-		own := cmp.Or(raw["amora-sync:broker"], stacks.EMQXContainerApps)
+		own := cmp.Or(strings.ReplaceAll(raw["amora-sync:broker"], hidden.Value, ""), stacks.EMQXContainerApps)
 		all = append(all, review.Deployment{Stack: stack, Broker: own, Own: true})
 		for _, broker := range brokers {
 			if broker != own {

@@ -85,7 +85,7 @@ func (s *stage) copied(edits ...string) *stage {
 // make it, and then delete it as the old one.
 func (s *stage) saysWhatItDeletesFirst(before *stage) {
 	s.t.Helper()
-	_, config, err := load(s.Root, filepath.Join(s.Root, "Pulumi."+s.Stack+".yaml"), s.Set)
+	config, err := ReadConfig(s.Root, filepath.Join(s.Root, "Pulumi."+s.Stack+".yaml"), s.Set)
 	registered, failure := pulumitest.TryRun(s.Stack, stacks.Program(config))
 	if err := errors.Join(err, failure); err != nil {
 		s.t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/recovery"
 )
 
 func TestMoreNodesAddAppsAndTouchNoOther(t *testing.T) {
@@ -34,6 +36,57 @@ func TestABiggerDatabaseIsChangedInPlace(t *testing.T) {
 	if result.Calls != 1 || result.Changes["replace"] != 0 || s.idOf("database-server") != before {
 		t.Errorf("%d calls, %v", result.Calls, result.Changes)
 	}
+}
+
+func TestAStandbyThatIsTurnedOnLaterIsWhereThePlanHasIt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "prod", "availability.databaseHA=false")
+	s.must(Up)
+	s.edits()
+	s.must(Up)
+	server := func() map[string]any {
+		for _, r := range s.world() {
+			if strings.EqualFold(r.ID, s.idOf("database-server")) {
+				return r.Inputs["highAvailability"].(map[string]any)
+			}
+		}
+		return nil
+	}
+	if got := server(); got["mode"] != "ZoneRedundant" || got["standbyAvailabilityZone"] != "2" {
+		t.Errorf("it has %v", got)
+	}
+	if report, printed, err := s.lose(recovery.Loss{Kind: recovery.Zone, Which: "1"}); err != nil || !report.Survived {
+		t.Errorf("it does not take over: %v\n%s", err, printed)
+	}
+	s.edits("availability.databaseHA=false")
+	s.must(Up)
+	if got := server(); got["mode"] != "Disabled" {
+		t.Errorf("without a standby it has %v", got)
+	}
+	s.edits()
+	s.must(Up)
+	if got := server(); got["standbyAvailabilityZone"] != "2" {
+		t.Errorf("with one again it has %v", got)
+	}
+}
+
+func TestChangesThatAzureDoesNotTakeTogetherAreRefusedInThePreviewAndGoOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	const standby = "availability.databaseHA=true"
+	s := newStage(t, "prod", "availability.databaseHA=false", "database.sku=Standard_B2s", "database.version=15")
+	s.must(Up)
+	for _, edits := range [][]string{{standby, "database.version=15"}, {"availability.databaseHA=false"}} {
+		s.edits(edits...)
+		if said := s.mustNot(Preview); !strings.Contains(said, "in a run of its own") {
+			t.Errorf("%v: the preview says\n%s", edits, said)
+		}
+	}
+	s.edits("availability.databaseHA=false", "database.version=15")
+	s.must(Up)
+	s.edits("database.version=15")
+	s.must(Up)
+	s.edits()
+	s.must(Up)
 }
 
 func TestAnEditThatWouldReplaceSomethingStatefulIsRefused(t *testing.T) {

@@ -61,11 +61,11 @@ func Lose(o LoseOptions) (LossReport, error) {
 	if o.State == "" {
 		o.State = filepath.Join(o.Root, ".rehearsal")
 	}
-	_, config, err := load(o.Root, filepath.Join(o.Root, "Pulumi."+o.Stack+".yaml"), o.Set)
+	read, err := load(o.Root, filepath.Join(o.Root, "Pulumi."+o.Stack+".yaml"), o.Set)
 	if err != nil {
 		return LossReport{}, fmt.Errorf("stack %q: %w", o.Stack, err)
 	}
-	wanted, err := o.Wanted(o.Stack, config)
+	wanted, err := o.Wanted(o.Stack, read.values)
 	if err != nil {
 		return LossReport{}, err
 	}

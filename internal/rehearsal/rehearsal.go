@@ -94,10 +94,14 @@ func open(ctx context.Context, o Options) (_ *session, err error) {
 	if o.JSON {
 		s.progress = &oneAtATime{to: o.Err}
 	}
-	project, config, err := load(o.Root, filepath.Join(o.Root, "Pulumi."+o.Stack+".yaml"), o.Set)
+	read, err := load(o.Root, filepath.Join(o.Root, "Pulumi."+o.Stack+".yaml"), o.Set)
 	if err != nil {
 		return nil, fmt.Errorf("stack %q: %w", o.Stack, err)
 	}
+	for _, what := range read.unread {
+		say(s.progress, "%s", what)
+	}
+	config := read.values
 	if s.state, err = engine.Open(s.file(stateFile)); err != nil {
 		return nil, err
 	}
@@ -120,7 +124,7 @@ func open(ctx context.Context, o Options) (_ *session, err error) {
 		return nil, err
 	}
 	s.stack = engine.Stack{
-		Project: project, Name: o.Stack, Program: o.Program(config), Config: config, Plugins: s.server.Plugins(),
+		Project: read.project, Name: o.Stack, Program: o.Program(config), Config: config, Plugins: s.server.Plugins(),
 	}
 	return s, nil
 }

@@ -35,6 +35,7 @@ var entries = []entry{
 	{`pulumi (cancel|config|import|login|stack|state)`, azure, "the state of a stack"},
 	{`pulumi (up|preview|refresh|destroy)`, azure, "a subscription"},
 	{`pipelines/protect.sh`, tested, "TestProtectSetsWhatIsMissingOnceAndItsCheckFindsEachDifference"},
+	{`pipelines/register-providers.sh`, tested, "TestWhatIsNotRegisteredIsRegisteredAndTheCheckOnlySaysIt"},
 	{`gh (secret|variable|attestation)`, azure, "a repository on GitHub"},
 	{`(mosquitto_pub|mosquitto_sub|openssl|dig)`, azure, "an endpoint, or its name"},
 	{`git (tag|push)`, azure, "this repository's remote"},

@@ -53,7 +53,7 @@ func Keys(folder string) ([]Key, error) {
 				return fmt.Errorf("%s: the field %s.%s has no comment above it", folder, value.Type().Name(), field.Name)
 			}
 			words, computed, _ := strings.Cut(words, " Default: ")
-			k.words, k.secret = strings.CutPrefix(words, "Secret. ")
+			k.words, k.secret = words, field.Tag.Get("secret") == "true"
 			if k.Object {
 				k.kind = "object"
 				keys = append(keys, k)

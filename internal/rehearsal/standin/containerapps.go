@@ -71,7 +71,15 @@ func consumptionOnly(environment *Resource) bool {
 	return len(environment.in().objects("workloadProfiles")) == 0
 }
 
+// noEnvironments are regions that Azure's lists for environments lack. Source: replies of Azure in
+// Azure/azure-cli-extensions #8163 and microsoft/aspire #12303; others may lack them too.
+var noEnvironments = []string{"brazilsoutheast", "francesouth", "germanynorth", "norwaywest", "westindia"}
+
 func admitEnvironment(w *World, r, _ *Resource) error {
+	if region := locationOf(w, r); slices.Contains(noEnvironments, region) {
+		return refusal("LocationNotAvailableForResourceType",
+			"The provided location '%s' is not available for resource type 'Microsoft.App/managedEnvironments'.", region)
+	}
 	subnet := r.in().str("vnetConfiguration.infrastructureSubnetId")
 	if r.in().flag("zoneRedundant") && subnet == "" {
 		return refusal("ManagedEnvironmentInvalidNetworkConfiguration",

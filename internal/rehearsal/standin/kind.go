@@ -244,6 +244,7 @@ func (k *kind) faults(in props) []fault {
 			faults = append(faults, fault{path, fmt.Sprintf("'%s' is not one of %s", value, strings.Join(k.enums[path], ", "))})
 		}
 	}
+	faults = append(faults, k.checkTags(in)...)
 	if k.check != nil {
 		faults = append(faults, k.check(in)...)
 	}

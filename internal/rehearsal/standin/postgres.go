@@ -3,6 +3,7 @@ package standin
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -76,12 +77,63 @@ func admitPostgres(w *World, r, old *Resource) error {
 			"The storage size of a server can only grow: it is %v GiB and %v were asked for.", before,
 			in.num("storage.storageSizeGB"))
 	}
+	if err := admitStandby(in, old); err != nil {
+		return err
+	}
 	if old == nil {
 		if err := admitNewServer(w, r); err != nil {
 			return err
 		}
+	} else if err := admitTogether(in, old.in()); err != nil {
+		return err
 	}
 	return admitPostgresNetwork(w, r)
+}
+
+// admitStandby asks for the zone of a hot standby. What Azure makes of an empty one, no source says: the standby would
+// be where nobody chose, so that it is refused here. One that is there is not moved
+// (hashicorp/terraform-provider-azurerm, postgresql_flexible_server_resource.go).
+func admitStandby(in props, old *Resource) error {
+	const zone = "highAvailability.standbyAvailabilityZone"
+	if in.str("highAvailability.mode") != "ZoneRedundant" || !in.has(zone) {
+		return nil
+	}
+	standby, before := in.str(zone), old.in()
+	switch {
+	case standby == "":
+		return refusal("InvalidParameterValue", "rehearsal: the availability zone of the standby is empty.")
+	case standby == in.str("availabilityZone"):
+		return refusal("InvalidParameterValue", "The standby can't be in zone %s, where the primary is.", standby)
+	case before.str("highAvailability.mode") == "ZoneRedundant" && before.str(zone) != "" && before.str(zone) != standby:
+		return refusal("InvalidParameterValue", "The zone of the standby can't be changed from %s to %s.", before.str(zone),
+			standby)
+	}
+	return nil
+}
+
+// admitTogether refuses changes that Azure does not take in one request: high availability with the step out of, or
+// into the Burstable tier (hashicorp/terraform-provider-azurerm #27612), and a major version with anything else
+// (Microsoft says it of MySQL, "Major version upgrade in Azure Database for MySQL"; of PostgreSQL it is inferred).
+func admitTogether(in, old props) error {
+	differs := func(path string) bool { return in.has(path) && old.has(path) && in.str(path) != old.str(path) }
+	standby := differs("highAvailability.mode")
+	if standby && differs("sku.tier") && (in.str("sku.tier") == "Burstable" || old.str("sku.tier") == "Burstable") {
+		return refusal("HADisabledForBurstableSku",
+			"High availability can't be changed together with the tier, from %s to %s.", old.str("sku.tier"), in.str("sku.tier"))
+	}
+	if !differs("version") {
+		return nil
+	}
+	if before, err := strconv.Atoi(old.str("version")); err == nil {
+		if after, err := strconv.Atoi(in.str("version")); err == nil && after < before {
+			return refusal("InvalidParameterValue", "The major version can't go back from %d to %d.", before, after)
+		}
+	}
+	if standby || differs("sku.name") || in.num("storage.storageSizeGB") != old.num("storage.storageSizeGB") {
+		return refusal("OperationNotAllowed",
+			"rehearsal: a major version is upgraded by a request that changes nothing else.")
+	}
+	return nil
 }
 
 // admitNewServer asks for what a server begins with: an administrator, another server, or its backup.

@@ -73,6 +73,9 @@ func (w *World) putNow(k *kind, r *Resource, inputs resource.PropertyMap, create
 
 // admit holds the rules that are the same for every type, then the type's own.
 func (w *World) admit(k *kind, r, old *Resource) error {
+	if err := w.registered(k.arm); err != nil {
+		return err
+	}
 	if err := w.placed(k, r); err != nil {
 		return err
 	}
@@ -91,6 +94,24 @@ func (w *World) admit(k *kind, r, old *Resource) error {
 	}
 	if k.admit != nil {
 		return k.admit(w, r, old)
+	}
+	return nil
+}
+
+// registered refuses a type whose resource provider is not registered, as Azure does. Source: Microsoft, "Resolve
+// errors for resource provider registration". azure-native registers none (pulumi/pulumi-azure-native #3479).
+func (w *World) registered(arm string) error {
+	namespaces := []string{arm}
+	if strings.EqualFold(arm, "Microsoft.Resources/deploymentScripts") { // which run in a container of the subscription's
+		namespaces = append(namespaces, "Microsoft.ContainerInstance/", "Microsoft.Storage/")
+	}
+	for _, of := range namespaces {
+		namespace, _, _ := strings.Cut(of, "/")
+		if slices.ContainsFunc(w.unregistered, func(name string) bool { return strings.EqualFold(name, namespace) }) {
+			return refusal("MissingSubscriptionRegistration",
+				"The subscription is not registered to use namespace '%s'. See https://aka.ms/rps-not-found for how to register "+
+					"subscriptions.", namespace)
+		}
 	}
 	return nil
 }

@@ -43,6 +43,13 @@ func TestWhatAzureRefusesIsRefused(t *testing.T) {
 		{"a role that its holder has", "secrets",
 			func(p part) part { return role("again", "reader", acrPull, registryID) }, "RoleAssignmentExists"},
 
+		{"a blank in a tag of a DNS zone", "zone", edit("tags", m{"Cost Center": "1"}), "takes no tag of the name"},
+		{"a sign in a tag that nothing takes", "vault", edit("tags", m{"a/b": "1"}), "takes no tag of the name"},
+		{"a tag with a long value", "vault", edit("tags", m{"a": strings.Repeat("x", 257)}), "more than 256 characters"},
+
+		{"an environment where Azure has none", "env", edit("location", "francesouth"),
+			"LocationNotAvailableForResourceType"},
+
 		{"a network with no valid range", "network", edit("addressSpace.addressPrefixes", l{"10.0.0.0"}),
 			"InvalidAddressPrefixFormat"},
 		{"a network with a range that is not on its boundary", "network",
@@ -57,6 +64,11 @@ func TestWhatAzureRefusesIsRefused(t *testing.T) {
 					m{"name": "b", "priority": 100, "direction": "Inbound"}}), "SecurityRuleConflict"},
 		{"a security rule without a priority", "nsg", edit("securityRules", l{m{"name": "a", "direction": "Inbound"}}),
 			"SecurityRuleInvalidPriority"},
+		{"a standby in no zone", "server", edit("highAvailability.standbyAvailabilityZone", ""), "the standby is empty"},
+		{"a standby beside its primary", "server",
+			func(p part) part {
+				return p.with("availabilityZone", "2").with("highAvailability.standbyAvailabilityZone", "2")
+			}, "where the primary is"},
 		{"a private endpoint in a delegated subnet", "endpoint", edit("subnet.id", networkID+"/subnets/apps"),
 			"PrivateEndpointCreationNotAllowedAsSubnetIsDelegated"},
 		{"a private endpoint to the wrong part of a service", "endpoint",

@@ -34,6 +34,9 @@ type Faults struct {
 
 	// a role is not known to other services before the next Server: Azure takes up to ten minutes to tell them
 	SlowRoles bool
+
+	// Unregistered are resource providers that the subscription has not registered, such as "Microsoft.App".
+	Unregistered []string
 }
 
 // Server serves one World. Close it.
@@ -58,7 +61,7 @@ type listener struct {
 // of its own.
 func Serve(w *World, f Faults) (*Server, error) {
 	s := &Server{world: w, faults: f}
-	w.slowRoles = f.SlowRoles
+	w.slowRoles, w.unregistered = f.SlowRoles, f.Unregistered
 	for _, p := range []struct {
 		name     string
 		provider plugin.Provider

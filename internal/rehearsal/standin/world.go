@@ -20,8 +20,9 @@ type World struct {
 
 	changeTakes time.Duration // see the constant of this name
 
-	slowRoles bool
-	newRoles  map[string]bool // assigned since the World was opened
+	slowRoles    bool
+	unregistered []string        // resource providers
+	newRoles     map[string]bool // assigned since the World was opened
 }
 
 // worldState is what a World holds. Keys are ids in lower case.
