@@ -119,7 +119,13 @@ test-cli: amora
 	  -o $(CURDIR)/.rehearsal/engine/bin/pulumi $(PULUMI)/pkg/v3/cmd/pulumi)
 	cd tests/cli && go test -vet=off -count=1 -v -timeout 60m ./pulumi
 
-test-deep: install test-cli
+# Azure's own CLI reads each command line of `amora probe`, and runs none.
+AZ = .rehearsal/az
+test-az:
+	test -x $(AZ)/bin/az || (python3 -m venv $(AZ) && $(AZ)/bin/pip install --quiet azure-cli==2.91.0)
+	AZ_PYTHON=$(CURDIR)/$(AZ)/bin/python $(TEST) -count=1 -run TestTheRealAz ./internal/probes
+
+test-deep: install test-cli test-az
 	$(MAKE) test-sequences THOSE=^Test SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=84"
 	$(MAKE) test-sequences SEQUENCES="-rapid.seed=$(SEED) -rapid.checks=3 -rapid.steps=60"
 	$(TEST) -timeout 60m ./internal/rehearsal -run '^TestALossThatIsAgreedTo' -samples 20

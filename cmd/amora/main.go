@@ -1,7 +1,7 @@
 // Command amora tells what a stack would hold and cost, rehearses its deployment, exports it as an ARM template, and
 // manages and proves a deployed broker.
 //
-// It ends with 0 when all went well, 2 when `rehearse drift` or `lose` answers no, and 1 otherwise.
+// It ends with 0 when all went well, 2 when `rehearse drift`, `lose` or `probe` answers no, and 1 otherwise.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 		Use: "amora", Short: "Plan, rehearse and operate an MQTT broker on Azure",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(plan(), cost(), rehearse(), reviewOf(), user(), smokeTest(), exportTemplate())
+	root.AddCommand(plan(), cost(), rehearse(), reviewOf(), user(), smokeTest(), probe(), exportTemplate())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitCode(err))
@@ -40,7 +40,7 @@ const answeredNo = 2
 
 // exitCode tells an answer that is no from a question that could not be answered, 1.
 func exitCode(err error) int {
-	if errors.Is(err, rehearsal.ErrDrift) || errors.Is(err, rehearsal.ErrLost) {
+	if errors.Is(err, rehearsal.ErrDrift) || errors.Is(err, rehearsal.ErrLost) || errors.Is(err, errProbeFailed) {
 		return answeredNo
 	}
 	return 1

@@ -1,4 +1,5 @@
-// Command configdoc writes docs/config.md and the schema in Pulumi.yaml. It is run from the repository's root.
+// Command configdoc writes docs/config.md, docs/live-probes.md and the schema in Pulumi.yaml. It is run from the
+// repository's root.
 package main
 
 import (

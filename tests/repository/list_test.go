@@ -24,6 +24,7 @@ var entries = []entry{
 	{`amora arm`, tested, "TestTheTemplateOfTheRepositoryIsWhatTheProgramExports"},
 	{`amora review`, tested, "TestAReviewShowsWhatAConfigChanges"},
 	{`amora smoke`, tested, "TestABrokerThatIsAsItShouldBePassesEveryCheck"},
+	{`amora probe`, tested, "TestEachProbeHoldsWhereAzureDoesAsAssumedAndFailsWhereNot"},
 	{`identity/b2c/upload.sh`, tested, "TestAnUploadMakesTheKeysAndPutsTheBaseFirst"},
 	{`make rehearse`, tested, "TestAStackComesUpOnceAndStaysAsItIs"},
 	{`make review`, maker, "it builds two versions; the same script runs for each pull request"},

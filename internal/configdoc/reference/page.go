@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/amora-sync/mqtt-on-azure/internal/probes"
 )
 
 //go:embed head.md
 var head string
 
-// Files are the reference and Pulumi.yaml with the schema, by file, for the repository in a folder.
+// Files are the reference, the page of probes and Pulumi.yaml with the schema, by file, for the repository in a folder.
 func Files(root string) (map[string]string, error) {
 	keys, err := Keys(filepath.Join(root, "stacks"))
 	if err != nil {
@@ -29,7 +31,11 @@ func Files(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{filepath.Join(root, "docs", "config.md"): page(keys), file: schema}, nil
+	return map[string]string{
+		filepath.Join(root, "docs", "config.md"):      page(keys),
+		filepath.Join(root, "docs", "live-probes.md"): probes.Page(),
+		file: schema,
+	}, nil
 }
 
 // page is the reference: a section for the keys that have a value themselves, and one for each object.
