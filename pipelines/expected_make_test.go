@@ -18,6 +18,8 @@ cd tests/realparts && go test -race -vet=off -run 'TestABrokerThatIs|TestEachChe
   go build -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$version" \
   -o ROOT/.rehearsal/engine/bin/pulumi github.com/pulumi/pulumi/pkg/v3/cmd/pulumi)
 cd tests/cli && go test -vet=off -count=1 -v -timeout 60m ./pulumi
+test -x .rehearsal/az/bin/az || (python3 -m venv .rehearsal/az && .rehearsal/az/bin/pip install --quiet azure-cli==2.91.0)
+AZ_PYTHON=ROOT/.rehearsal/az/bin/python go test -vet=off -count=1 -run TestTheRealAz ./internal/probes
 make test-sequences THOSE=^Test SEQUENCES="-rapid.seed=4711 -rapid.checks=84"
 ` + sequences("go test -vet=off", "^Test", "-rapid.seed=4711 -rapid.checks=84") +
 		`make test-sequences SEQUENCES="-rapid.seed=4711 -rapid.checks=3 -rapid.steps=60"
